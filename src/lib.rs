@@ -1,1 +1,9 @@
-//! placeholder
+//! Footbridge: IMAP and SMTP for old mail tools, Microsoft Graph behind them.
+//!
+//! The modules, lowest layer first (docs/ARCHITECTURE.md has the map and the walkthroughs):
+//! - `mailbox`: the domain; uses nothing
+//! - `clock`: the only reader of time
+
+pub mod backend;
+pub mod clock;
+pub mod mailbox;

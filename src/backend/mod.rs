@@ -1,0 +1,242 @@
+//! The one seam between the bridge and Microsoft. Nothing above it knows Graph from EWS, and no
+//! protocol word is in it.
+//!
+//! Reads answer one page at a time: the caller owns pacing and keeps the cursor. Writes take batches
+//! and answer per item, since the services fail partially. A write that comes back `Ok` was confirmed
+//! by the service; a backend settles doubts (a connection cut after the work was done) by looking
+//! before it answers, and says `Kind::InDoubt` only if it could not look.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::mailbox::{
+    Address, Cursor, FlagEdit, Flags, Outcome, RemoteId, RemoteVersion, Role, Spooled, Timestamp,
+};
+
+/// Who waits for the answer; a person goes before the background (reference H.1).
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Urgency {
+    /// A client is waiting.
+    Interactive,
+    /// Looking for changes.
+    Poll,
+    /// Fetching ahead of need.
+    Prefetch,
+}
+
+/// What the service can do in one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest message that `append` takes, in octets.
+    pub append: u64,
+    /// Largest message that `stage` takes, in octets.
+    pub submission: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct RemoteFolder {
+    pub id: RemoteId,
+    /// `None` directly below the mailbox's root.
+    pub parent: Option<RemoteId>,
+    pub name: String,
+    pub role: Option<Role>,
+    /// How many items the service says are inside, where it says so.
+    pub total: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RemoteMessage {
+    pub id: RemoteId,
+    pub folder: RemoteId,
+    pub version: Option<RemoteVersion>,
+    pub flags: Flags,
+    pub received: Timestamp,
+    /// The service's own idea of the size.
+    pub estimate: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub enum RemoteChange<T> {
+    Upsert(T),
+    /// Something changed that this answer does not tell in full: look it up.
+    Touched(RemoteId),
+    /// Left the folder, or so the service says (reference B.6.4: a hint, to be verified for messages).
+    Gone(RemoteId),
+}
+
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub changes: Vec<RemoteChange<T>>,
+    /// Where to go on: the next page while `more`, the next round after.
+    pub cursor: Cursor,
+    pub more: bool,
+}
+
+/// One thing to ask about in a poll.
+#[derive(Clone, Debug)]
+pub enum Watch {
+    Folders(Cursor),
+    Messages { folder: RemoteId, since: Cursor },
+}
+
+#[derive(Clone, Debug)]
+pub enum Seen {
+    Folders(Page<RemoteFolder>),
+    Messages(Page<RemoteMessage>),
+}
+
+/// A flag edit for one message, with what the index knew of it.
+#[derive(Clone, Debug)]
+pub struct FlagWrite {
+    pub message: RemoteId,
+    pub version: Option<RemoteVersion>,
+    pub before: Flags,
+    pub edit: FlagEdit,
+}
+
+/// A message to be filed as it is (IMAP APPEND).
+#[derive(Clone, Debug)]
+pub struct Upload {
+    pub message: Spooled,
+    pub flags: Flags,
+    /// `None`: now.
+    pub received: Option<Timestamp>,
+}
+
+/// Where a submitted message was found when its sending was in doubt.
+#[derive(Clone, Debug)]
+pub enum Trace {
+    /// Still a draft: it was not sent.
+    Draft(RemoteId),
+    /// It was sent, and this is the sender's copy.
+    Sent(RemoteId),
+}
+
+#[async_trait]
+pub trait Backend: fmt::Debug + Send + Sync + 'static {
+    fn limits(&self) -> Limits;
+
+    /// One page of the folder tree: whole from the start, or what changed since `since`.
+    /// Search folders and folders that hold no mail are left out.
+    ///
+    /// # Errors
+    /// `CursorExpired` if `since` is no longer known.
+    async fn folders(
+        &self,
+        since: Option<&Cursor>,
+        urgency: Urgency,
+    ) -> Outcome<Page<RemoteFolder>>;
+
+    /// One page of a folder's messages: whole from the start, or what changed since `since`.
+    /// No order is promised; the same message may come twice (the last one counts).
+    ///
+    /// # Errors
+    /// `CursorExpired` if `since` is no longer known; `NoSuchFolder`.
+    async fn changes(
+        &self,
+        folder: &RemoteId,
+        since: Option<&Cursor>,
+        urgency: Urgency,
+    ) -> Outcome<Page<RemoteMessage>>;
+
+    /// One page of what a folder holds right now, without a change cursor. `Page::cursor` only leads
+    /// to the next page. Every entry is an `Upsert`.
+    async fn listing(
+        &self,
+        folder: &RemoteId,
+        since: Option<&Cursor>,
+        urgency: Urgency,
+    ) -> Outcome<Page<RemoteMessage>>;
+
+    /// Asks about many cursors in one request: at most 20.
+    async fn poll(&self, watches: &[Watch]) -> Outcome<Vec<Outcome<Seen>>>;
+
+    /// How many items a folder holds, by the service's count.
+    async fn count(&self, folder: &RemoteId, urgency: Urgency) -> Outcome<u64>;
+
+    /// The present state of messages, wherever they are. `NoSuchMessage` for what is gone.
+    async fn look_up(
+        &self,
+        messages: &[RemoteId],
+        urgency: Urgency,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>>;
+
+    /// Writes the message's bytes into `file` (created or emptied) and answers their number.
+    /// Nothing but message bytes ever gets there: an error answer is a `Fault`.
+    async fn fetch(
+        &self,
+        message: &RemoteId,
+        file: &std::path::Path,
+        urgency: Urgency,
+    ) -> Outcome<u64>;
+
+    async fn write_flags(&self, writes: &[FlagWrite]) -> Outcome<Vec<Outcome<RemoteMessage>>>;
+
+    /// Files a message; the folder's role decides how (only drafts may look like drafts).
+    ///
+    /// # Errors
+    /// `NoSuchTarget`, `TooLarge`, `OverQuota`, `Unacceptable`.
+    async fn append(&self, folder: &RemoteFolderRef, upload: &Upload) -> Outcome<RemoteMessage>;
+
+    /// Copies; each item answers with the copy.
+    async fn copy(
+        &self,
+        messages: &[RemoteId],
+        to: &RemoteId,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>>;
+
+    /// Moves; each item answers with the message at its new place.
+    async fn relocate(
+        &self,
+        messages: &[RemoteId],
+        to: &RemoteId,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>>;
+
+    /// Deletes. What is gone already counts as done.
+    async fn destroy(&self, messages: &[RemoteId]) -> Outcome<Vec<Outcome<()>>>;
+
+    async fn create_folder(&self, parent: Option<&RemoteId>, name: &str) -> Outcome<RemoteFolder>;
+
+    /// Renames, moves, or both. The two steps are not atomic at the service; a half-done one is
+    /// undone if possible, and reported as a fault.
+    async fn rename_folder(
+        &self,
+        folder: &RemoteFolderRef,
+        parent: Option<&RemoteId>,
+        name: &str,
+    ) -> Outcome<RemoteFolder>;
+
+    async fn delete_folder(&self, folder: &RemoteId) -> Outcome<()>;
+
+    /// The addresses that this mailbox may send from: its own first.
+    async fn addresses(&self) -> Outcome<Vec<Address>>;
+
+    /// Puts a message that is about to be sent into the mailbox, as a draft with exactly these bytes.
+    ///
+    /// # Errors
+    /// `InDoubt` if it may be there all the same (`trace` finds it), `TooLarge`, `Unacceptable`, `OverQuota`.
+    async fn stage(&self, message: &Spooled) -> Outcome<RemoteId>;
+
+    /// Sends a staged message to the recipients that its header names.
+    ///
+    /// # Errors
+    /// `InDoubt` if it may have been sent (`trace` tells), `SenderRefused`, `RecipientRefused`.
+    async fn dispatch(&self, staged: &RemoteId) -> Outcome<()>;
+
+    /// Takes back a staged message that shall not be sent.
+    async fn unstage(&self, staged: &RemoteId) -> Outcome<()>;
+
+    /// Looks for a message by its Message-ID header field (angle brackets included), among drafts
+    /// and sent copies made at `since` or later.
+    async fn trace(&self, message_id: &str, since: Timestamp) -> Outcome<Option<Trace>>;
+}
+
+/// A folder as a write names it.
+#[derive(Clone, Debug)]
+pub struct RemoteFolderRef {
+    pub id: RemoteId,
+    pub parent: Option<RemoteId>,
+    pub name: String,
+    pub role: Option<Role>,
+}

@@ -1,0 +1,196 @@
+//! A message's flags and what a client's edit does to them (RFC 3501 §2.3.2).
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The flags that every mailbox behind the bridge can hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum SystemFlag {
+    Seen = 1,
+    Answered = 2,
+    Flagged = 4,
+    Deleted = 8,
+    /// Read-only: whether a message is a draft is the service's to say.
+    Draft = 16,
+    /// `$Forwarded` on the wire (RFC 5788 registry); the service keeps it beside "answered".
+    Forwarded = 32,
+}
+
+/// A user-defined flag: an IMAP atom, compared without regard to case.
+#[derive(Clone)]
+pub struct Keyword(Box<str>);
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Flags {
+    system: u8,
+    keywords: BTreeSet<Keyword>,
+}
+
+/// What STORE asks for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FlagEdit {
+    Set(Flags),
+    Add(Flags),
+    Remove(Flags),
+}
+
+// === impl SystemFlag ===
+
+impl SystemFlag {
+    pub const ALL: [Self; 6] =
+        [Self::Answered, Self::Flagged, Self::Deleted, Self::Seen, Self::Draft, Self::Forwarded];
+}
+
+// === impl Keyword ===
+
+impl Keyword {
+    /// Longest keyword kept: an Outlook category holds 255 characters, escapes included.
+    pub const MAX_LEN: usize = 255;
+
+    /// `None` unless `text` is an IMAP atom (RFC 3501 §9 `flag-keyword`).
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= Self::MAX_LEN;
+        (fits && text.chars().all(Self::allows)).then(|| Self(text.into()))
+    }
+
+    /// Whether a character may stand in a keyword.
+    pub fn allows(c: char) -> bool {
+        c.is_ascii_graphic() && !matches!(c, '(' | ')' | '{' | '%' | '*' | '"' | '\\' | ']')
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn folded(&self) -> impl Iterator<Item = u8> + '_ {
+        self.0.bytes().map(|b| b.to_ascii_lowercase())
+    }
+}
+
+impl Ord for Keyword {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
+
+impl PartialOrd for Keyword {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Keyword {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Keyword {}
+
+impl fmt::Debug for Keyword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// === impl Flags ===
+
+impl Flags {
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    pub fn has(&self, flag: SystemFlag) -> bool {
+        self.system & flag as u8 != 0
+    }
+
+    #[must_use]
+    pub fn with(mut self, flag: SystemFlag) -> Self {
+        self.system |= flag as u8;
+        self
+    }
+
+    #[must_use]
+    pub fn without(mut self, flag: SystemFlag) -> Self {
+        self.system &= !(flag as u8);
+        self
+    }
+
+    #[must_use]
+    pub fn with_keyword(mut self, keyword: Keyword) -> Self {
+        self.keywords.insert(keyword);
+        self
+    }
+
+    pub fn keywords(&self) -> impl Iterator<Item = &Keyword> {
+        self.keywords.iter()
+    }
+
+    pub fn has_keyword(&self, keyword: &Keyword) -> bool {
+        self.keywords.contains(keyword)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.system == 0 && self.keywords.is_empty()
+    }
+
+    /// The system flags as bits, for the index.
+    pub fn bits(&self) -> u8 {
+        self.system
+    }
+
+    /// The inverse of `bits` and `keywords`.
+    pub fn from_parts(bits: u8, keywords: impl IntoIterator<Item = Keyword>) -> Self {
+        Self { system: bits & 0b11_1111, keywords: keywords.into_iter().collect() }
+    }
+}
+
+// === impl FlagEdit ===
+
+impl FlagEdit {
+    /// The flags after the edit. `\Draft` stays as it was (see `SystemFlag::Draft`).
+    pub fn apply(&self, before: &Flags) -> Flags {
+        let mut after = match self {
+            Self::Set(flags) => flags.clone(),
+            Self::Add(flags) => Flags {
+                system: before.system | flags.system,
+                keywords: before.keywords.union(&flags.keywords).cloned().collect(),
+            },
+            Self::Remove(flags) => Flags {
+                system: before.system & !flags.system,
+                keywords: before.keywords.difference(&flags.keywords).cloned().collect(),
+            },
+        };
+        after.system &= !(SystemFlag::Draft as u8);
+        after.system |= before.system & SystemFlag::Draft as u8;
+        after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_cannot_change_whether_a_message_is_a_draft() {
+        let draft = Flags::none().with(SystemFlag::Draft);
+        assert!(FlagEdit::Set(Flags::none()).apply(&draft).has(SystemFlag::Draft));
+        assert!(!FlagEdit::Add(draft).apply(&Flags::none()).has(SystemFlag::Draft));
+    }
+
+    #[test]
+    fn keywords_are_compared_without_regard_to_case() {
+        let red = Flags::none().with_keyword(Keyword::new("Red").unwrap());
+        let removed = FlagEdit::Remove(Flags::none().with_keyword(Keyword::new("red").unwrap()));
+        assert!(removed.apply(&red).is_empty());
+    }
+
+    #[test]
+    fn a_keyword_is_an_atom() {
+        assert!(Keyword::new("$MDNSent").is_some());
+        assert!(Keyword::new("two words").is_none());
+        assert!(Keyword::new("").is_none());
+    }
+}
