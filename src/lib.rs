@@ -3,9 +3,11 @@
 //! The modules, lowest layer first (docs/ARCHITECTURE.md has the map and the walkthroughs):
 //! - `mailbox`: the domain; uses nothing
 //! - `clock`: the only reader of time
+//! - `store`: the index and the message bytes; the only user of SQLite
 
 pub mod backend;
 pub mod clock;
 pub mod config;
 pub mod mailbox;
 pub mod verdict;
+pub mod store;
