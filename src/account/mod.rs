@@ -1,0 +1,123 @@
+//! One connected mailbox: its use cases, in mail's own words.
+//!
+//! `Account` is a handle. Reading goes to the index and the frozen bytes, and to the service only for
+//! what is missing or may be stale. Writing goes to the service first; the index follows when the
+//! service has confirmed (docs/ARCHITECTURE.md, invariant 5).
+
+mod append;
+mod body;
+mod desk;
+mod folders;
+mod open;
+mod registry;
+mod round;
+mod spool;
+mod sync;
+mod tree;
+mod turn;
+mod values;
+mod write;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore, watch};
+
+use crate::backend::Backend;
+use crate::clock::Clock;
+use crate::mailbox::{Address, FolderId, RemoteId};
+use crate::store::Store;
+
+pub use body::Body;
+pub use open::OpenFolder;
+pub use registry::{Accounts, LocalPassword, Purpose};
+pub use spool::SpoolWriter;
+pub use values::{
+    Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
+};
+
+use desk::Desk;
+use turn::Turn;
+
+/// A connected mailbox: a handle, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Account(Arc<Inner>);
+
+/// What an account is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub address: Address,
+    pub backend: Arc<dyn Backend>,
+    pub store: Store,
+    pub clock: Clock,
+    pub pace: Pace,
+}
+
+/// How often the service is asked, and how much is kept.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// Between two looks at what is watched.
+    pub poll: Duration,
+    /// A look this young serves a command that asks for news.
+    pub freshness: Duration,
+    /// Between two comparisons of a folder's count with the service's.
+    pub audit: Duration,
+    /// Octets of message bytes kept on disk.
+    pub cache_bytes: u64,
+    /// Largest message taken, whatever the service takes.
+    pub message_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Inner {
+    address: Address,
+    backend: Arc<dyn Backend>,
+    store: Store,
+    clock: Clock,
+    pace: Pace,
+    tree: Turn,
+    desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
+    downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
+    /// Wakes the syncer before its time.
+    nudge: Notify,
+    ready: watch::Sender<bool>,
+}
+
+impl Account {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { address, backend, store, clock, pace } = parts;
+        Self(Arc::new(Inner {
+            address,
+            backend,
+            store,
+            clock,
+            pace,
+            tree: Turn::default(),
+            desks: Mutex::default(),
+            downloads: Mutex::default(),
+            nudge: Notify::new(),
+            ready: watch::Sender::new(false),
+        }))
+    }
+
+    pub fn address(&self) -> &Address {
+        &self.0.address
+    }
+
+    pub fn limits(&self) -> Limits {
+        let service = self.0.backend.limits();
+        let ours = self.0.pace.message_bytes;
+        Limits { append: service.append.min(ours), submission: service.submission.min(ours) }
+    }
+
+    /// Becomes true once the folder tree and the inbox are known.
+    pub fn ready(&self) -> watch::Receiver<bool> {
+        self.0.ready.subscribe()
+    }
+
+    fn desk(&self, folder: FolderId) -> Arc<Desk> {
+        let mut desks = self.0.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(desks.entry(folder).or_default())
+    }
+}
