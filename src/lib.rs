@@ -11,3 +11,5 @@ pub mod config;
 pub mod mailbox;
 pub mod verdict;
 pub mod store;
+//! placeholder
+pub mod mime;
