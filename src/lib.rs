@@ -5,11 +5,12 @@
 //! - `clock`: the only reader of time
 //! - `store`: the index and the message bytes; the only user of SQLite
 
+pub mod account;
+pub mod auth;
 pub mod backend;
 pub mod clock;
 pub mod config;
 pub mod mailbox;
 pub mod verdict;
 pub mod store;
-//! placeholder
 pub mod mime;

@@ -12,6 +12,7 @@ mod open;
 mod registry;
 mod round;
 mod spool;
+mod submit;
 mod sync;
 mod tree;
 mod turn;

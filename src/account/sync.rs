@@ -264,7 +264,7 @@ impl Account {
     }
 
     /// Asks for the present state of messages and records it, here and where they have moved to.
-    async fn look_up_into(
+    pub(super) async fn look_up_into(
         &self,
         folder: &Folder,
         questions: &[RemoteId],
