@@ -32,7 +32,7 @@ use crate::store::Store;
 
 pub use body::Body;
 pub use open::OpenFolder;
-pub use registry::{Accounts, LocalPassword, Purpose};
+pub use registry::{Accounts, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;
 pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,

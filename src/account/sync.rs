@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::round::Round;
 use super::{Account, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
@@ -36,12 +34,8 @@ const WALK_RESTARTS: usize = 2;
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 impl Account {
-    /// Keeps the mailbox up to date until told to stop: the tree, the inbox, then what is watched.
-    pub async fn run(&self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.keep_up_to_date()).await;
-    }
-
-    async fn keep_up_to_date(&self) {
+    /// Keeps the mailbox up to date until dropped: the tree, the inbox, then what is watched.
+    pub async fn run(&self) {
         let mut pause = self.0.pace.poll;
         loop {
             pause = match self.tick().await {
