@@ -10,6 +10,14 @@ pub mod auth;
 pub mod backend;
 pub mod clock;
 pub mod config;
+//! - `http`: the only sender of HTTP requests
+//! - `auth`: Microsoft sign-in and local passwords
+//! - `backend`: the one seam between the bridge and Microsoft
+
+pub mod auth;
+pub mod backend;
+pub mod clock;
+pub mod http;
 pub mod mailbox;
 pub mod verdict;
 pub mod store;
