@@ -9,8 +9,8 @@
 //! - [`smtp::Stream`] turns bytes into [`smtp::Event`]s, mail data included, and [`smtp::Reply`]
 //!   writes the answers.
 
+mod buffer;
 pub mod imap;
 mod secret;
-pub mod smtp;
 
 pub use secret::Secret;

@@ -28,9 +28,15 @@ pub enum Body {
 
     // Before login (section 6.2, RFC 4959)
     StartTls,
-    Authenticate { mechanism: Mechanism, initial: Option<Secret<Vec<u8>>> },
+    Authenticate {
+        mechanism: Mechanism,
+        initial: Option<Secret<Vec<u8>>>,
+    },
     /// User and password are bytes: IMAP names no charset for them.
-    Login { user: Vec<u8>, password: Secret<Vec<u8>> },
+    Login {
+        user: Vec<u8>,
+        password: Secret<Vec<u8>>,
+    },
 
     // After login (section 6.3, RFC 5161, 2342, 2177)
     Enable(Vec<String>),
@@ -39,12 +45,21 @@ pub enum Body {
     Examine(MailboxName),
     Create(CreateMailbox),
     Delete(MailboxName),
-    Rename { from: MailboxName, to: MailboxName },
+    Rename {
+        from: MailboxName,
+        to: MailboxName,
+    },
     Subscribe(MailboxName),
     Unsubscribe(MailboxName),
     List(List),
-    Lsub { reference: String, pattern: String },
-    Status { mailbox: MailboxName, items: Vec<StatusItem> },
+    Lsub {
+        reference: String,
+        pattern: String,
+    },
+    Status {
+        mailbox: MailboxName,
+        items: Vec<StatusItem>,
+    },
     Idle,
 
     // Selected (section 6.4, RFC 3691, 4315, 6851)
@@ -56,8 +71,14 @@ pub enum Body {
     Search(Search),
     Fetch(Fetch),
     Store(Store),
-    Copy { set: MessageSet, mailbox: MailboxName },
-    Move { set: MessageSet, mailbox: MailboxName },
+    Copy {
+        set: MessageSet,
+        mailbox: MailboxName,
+    },
+    Move {
+        set: MessageSet,
+        mailbox: MailboxName,
+    },
 }
 
 /// How a client wants to authenticate (RFC 3501 section 6.2.2).

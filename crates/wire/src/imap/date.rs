@@ -226,11 +226,25 @@ mod tests {
 
     #[test]
     fn days_that_do_not_exist_are_refused() {
-        for text in ["30-Feb-2024", "29-Feb-1900", "31-Apr-2024", "0-Jan-2024", "1-Foo-2024", "1-Jan-24", "1-Jan", ""] {
+        for text in [
+            "30-Feb-2024",
+            "29-Feb-1900",
+            "31-Apr-2024",
+            "0-Jan-2024",
+            "1-Foo-2024",
+            "1-Jan-24",
+            "1-Jan",
+            "",
+        ] {
             assert!(Date::parse(text.as_bytes()).is_err(), "{text}");
         }
         assert!(Date::parse(b"29-Feb-2000").is_ok());
-        for text in ["17-Jul-1996 24:00:00 +0000", "17-Jul-1996 02:44:25 0700", "17-Jul-1996 02:44:25 +0760", "17-Jul-1996 02:44:25"] {
+        for text in [
+            "17-Jul-1996 24:00:00 +0000",
+            "17-Jul-1996 02:44:25 0700",
+            "17-Jul-1996 02:44:25 +0760",
+            "17-Jul-1996 02:44:25",
+        ] {
             assert!(DateTime::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

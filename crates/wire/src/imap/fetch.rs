@@ -85,6 +85,30 @@ impl FetchItem {
     }
 }
 
+/// As the answer names it: without `.PEEK`, and of a partial only the offset (RFC 3501 section
+/// 7.4.2).
+impl fmt::Display for FetchItem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Uid => "UID",
+            Self::Flags => "FLAGS",
+            Self::InternalDate => "INTERNALDATE",
+            Self::Rfc822Size => "RFC822.SIZE",
+            Self::Envelope => "ENVELOPE",
+            Self::Body => "BODY",
+            Self::BodyStructure => "BODYSTRUCTURE",
+            Self::Rfc822 => "RFC822",
+            Self::Rfc822Header => "RFC822.HEADER",
+            Self::Rfc822Text => "RFC822.TEXT",
+            Self::Section(BodySection { section, partial, .. }) => {
+                write!(formatter, "BODY[{section}]")?;
+                return partial
+                    .map_or(Ok(()), |Partial { offset, .. }| write!(formatter, "<{offset}>"));
+            }
+        })
+    }
+}
+
 // === impl Section ===
 
 impl Section {
@@ -118,17 +142,13 @@ impl fmt::Display for Section {
     }
 }
 
-fn write_names(
-    formatter: &mut fmt::Formatter<'_>,
-    keyword: &str,
-    names: &[String],
-) -> fmt::Result {
+fn write_names(formatter: &mut fmt::Formatter<'_>, keyword: &str, names: &[String]) -> fmt::Result {
     write!(formatter, "{keyword} (")?;
     for (index, name) in names.iter().enumerate() {
         if index > 0 {
             formatter.write_str(" ")?;
         }
-        if !name.is_empty() && name.bytes().all(super::lexer::is_astring_char) {
+        if !name.is_empty() && name.bytes().all(super::lexer::is_atom_char) {
             formatter.write_str(name)?;
         } else {
             write!(formatter, "\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))?;

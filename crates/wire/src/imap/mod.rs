@@ -3,9 +3,11 @@
 mod command;
 mod date;
 mod encode;
+mod event;
 mod fetch;
 mod flag;
 mod lexer;
+mod literal;
 mod mailbox;
 mod parse;
 mod response;
@@ -19,12 +21,15 @@ pub use command::{
     Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
 };
 pub use date::{Date, DateTime, InvalidDate, Time};
-pub use encode::FetchWriter;
+pub use encode::{FetchWriter, continuation};
+pub use event::{
+    Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, StreamError, Trust,
+};
 pub use fetch::{BodySection, Fetch, FetchItem, Partial, Peek, Section, SectionText};
 pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
 pub use mailbox::{InvalidMailboxName, MailboxName};
 pub use parse::{Bad, BadKind, parse};
-pub use response::{Code, Data, ListAttribute, Namespace, Reply, Status};
+pub use response::{AnyKeyword, Code, Data, ListAttribute, Namespace, Reply, Status};
 pub use search::{Search, SearchKey};
 pub use set::{InvalidSet, Ranges, SeqSet, UidSet};
-pub use stream::{Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, Stream, StreamError, Trust};
+pub use stream::Stream;

@@ -35,7 +35,10 @@ pub enum Code {
     BadCharset(Vec<Cow<'static, str>>),
     Capability(Vec<Cow<'static, str>>),
     /// `any_keyword` adds `\*`: clients may make new keywords.
-    PermanentFlags { flags: Vec<Flag>, any_keyword: AnyKeyword },
+    PermanentFlags {
+        flags: Vec<Flag>,
+        any_keyword: AnyKeyword,
+    },
     ReadOnly,
     ReadWrite,
     TryCreate,
@@ -44,9 +47,16 @@ pub enum Code {
     /// Sequence number of the first unseen message.
     Unseen(NonZeroU32),
 
-    AppendUid { validity: NonZeroU32, uid: NonZeroU32 },
+    AppendUid {
+        validity: NonZeroU32,
+        uid: NonZeroU32,
+    },
     /// Both sets in the same order, one to one; the validity is the target's.
-    CopyUid { validity: NonZeroU32, source: UidSet, target: UidSet },
+    CopyUid {
+        validity: NonZeroU32,
+        source: UidSet,
+        target: UidSet,
+    },
 
     AlreadyExists,
     AuthenticationFailed,
@@ -90,13 +100,28 @@ pub enum Data {
     Expunge(NonZeroU32),
     Flags(Vec<Flag>),
     Id(Option<Vec<(Cow<'static, str>, Option<Cow<'static, str>>)>>),
-    List { attributes: Vec<ListAttribute>, delimiter: Option<char>, mailbox: MailboxName },
-    Lsub { attributes: Vec<ListAttribute>, delimiter: Option<char>, mailbox: MailboxName },
-    Namespace { personal: Vec<Namespace>, other_users: Vec<Namespace>, shared: Vec<Namespace> },
+    List {
+        attributes: Vec<ListAttribute>,
+        delimiter: Option<char>,
+        mailbox: MailboxName,
+    },
+    Lsub {
+        attributes: Vec<ListAttribute>,
+        delimiter: Option<char>,
+        mailbox: MailboxName,
+    },
+    Namespace {
+        personal: Vec<Namespace>,
+        other_users: Vec<Namespace>,
+        shared: Vec<Namespace>,
+    },
     Recent(u32),
     /// Sequence numbers or UIDs, as the SEARCH asked.
     Search(Vec<NonZeroU32>),
-    Status { mailbox: MailboxName, items: Vec<(StatusItem, u64)> },
+    Status {
+        mailbox: MailboxName,
+        items: Vec<(StatusItem, u64)>,
+    },
 }
 
 /// RFC 2342 section 5.

@@ -45,7 +45,10 @@ pub enum SearchKey {
     Cc(Vec<u8>),
     From(Vec<u8>),
     /// An empty value asks only whether the field is there.
-    Header { name: Vec<u8>, value: Vec<u8> },
+    Header {
+        name: Vec<u8>,
+        value: Vec<u8>,
+    },
     Subject(Vec<u8>),
     Text(Vec<u8>),
     To(Vec<u8>),

@@ -30,7 +30,9 @@ pub fn encode(text: &str) -> String {
             }
         } else {
             let mut units = [0; 2];
-            shifted.extend(character.encode_utf16(&mut units).iter().flat_map(|unit| unit.to_be_bytes()));
+            shifted.extend(
+                character.encode_utf16(&mut units).iter().flat_map(|unit| unit.to_be_bytes()),
+            );
         }
     }
     unshift(&mut encoded, &mut shifted);
