@@ -4,6 +4,8 @@
 //! - `mailbox`: the domain; uses nothing
 //! - `clock`: the only reader of time
 
+pub mod account;
 pub mod backend;
 pub mod clock;
 pub mod mailbox;
+pub mod mime;

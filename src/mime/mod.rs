@@ -1,0 +1,3 @@
+//! Placeholder until the real module is merged.
+#[derive(Debug)]
+pub struct Outline;
