@@ -9,3 +9,4 @@ pub mod backend;
 pub mod clock;
 pub mod mailbox;
 pub mod mime;
+pub mod verdict;
