@@ -1,3 +1,0 @@
-//! Placeholder until the real module is merged.
-#[derive(Debug)]
-pub struct Outline;
