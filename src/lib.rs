@@ -19,6 +19,7 @@ pub mod backend;
 pub mod clock;
 pub mod http;
 pub mod mailbox;
+pub mod mime;
 pub mod verdict;
 pub mod store;
 pub mod mime;
