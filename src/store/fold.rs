@@ -71,8 +71,13 @@ impl<'w, 'a> Folding<'w, 'a> {
     /// Everything the folder holds.
     pub(super) fn listing(&mut self, rows: Vec<Incoming>) -> Outcome<()> {
         let present: HashSet<RemoteId> = rows.iter().map(|row| row.remote.clone()).collect();
-        let absent: Vec<RemoteId> =
-            self.picture.known.keys().filter(|remote| !present.contains(*remote)).cloned().collect();
+        let absent: Vec<RemoteId> = self
+            .picture
+            .known
+            .keys()
+            .filter(|remote| !present.contains(*remote))
+            .cloned()
+            .collect();
         rows.into_iter().try_for_each(|row| self.hear(row, Rest::Leave))?;
         absent.iter().try_for_each(|remote| self.leave(remote))?;
         // Kept for the folder instead of in each row: most rows of a listing have not changed.

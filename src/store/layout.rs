@@ -154,7 +154,10 @@ mod tests {
 
     #[test]
     fn a_folder_with_an_unknown_parent_hangs_at_the_top() {
-        assert_eq!(spell(&[node("a", Some("hidden"), "A"), node("b", Some("a"), "")]), ["A", "A/_"]);
+        assert_eq!(
+            spell(&[node("a", Some("hidden"), "A"), node("b", Some("a"), "")]),
+            ["A", "A/_"]
+        );
     }
 
     #[test]

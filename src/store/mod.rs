@@ -15,9 +15,9 @@
 pub mod apply;
 pub mod blobs;
 pub mod bodies;
-pub mod folders;
 mod files;
 mod fold;
+pub mod folders;
 mod layout;
 pub mod outbox;
 mod picture;

@@ -175,8 +175,7 @@ fn find(connection: &Connection, key: &str) -> Outcome<Option<Recorded>> {
 
 fn recorded(record: &Record<'_>) -> rusqlite::Result<Recorded> {
     let remote: Option<Box<str>> = record.get(6)?;
-    let progress =
-        Progress::from_columns(record.get_ref(5)?.as_str()?, remote.map(RemoteId::new));
+    let progress = Progress::from_columns(record.get_ref(5)?.as_str()?, remote.map(RemoteId::new));
     Ok(Recorded {
         submitted: Submitted {
             key: record.get(0)?,

@@ -69,7 +69,8 @@ impl Picture {
             let place = params![key(folder), remote.as_str()];
             if let Some((remote, known)) = find_known.query_row(place, known).optional()? {
                 picture.known.insert(remote, known);
-            } else if let Some((remote, at)) = find_departed.query_row(place, departed).optional()?
+            } else if let Some((remote, at)) =
+                find_departed.query_row(place, departed).optional()?
             {
                 picture.departed.insert(remote, at);
             }

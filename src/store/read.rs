@@ -219,8 +219,8 @@ fn expunged(connection: &Connection, folder: FolderId, since: ModSeq) -> Outcome
     }
     let sql = "SELECT uid FROM tombstones WHERE folder = ?1 AND modseq > ?2 ORDER BY uid";
     let mut statement = connection.prepare_cached(sql)?;
-    let uids = statement
-        .query_map([key(folder), signed(since.get())], |record| values::uid(record, 0))?;
+    let uids =
+        statement.query_map([key(folder), signed(since.get())], |record| values::uid(record, 0))?;
     let expunged = uids.map(|uid| uid.map(|uid| Change::Expunged { uid }));
     Ok(expunged.collect::<Result<_, _>>()?)
 }

@@ -145,12 +145,7 @@ fn insert(
     Ok(id)
 }
 
-fn update(
-    writing: &Writing<'_>,
-    id: FolderId,
-    facts: &FolderFacts,
-    asked: Epoch,
-) -> Outcome<()> {
+fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, asked: Epoch) -> Outcome<()> {
     let sql = "UPDATE folders SET parent = ?2, name = ?3, role = ?4, total = COALESCE(?5, total),
                confirmed = ?6 WHERE id = ?1";
     writing.transaction.prepare_cached(sql)?.execute(params![

@@ -66,11 +66,7 @@ pub(super) fn epoch(record: &Record<'_>, column: usize) -> rusqlite::Result<Epoc
     unsigned(record, column).map(Epoch::new)
 }
 
-pub(super) fn flags(
-    record: &Record<'_>,
-    bits: usize,
-    keywords: usize,
-) -> rusqlite::Result<Flags> {
+pub(super) fn flags(record: &Record<'_>, bits: usize, keywords: usize) -> rusqlite::Result<Flags> {
     let words = record.get_ref(keywords)?.as_str()?;
     let words = words.split(' ').filter_map(Keyword::new);
     Ok(Flags::from_parts(record.get(bits)?, words))

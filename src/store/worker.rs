@@ -171,7 +171,9 @@ impl Writing<'_> {
         let epoch = self.epochs.load(Ordering::SeqCst);
         let sql = "INSERT INTO meta (key, value) VALUES ('epoch', ?1)
                    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-        self.transaction.prepare_cached(sql)?.execute([i64::try_from(epoch).unwrap_or(i64::MAX)])?;
+        self.transaction
+            .prepare_cached(sql)?
+            .execute([i64::try_from(epoch).unwrap_or(i64::MAX)])?;
         Ok(())
     }
 }
