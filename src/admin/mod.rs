@@ -35,7 +35,7 @@ impl Watched {
     fn health(&self) -> Health {
         Health {
             address: self.account.address().to_string(),
-            ready: *self.account.ready().borrow(),
+            ready: self.account.looks().borrow().good > 0,
             sign_in: self.tokens.status().borrow().state.clone(),
         }
     }
