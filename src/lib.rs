@@ -7,8 +7,8 @@
 pub mod account;
 pub mod backend;
 pub mod clock;
+pub mod front;
 pub mod mailbox;
 pub mod mime;
+pub mod net;
 pub mod verdict;
-//! placeholder
-pub mod mime;
