@@ -37,8 +37,12 @@ impl Account {
         Ok(entries)
     }
 
-    pub async fn subscribe(&self, path: &FolderPath, to: Subscription) -> Outcome<()> {
-        self.0.store.subscribe(path, to).await
+    pub async fn subscribe(&self, path: &FolderPath) -> Outcome<()> {
+        self.0.store.subscribe(path, Subscription::Subscribed).await
+    }
+
+    pub async fn unsubscribe(&self, path: &FolderPath) -> Outcome<()> {
+        self.0.store.subscribe(path, Subscription::Unsubscribed).await
     }
 
     /// Counts, at most one poll old. The folder is watched for a while after.
@@ -99,8 +103,7 @@ impl Account {
         }
         let parent = self.make_parents(to).await?;
         let reference = reference(&folder);
-        let renamed =
-            self.0.backend.rename_folder(&reference, parent.as_ref(), &to.name()).await?;
+        let renamed = self.0.backend.rename_folder(&reference, parent.as_ref(), &to.name()).await?;
         let tree = Tree::Written { upserts: vec![renamed.into()], gone: Vec::new() };
         self.0.store.apply_folders(tree, None).await.map(drop)
     }

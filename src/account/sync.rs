@@ -124,7 +124,9 @@ impl Account {
 
     async fn take_tree_answer(&self, answer: Option<Outcome<Seen>>, asked: Epoch) -> Outcome<()> {
         match answer {
-            Some(Ok(Seen::Folders(page))) => self.fold_tree_changes(page, asked, Urgency::Poll).await,
+            Some(Ok(Seen::Folders(page))) => {
+                self.fold_tree_changes(page, asked, Urgency::Poll).await
+            }
             Some(Err(fault)) if *fault.kind() == Kind::CursorExpired => {
                 self.walk_tree(Urgency::Poll).await
             }

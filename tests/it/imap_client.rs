@@ -179,6 +179,8 @@ fn second_opinion(line: &[u8]) {
     let codec = ResponseCodec::default();
     match codec.decode(line) {
         Ok(([], _)) | Err(ResponseDecodeError::LiteralFound { .. }) => {}
-        other => panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(line)),
+        other => {
+            panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(line))
+        }
     }
 }

@@ -5,15 +5,15 @@ use wire::imap::{Code, Event, LiteralKind, MessageLiteral};
 use super::connection::Connection;
 use super::convert;
 use super::ending::{self, Ending, Halt, Handled};
-use crate::account::{Account, SpoolWriter, Upload};
-use crate::mailbox::{Fault, Kind, Outcome, Spooled};
+use crate::account::{Account, SpoolFile, SpoolWriter, Upload};
+use crate::mailbox::{Fault, Flags, FolderPath, Kind, Timestamp};
 
 pub(super) async fn run(
     connection: &mut Connection,
     account: &Account,
     message: MessageLiteral,
 ) -> Handled {
-    let (upload, path, spool) = match prepare(connection, account, &message).await {
+    let (filing, spool) = match prepare(connection, account, &message).await {
         Ok(prepared) => prepared,
         Err(halt) => {
             connection.refuse();
@@ -21,8 +21,8 @@ pub(super) async fn run(
         }
     };
     connection.accept();
-    let spooled = receive(connection, spool).await?;
-    let upload = Upload { message: spooled, ..upload };
+    let Filing { path, flags, received } = filing;
+    let upload = Upload { message: receive(connection, spool).await?, flags, received };
     let appended = connection.patiently(account.append(&path, upload)).await?;
     let appended = appended.map_err(ending::as_target)?;
     Ok(Ending::ok("Appended").with(Code::AppendUid {
@@ -31,12 +31,19 @@ pub(super) async fn run(
     }))
 }
 
+/// What the command says before its literal.
+struct Filing {
+    path: FolderPath,
+    flags: Flags,
+    received: Option<Timestamp>,
+}
+
 /// Everything that can be refused before the client has sent a single octet.
 async fn prepare(
     connection: &mut Connection,
     account: &Account,
     message: &MessageLiteral,
-) -> Result<(Upload, crate::mailbox::FolderPath, SpoolWriter), Halt> {
+) -> Result<(Filing, SpoolWriter), Halt> {
     let append = &message.append;
     let limit = account.limits().append;
     if u64::from(message.size) > limit {
@@ -59,12 +66,11 @@ async fn prepare(
         }
     }
     let spool = account.spool().await?;
-    let nothing_yet = Spooled { path: std::path::PathBuf::new(), size: 0 };
-    Ok((Upload { message: nothing_yet, flags, received }, path, spool))
+    Ok((Filing { path, flags, received }, spool))
 }
 
 /// Reads the whole message, whatever becomes of it: the next command stands behind it.
-async fn receive(connection: &mut Connection, spool: SpoolWriter) -> Result<Spooled, Halt> {
+async fn receive(connection: &mut Connection, spool: SpoolWriter) -> Result<SpoolFile, Halt> {
     let mut keeping: Result<SpoolWriter, Halt> = Ok(spool);
     loop {
         match connection.event().await? {
@@ -78,7 +84,7 @@ async fn receive(connection: &mut Connection, spool: SpoolWriter) -> Result<Spoo
             _ => return Err(Halt::Farewell("Lost the end of the message")),
         }
     }
-    Ok(finish(keeping?).await?)
+    Ok(keeping?.finish().await?)
 }
 
 /// Adds a chunk, unless something went wrong before; then the rest is let go by.
@@ -90,8 +96,4 @@ async fn keep(keeping: Result<SpoolWriter, Halt>, chunk: &[u8]) -> Result<SpoolW
     }
     spool.write(chunk).await?;
     Ok(spool)
-}
-
-async fn finish(spool: SpoolWriter) -> Outcome<Spooled> {
-    spool.finish().await
 }

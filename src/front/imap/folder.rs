@@ -62,7 +62,7 @@ pub(super) async fn subscribe(
     name: &MailboxName,
 ) -> Handled {
     let path = convert::path(name)?;
-    connection.patiently(account.subscribe(&path, true)).await??;
+    connection.patiently(account.subscribe(&path)).await??;
     Ok(Ending::ok("Subscribed"))
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn unsubscribe(
     name: &MailboxName,
 ) -> Handled {
     let path = convert::path(name)?;
-    connection.patiently(account.subscribe(&path, false)).await??;
+    connection.patiently(account.unsubscribe(&path)).await??;
     Ok(Ending::ok("Unsubscribed"))
 }
 
