@@ -5,24 +5,33 @@ use wire::imap::{Code, Event, LiteralKind, MessageLiteral};
 use super::connection::Connection;
 use super::convert;
 use super::ending::{self, Ending, Halt, Handled};
-use crate::account::{Account, SpoolWriter, Upload};
-use crate::mailbox::{Fault, Kind, Outcome, Spooled};
+use crate::account::{Account, SpoolFile, SpoolWriter, Upload};
+use crate::mailbox::{Fault, Flags, FolderPath, Kind, Timestamp};
+
+/// A message that may come.
+struct Expected {
+    path: FolderPath,
+    flags: Flags,
+    received: Option<Timestamp>,
+    spool: SpoolWriter,
+}
 
 pub(super) async fn run(
     connection: &mut Connection,
     account: &Account,
     message: MessageLiteral,
 ) -> Handled {
-    let (upload, path, spool) = match prepare(connection, account, &message).await {
-        Ok(prepared) => prepared,
+    let expected = match prepare(connection, account, &message).await {
+        Ok(expected) => expected,
         Err(halt) => {
             connection.refuse();
             return Err(halt);
         }
     };
     connection.accept();
-    let spooled = receive(connection, spool).await?;
-    let upload = Upload { message: spooled, ..upload };
+    let Expected { path, flags, received, spool } = expected;
+    let message = receive(connection, spool).await?;
+    let upload = Upload { message, flags, received };
     let appended = connection.patiently(account.append(&path, upload)).await?;
     let appended = appended.map_err(ending::as_target)?;
     Ok(Ending::ok("Appended").with(Code::AppendUid {
@@ -36,7 +45,7 @@ async fn prepare(
     connection: &mut Connection,
     account: &Account,
     message: &MessageLiteral,
-) -> Result<(Upload, crate::mailbox::FolderPath, SpoolWriter), Halt> {
+) -> Result<Expected, Halt> {
     let append = &message.append;
     let limit = account.limits().append;
     if u64::from(message.size) > limit {
@@ -51,7 +60,7 @@ async fn prepare(
         None => None,
     };
     let path = convert::path(&append.mailbox)?;
-    // With the octets on their way already, keep-alive lines and checks can wait for them.
+    // Octets that are on their way already are no reason to look first.
     if message.kind == LiteralKind::Synchronizing {
         let folders = connection.patiently(account.folders()).await??;
         if !folders.iter().any(|folder| folder.exists && folder.path == path) {
@@ -59,12 +68,11 @@ async fn prepare(
         }
     }
     let spool = account.spool().await?;
-    let nothing_yet = Spooled { path: std::path::PathBuf::new(), size: 0 };
-    Ok((Upload { message: nothing_yet, flags, received }, path, spool))
+    Ok(Expected { path, flags, received, spool })
 }
 
 /// Reads the whole message, whatever becomes of it: the next command stands behind it.
-async fn receive(connection: &mut Connection, spool: SpoolWriter) -> Result<Spooled, Halt> {
+async fn receive(connection: &mut Connection, spool: SpoolWriter) -> Result<SpoolFile, Halt> {
     let mut keeping: Result<SpoolWriter, Halt> = Ok(spool);
     loop {
         match connection.event().await? {
@@ -78,7 +86,7 @@ async fn receive(connection: &mut Connection, spool: SpoolWriter) -> Result<Spoo
             _ => return Err(Halt::Farewell("Lost the end of the message")),
         }
     }
-    Ok(finish(keeping?).await?)
+    Ok(keeping?.finish().await?)
 }
 
 /// Adds a chunk, unless something went wrong before; then the rest is let go by.
@@ -90,8 +98,4 @@ async fn keep(keeping: Result<SpoolWriter, Halt>, chunk: &[u8]) -> Result<SpoolW
     }
     spool.write(chunk).await?;
     Ok(spool)
-}
-
-async fn finish(spool: SpoolWriter) -> Outcome<Spooled> {
-    spool.finish().await
 }

@@ -238,7 +238,7 @@ impl Session {
 
     async fn delete(&mut self, name: &wire::imap::MailboxName) -> Handled {
         let account = self.account()?;
-        let selected = self.phase.selected().ok().map(|selected| selected.folder.path());
+        let selected = self.phase.selected().ok().map(|selected| selected.folder.path().clone());
         let deleted: FolderPath = folder::delete(&mut self.connection, &account, name).await?;
         if selected.is_some_and(|selected| selected == deleted) {
             self.unselect();
