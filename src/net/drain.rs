@@ -53,6 +53,16 @@ impl Drain {
         &self.tracker
     }
 
+    /// The signal itself, for whoever passes it on.
+    pub fn token(&self) -> CancellationToken {
+        self.ending.clone()
+    }
+
+    /// The list itself, for tasks that must not be cut: they end by the signal or not at all.
+    pub fn tracker(&self) -> &TaskTracker {
+        &self.tracker
+    }
+
     /// Resolves when shutdown has begun.
     pub async fn begun(&self) {
         self.ending.cancelled().await;

@@ -8,21 +8,30 @@ use super::ending::{self, Ending, Halt, Handled};
 use crate::account::{Account, SpoolFile, SpoolWriter, Upload};
 use crate::mailbox::{Fault, Flags, FolderPath, Kind, Timestamp};
 
+/// A message that may come.
+struct Expected {
+    path: FolderPath,
+    flags: Flags,
+    received: Option<Timestamp>,
+    spool: SpoolWriter,
+}
+
 pub(super) async fn run(
     connection: &mut Connection,
     account: &Account,
     message: MessageLiteral,
 ) -> Handled {
-    let (filing, spool) = match prepare(connection, account, &message).await {
-        Ok(prepared) => prepared,
+    let expected = match prepare(connection, account, &message).await {
+        Ok(expected) => expected,
         Err(halt) => {
             connection.refuse();
             return Err(halt);
         }
     };
     connection.accept();
-    let Filing { path, flags, received } = filing;
-    let upload = Upload { message: receive(connection, spool).await?, flags, received };
+    let Expected { path, flags, received, spool } = expected;
+    let message = receive(connection, spool).await?;
+    let upload = Upload { message, flags, received };
     let appended = connection.patiently(account.append(&path, upload)).await?;
     let appended = appended.map_err(ending::as_target)?;
     Ok(Ending::ok("Appended").with(Code::AppendUid {
@@ -43,7 +52,7 @@ async fn prepare(
     connection: &mut Connection,
     account: &Account,
     message: &MessageLiteral,
-) -> Result<(Filing, SpoolWriter), Halt> {
+) -> Result<Expected, Halt> {
     let append = &message.append;
     let limit = account.limits().append;
     if u64::from(message.size) > limit {
@@ -58,7 +67,7 @@ async fn prepare(
         None => None,
     };
     let path = convert::path(&append.mailbox)?;
-    // With the octets on their way already, keep-alive lines and checks can wait for them.
+    // Octets that are on their way already are no reason to look first.
     if message.kind == LiteralKind::Synchronizing {
         let folders = connection.patiently(account.folders()).await??;
         if !folders.iter().any(|folder| folder.exists && folder.path == path) {
@@ -66,7 +75,7 @@ async fn prepare(
         }
     }
     let spool = account.spool().await?;
-    Ok((Filing { path, flags, received }, spool))
+    Ok(Expected { path, flags, received, spool })
 }
 
 /// Reads the whole message, whatever becomes of it: the next command stands behind it.

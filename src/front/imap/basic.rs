@@ -1,8 +1,6 @@
 //! CAPABILITY, ID, NAMESPACE, ENABLE: answers that need no mailbox.
 
-use std::borrow::Cow;
-
-use wire::imap::{Data, Namespace};
+use wire::imap::{Data, IdField, Namespace};
 
 use super::connection::Connection;
 use super::ending::Ending;
@@ -16,7 +14,10 @@ pub(super) fn capability(connection: &mut Connection, standing: Standing) -> End
 
 /// RFC 2971.
 pub(super) fn id(connection: &mut Connection) -> Ending {
-    let field = |name, value| (Cow::Borrowed(name), Some(Cow::Borrowed(value)));
+    let field = |name: &'static str, value: &'static str| IdField {
+        name: name.into(),
+        value: Some(value.into()),
+    };
     let fields = vec![field("name", "footbridge"), field("version", env!("CARGO_PKG_VERSION"))];
     connection.data(&Data::Id(Some(fields)));
     Ending::ok("ID done")

@@ -217,7 +217,10 @@ impl Connection {
             () = std::future::ready(()) => {}
         }
         // What is known already should not wait for what is not.
-        self.flush().await?;
+        if let Err(loss) = self.flush().await {
+            work.await;
+            return Err(loss);
+        }
         loop {
             tokio::select! {
                 biased;
@@ -225,7 +228,11 @@ impl Connection {
                 () = self.clock.sleep(SIGN_OF_LIFE_EVERY) => {}
             }
             self.reply(&Reply::untagged(Status::Ok, "Still working"));
-            self.flush().await?;
+            if let Err(loss) = self.flush().await {
+                // What was begun is better finished, though no one is left to hear of it.
+                work.await;
+                return Err(loss);
+            }
         }
     }
 

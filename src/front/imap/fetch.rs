@@ -169,11 +169,16 @@ fn gather(
 }
 
 async fn content(folder: &OpenFolder, uid: Uid, needs: Needs) -> Outcome<Content> {
-    Ok(match needs {
-        Needs::Row => Content::Row,
-        Needs::Summary => Content::Summary(folder.summary(uid).await?),
-        Needs::Bytes => Content::Bytes(folder.body(uid).await?),
-    })
+    // The bytes first: afterwards the texts are in the index.
+    let body = match needs {
+        Needs::Bytes | Needs::SummaryAndBytes => Some(folder.body(uid).await?),
+        Needs::Row | Needs::Summary => None,
+    };
+    let summary = match needs {
+        Needs::Summary | Needs::SummaryAndBytes => Some(folder.summary(uid).await?),
+        Needs::Row | Needs::Bytes => None,
+    };
+    Ok(Content { summary, body })
 }
 
 // === impl Lapses ===

@@ -5,7 +5,7 @@ use wire::imap::{Code, CreateMailbox, MailboxName};
 use super::connection::Connection;
 use super::convert;
 use super::ending::{Ending, Halt, Handled};
-use crate::account::Account;
+use crate::account::{Account, Subscription};
 use crate::mailbox::FolderPath;
 
 pub(super) async fn create(
@@ -62,7 +62,7 @@ pub(super) async fn subscribe(
     name: &MailboxName,
 ) -> Handled {
     let path = convert::path(name)?;
-    connection.patiently(account.subscribe(&path)).await??;
+    connection.patiently(account.subscribe(&path, Subscription::Subscribed)).await??;
     Ok(Ending::ok("Subscribed"))
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn unsubscribe(
     name: &MailboxName,
 ) -> Handled {
     let path = convert::path(name)?;
-    connection.patiently(account.unsubscribe(&path)).await??;
+    connection.patiently(account.subscribe(&path, Subscription::Unsubscribed)).await??;
     Ok(Ending::ok("Unsubscribed"))
 }
 

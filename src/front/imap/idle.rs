@@ -28,10 +28,14 @@ async fn push_until_done(
             sync(connection, selected).await?;
         }
         connection.flush().await?;
-        tokio::select! {
+        let watched = tokio::select! {
             biased;
             next = connection.next() => return end(next?),
-            () = changed(watch.as_mut()) => {}
+            watched = changed(watch.as_mut()) => watched,
+        };
+        // A closed watch says that the folder is gone: one more look, then nothing to wait for.
+        if watched.is_err() {
+            watch = None;
         }
     }
 }
@@ -61,10 +65,12 @@ fn end(next: Next) -> Handled {
     }
 }
 
-/// Never, without a folder or when no one is left who could say.
-async fn changed(watch: Option<&mut watch::Receiver<ModSeq>>) {
-    let Some(watch) = watch else { return std::future::pending().await };
-    if watch.changed().await.is_err() {
-        std::future::pending::<()>().await;
+/// Never, without a folder.
+async fn changed(
+    watch: Option<&mut watch::Receiver<ModSeq>>,
+) -> Result<(), watch::error::RecvError> {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
     }
 }

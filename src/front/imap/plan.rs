@@ -5,15 +5,15 @@ use wire::imap::{Fetch, FetchItem, Numbering};
 use super::selected::{Access, numbering};
 use crate::mailbox::Row;
 
-/// How far one has to reach for an answer.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// What an answer takes beyond the index row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Needs {
-    /// The index row.
     Row,
-    /// Finished texts from the index, or the bytes once.
+    /// Finished texts and the size: from the index, or from the bytes once.
     Summary,
     /// The frozen bytes.
     Bytes,
+    SummaryAndBytes,
 }
 
 /// Whether reading marks the message as read.
@@ -45,20 +45,18 @@ impl Plan {
 
     /// What this message takes to answer.
     pub(super) fn needs(&self, row: &Row) -> Needs {
-        let needs = |item: &FetchItem| match item {
-            FetchItem::Uid | FetchItem::Flags | FetchItem::InternalDate => Needs::Row,
+        let summary = self.items.iter().any(|item| match item {
             // The service's own idea of a size is never shown: it is not that of these bytes.
-            FetchItem::Rfc822Size if row.size.is_some() => Needs::Row,
-            FetchItem::Rfc822Size
-            | FetchItem::Envelope
-            | FetchItem::Body
-            | FetchItem::BodyStructure => Needs::Summary,
-            FetchItem::Rfc822
-            | FetchItem::Rfc822Header
-            | FetchItem::Rfc822Text
-            | FetchItem::Section(_) => Needs::Bytes,
-        };
-        self.items.iter().map(needs).max().unwrap_or(Needs::Row)
+            FetchItem::Rfc822Size => row.size.is_none(),
+            FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure => true,
+            _ => false,
+        });
+        match (summary, self.items.iter().any(is_bytes)) {
+            (false, false) => Needs::Row,
+            (true, false) => Needs::Summary,
+            (false, true) => Needs::Bytes,
+            (true, true) => Needs::SummaryAndBytes,
+        }
     }
 
     /// Messages taken at once: enough to be quick, few enough that the first answer comes soon.
@@ -69,6 +67,14 @@ impl Plan {
             Effect::SetsSeen => 20,
         }
     }
+}
+
+/// Whether an item is a piece of the message itself.
+pub(super) fn is_bytes(item: &FetchItem) -> bool {
+    matches!(
+        item,
+        FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text | FetchItem::Section(_)
+    )
 }
 
 #[cfg(test)]

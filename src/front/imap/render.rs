@@ -7,24 +7,21 @@ use wire::imap::{FetchItem, FetchWriter, Partial, SectionText};
 use super::connection::Connection;
 use super::convert;
 use super::ending::{Ending, Halt};
-use super::plan::Plan;
+use super::plan::{Plan, is_bytes};
 use super::selected::Selected;
-use crate::account::{Body, Summary};
+use crate::account::{Body, READ_MAX, Summary};
 use crate::mailbox::{Fault, Outcome, Row};
 use crate::mime::{self, Located, Path, Section};
 
-/// Octets read and written at once: a literal is never held whole.
-const PIECE: u64 = 256 * 1024;
 /// The largest header from which single fields are picked, in octets. It must be held whole, and
 /// Exchange keeps headers far below a megabyte.
 const FILTERED_HEADER: u64 = 8 * 1024 * 1024;
 
-/// What was gathered for a message.
+/// What was gathered for a message, as planned.
 #[derive(Debug)]
-pub(super) enum Content {
-    Row,
-    Summary(Summary),
-    Bytes(Body),
+pub(super) struct Content {
+    pub(super) summary: Option<Summary>,
+    pub(super) body: Option<Body>,
 }
 
 /// Which message is shown, and how.
@@ -84,11 +81,11 @@ async fn items(
 ) -> Result<(), Halt> {
     let Shown { plan, row, seen_now } = shown;
     for item in &plan.items {
-        match content {
-            Content::Bytes(body) if is_section(item) => {
+        match &content.body {
+            Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
-            _ => text(connection.output(), &mut writer, item, (row, content))?,
+            _ => text(connection.output(), &mut writer, item, (row, &content.summary))?,
         }
     }
     if *seen_now && !plan.items.contains(&FetchItem::Flags) {
@@ -103,28 +100,21 @@ fn text(
     out: &mut Vec<u8>,
     writer: &mut FetchWriter,
     item: &FetchItem,
-    (row, content): (&Row, &Content),
+    (row, summary): (&Row, &Option<Summary>),
 ) -> Result<(), Halt> {
-    let (size, texts) = match content {
-        Content::Row => (row.size, None),
-        Content::Summary(summary) => {
-            let Summary { size, envelope, structure, body_structure } = summary;
-            (Some(*size), Some((envelope, structure, body_structure)))
-        }
-        Content::Bytes(body) => {
-            (Some(body.size), Some((&body.envelope, &body.structure, &body.body_structure)))
-        }
-    };
-    match (item, size, texts) {
+    let size = summary.as_ref().map(|summary| summary.size).or(row.size);
+    match (item, size, summary) {
         (FetchItem::Uid, ..) => writer.uid(out, convert::number(row.uid.get())),
         (FetchItem::Flags, ..) => writer.flags(out, &convert::to_wire(&row.flags)),
         (FetchItem::InternalDate, ..) => {
             writer.internal_date(out, convert::date_time(row.received));
         }
         (FetchItem::Rfc822Size, Some(size), _) => writer.size(out, size),
-        (FetchItem::Envelope, _, Some((envelope, ..))) => writer.value(out, item, envelope),
-        (FetchItem::Body, _, Some((_, structure, _))) => writer.value(out, item, structure),
-        (FetchItem::BodyStructure, _, Some((.., full))) => writer.value(out, item, full),
+        (FetchItem::Envelope, _, Some(known)) => writer.value(out, item, &known.envelope),
+        (FetchItem::Body, _, Some(known)) => writer.value(out, item, &known.structure),
+        (FetchItem::BodyStructure, _, Some(known)) => {
+            writer.value(out, item, &known.body_structure);
+        }
         _ => return Err(Fault::defect("a FETCH was planned without what it needs").into()),
     }
     Ok(())
@@ -183,7 +173,7 @@ async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
     if range.is_empty() {
         return Ok(bytes::Bytes::new());
     }
-    let end = range.end.min(range.start + PIECE);
+    let end = range.end.min(range.start + READ_MAX);
     let piece = body.read(range.start..end).await?;
     if piece.is_empty() || piece.len() as u64 > end - range.start {
         return Err(Fault::defect("a frozen message is shorter than its size"));
@@ -239,13 +229,6 @@ fn wanted(item: &FetchItem) -> Section {
         SectionText::Text => Section::Text(path),
         SectionText::Mime => Section::Mime(path),
     }
-}
-
-fn is_section(item: &FetchItem) -> bool {
-    matches!(
-        item,
-        FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text | FetchItem::Section(_)
-    )
 }
 
 /// `<offset.length>`: what lies beyond the end is left out (RFC 3501 §6.4.5).
