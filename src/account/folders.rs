@@ -37,12 +37,8 @@ impl Account {
         Ok(entries)
     }
 
-    pub async fn subscribe(&self, path: &FolderPath) -> Outcome<()> {
-        self.0.store.subscribe(path, Subscription::Subscribed).await
-    }
-
-    pub async fn unsubscribe(&self, path: &FolderPath) -> Outcome<()> {
-        self.0.store.subscribe(path, Subscription::Unsubscribed).await
+    pub async fn subscribe(&self, path: &FolderPath, to: Subscription) -> Outcome<()> {
+        self.0.store.subscribe(path, to).await
     }
 
     /// Counts, at most one poll old. The folder is watched for a while after.

@@ -33,7 +33,7 @@ use crate::store::Store;
 pub use body::{Body, READ_MAX};
 pub use open::OpenFolder;
 pub use registry::{Accounts, LocalPassword, Purpose, Use};
-pub use crate::store::SpoolFile;
+pub use crate::store::{SpoolFile, Subscription};
 pub use spool::SpoolWriter;
 pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
