@@ -377,3 +377,6 @@ fn without_carriage_return(mut line: Vec<u8>) -> Vec<u8> {
     }
     line
 }
+
+#[cfg(test)]
+mod tests;
