@@ -1,12 +1,14 @@
 //! The examples of the RFCs: what a client sends reads as the value it means, and what we write
 //! is what the RFC shows.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::num::NonZeroU32;
 
 use wire::imap::{
     AnyKeyword, Body, Code, Command, Data, DateTime, Event, Fetch, FetchItem, FetchWriter, Flag,
     Limits, Line, ListAttribute, MailboxName, MessageSet, Mode, Namespace, Peek, Reply, SearchKey,
-    SectionText, Status, StatusItem, Stream, Tag, UidSet, continuation, parse,
+    SectionText, Status, StatusItem, Stream, Tag, Trust, UidSet, continuation, parse,
 };
 use wire::smtp;
 
@@ -202,6 +204,21 @@ fn text_cannot_look_like_protocol() {
     );
     assert_eq!(reply(&Reply::untagged(Status::Bye, "")), "* BYE done\r\n");
     assert_eq!(written(|out| continuation(out, "")), "+ \r\n");
+}
+
+#[test]
+fn mistakes_have_their_answer() {
+    let bad = parse(&Line::new(b"a1 FOO\r\n".to_vec())).unwrap_err();
+    assert_eq!(reply(&bad.reply()), "a1 BAD unknown command FOO\r\n");
+    let bad = parse(&Line::new(b"\xff\r\n".to_vec())).unwrap_err();
+    assert_eq!(reply(&bad.reply()), "* BAD expected a tag and a command\r\n");
+    let mut stream = Stream::new(Limits::default());
+    stream.push(b"a2 APPEND x {999999999}\r\na3 LOGIN {99999999999+}\r\n");
+    let Some(Event::Broken(error)) = stream.next() else { panic!() };
+    assert_eq!(reply(&error.reply()), "a2 NO [TOOBIG] message exceeds the size limit\r\n");
+    let Some(Event::Broken(error)) = stream.next() else { panic!() };
+    assert_eq!(reply(&error.reply()), "a3 BAD malformed literal announcement\r\n");
+    assert_eq!(error.trust, Trust::Lost);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! An independent codec reads what we write, and what it takes from a client we take too.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::num::NonZeroU32;
 
 use imap_codec::decode::Decoder as _;

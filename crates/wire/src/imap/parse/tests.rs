@@ -366,3 +366,13 @@ fn the_head_of_an_append_is_told_from_its_arguments() {
     }
     assert_eq!(refusal("a APPEND INBOX \"text\"").1, "APPEND needs its message as a literal");
 }
+
+#[test]
+fn what_clients_really_send_before_login_is_understood() {
+    assert_eq!(body("a ID ()"), Body::Id(Some(vec![])));
+    assert_eq!(body("a ENABLE UTF8=ACCEPT"), Body::Enable(vec!["UTF8=ACCEPT".into()]));
+    assert!(matches!(body("a LOGIN \"ada\" \"pä\""), Body::Login { .. }));
+    assert!(matches!(body("a LOGIN ada@contoso.example p]}w"), Body::Login { .. }));
+    assert!(matches!(body("a LOGIN ada \"\""), Body::Login { .. }));
+    assert!(matches!(body("a authenticate plain AGEAYg=="), Body::Authenticate { .. }));
+}

@@ -180,7 +180,7 @@ fn argument_literals_have_a_budget_for_the_whole_command() {
     let mut stream = stream_of(b"a LOGIN {11}\r\nb NOOP\r\n");
     assert_eq!(events(&mut stream), [kept, command("b NOOP\r\n")]);
     let lost = broken("a", Defect::LiteralTooLarge, Trust::Lost);
-    assert_eq!(events(&mut stream_of(b"a LOGIN {11+}\r\n")), [lost.clone()]);
+    assert_eq!(stream_of(b"a LOGIN {11+}\r\n").next().as_ref(), Some(&lost));
     assert_eq!(events(&mut stream_of(b"a LOGIN {6+}\r\n123456 {6+}\r\n")), [lost]);
     let mut stream = stream_of(b"a X {20}\r\n");
     stream.logged_in();
