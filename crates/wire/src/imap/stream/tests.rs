@@ -175,6 +175,15 @@ fn braces_that_announce_nothing_are_text() {
 }
 
 #[test]
+fn an_announcement_inside_open_quotes_still_counts() {
+    let mut stream = stream_of(b"a LOGIN \"{8+}\r\nb LOGOUT\r\nc NOOP\r\n");
+    let events = events(&mut stream);
+    let [Event::Command(line), second] = &events[..] else { panic!("{events:?}") };
+    assert!(parse(line).is_err());
+    assert_eq!(*second, command("c NOOP\r\n"));
+}
+
+#[test]
 fn argument_literals_have_a_budget_for_the_whole_command() {
     let kept = broken("a", Defect::LiteralTooLarge, Trust::Kept);
     let mut stream = stream_of(b"a LOGIN {11}\r\nb NOOP\r\n");
