@@ -166,7 +166,7 @@ impl Connecting<'_> {
         let directory = store_directory(&self.config.state_dir, &address);
         let clock = self.http.clock().clone();
         let store = Store::open(&directory, clock.clone()).await?;
-        let backend = Arc::new(Graph::new(mailbox));
+        let backend = Arc::new(Graph::own(mailbox));
         let pace = pace(self.config);
         let parts = crate::account::Parts { address, backend, store, clock, pace };
         Ok((Account::new(parts), tokens))
