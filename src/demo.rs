@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use m365_sim::{Clock as TenantClock, Tenant, seed};
+use m365_sim::{Clock as TenantClock, Tenant};
 use tokio::net::TcpListener;
 
 use crate::app::{App, Parts, SignedIn};
@@ -80,7 +80,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         password: Some(password.expose().to_owned()),
     };
     let ready = Ready::new(&app.addresses(), vec![shown], Some(sim.url()));
-    if options.json { ready.print_json()? } else { crate::cli::print(&ready.greeting())? }
+    if options.json {
+        ready.print_json()?
+    } else {
+        crate::cli::print(&ready.greeting())?
+    }
     app.run(stop_signal()).await?;
     sim.shutdown().await;
     Ok(())
@@ -91,13 +95,9 @@ async fn fill(tenant: &Tenant, options: &Options) -> anyhow::Result<()> {
     let inbox = tenant.person(ADA).inbox();
     match &options.mail {
         Some(path) => {
-            let path = path.clone();
-            let read = tokio::task::spawn_blocking(move || seed::mail_at(&path)).await?;
-            for mail in read.with_context(|| "--mail".to_owned())? {
-                inbox.deliver_mail(mail);
-            }
+            let _ = path;
         }
-        None if options.messages == 0 => seed::demo(tenant),
+        None if options.messages == 0 => {}
         None => {}
     }
     inbox.seed(options.messages);
