@@ -43,16 +43,6 @@ impl Drain {
         });
     }
 
-    /// The signal itself, for tasks below this layer.
-    pub fn token(&self) -> CancellationToken {
-        self.ending.clone()
-    }
-
-    /// The list itself, for tasks below this layer.
-    pub fn tracker(&self) -> &TaskTracker {
-        &self.tracker
-    }
-
     /// The signal itself, for whoever passes it on.
     pub fn token(&self) -> CancellationToken {
         self.ending.clone()
