@@ -4,15 +4,11 @@ mod append;
 mod auth;
 mod basic;
 mod connection;
-#[cfg(test)]
-mod conversations;
 mod convert;
 mod copy;
 mod criteria;
 mod ending;
 mod expunge;
-#[cfg(test)]
-mod fake;
 mod fetch;
 mod folder;
 mod idle;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::fake::World;
-use crate::mailbox::Kind;
-use crate::net::Drained;
+use footbridge::mailbox::Kind;
+use footbridge::net::Drained;
+
+use crate::fake::World;
 
 const HELLO: &str = "From: Bob <bob@contoso.example>\nTo: ada@contoso.example\nSubject: Hello\nDate: Tue, 14 Nov 2023 22:13:20 +0000\n\nGood morning\n";
 

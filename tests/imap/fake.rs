@@ -10,23 +10,23 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::Server;
-use crate::account::{Account, Accounts, LocalPassword, Pace, Parts, Use};
-use crate::auth::Secret;
-use crate::auth::password::HashedPassword;
-use crate::backend::{
+use footbridge::account::{Account, Accounts, LocalPassword, Pace, Parts, Use};
+use footbridge::auth::Secret;
+use footbridge::auth::password::HashedPassword;
+use footbridge::backend::{
     Backend, FlagWrite, Limits, Page, RemoteChange, RemoteFolder, RemoteFolderRef, RemoteMessage,
     Seen, Trace, Upload, Urgency, Watch,
 };
-use crate::clock::Clock;
-use crate::mailbox::{
+use footbridge::clock::Clock;
+use footbridge::front::imap::Server;
+use footbridge::mailbox::{
     Address, Cursor, Fault, Flags, Kind, Outcome, RemoteId, RemoteVersion, Role, Spooled, Timestamp,
 };
-use crate::net::{self, Drain, bind_all};
-use crate::store::Store;
+use footbridge::net::{self, Drain, bind_all};
+use footbridge::store::Store;
 
 #[derive(Debug, Default)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     state: Mutex<State>,
     stalled: watch::Sender<bool>,
 }
@@ -112,25 +112,25 @@ impl Fake {
         self.state.lock().unwrap()
     }
 
-    pub(super) fn deliver(&self, bytes: &str) -> RemoteId {
+    pub(crate) fn deliver(&self, bytes: &str) -> RemoteId {
         let bytes = bytes.replace('\n', "\r\n");
         self.state().add(&RemoteId::new("inbox"), bytes.as_bytes(), Flags::none()).id
     }
 
-    pub(super) fn vanish(&self, id: &RemoteId) {
+    pub(crate) fn vanish(&self, id: &RemoteId) {
         self.state().remove(id).unwrap();
     }
 
     /// No message bytes come until `go_on`.
-    pub(super) fn stall(&self) {
+    pub(crate) fn stall(&self) {
         self.stalled.send_replace(true);
     }
 
-    pub(super) fn go_on(&self) {
+    pub(crate) fn go_on(&self) {
         self.stalled.send_replace(false);
     }
 
-    pub(super) fn fail_next(&self, kind: Kind) {
+    pub(crate) fn fail_next(&self, kind: Kind) {
         self.state().faults.push(kind);
     }
 }
@@ -303,22 +303,22 @@ impl Backend for Fake {
 }
 
 /// A served mailbox.
-pub(super) struct World {
-    pub(super) backend: Arc<Fake>,
-    pub(super) clock: Clock,
-    pub(super) drain: Drain,
+pub(crate) struct World {
+    pub(crate) backend: Arc<Fake>,
+    pub(crate) clock: Clock,
+    pub(crate) drain: Drain,
     address: std::net::SocketAddr,
     _directory: TempDir,
 }
 
 /// One client: sends whole lines, hears until its tagged answer.
-pub(super) struct Client {
+pub(crate) struct Client {
     socket: TcpStream,
     heard: Vec<u8>,
 }
 
 impl World {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let clock = Clock::manual(Timestamp(1_700_000_000));
         let backend = Arc::new(Fake::default());
@@ -361,7 +361,7 @@ impl World {
         Self { backend, clock, drain, address, _directory: directory }
     }
 
-    pub(super) async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         let socket = TcpStream::connect(self.address).await.unwrap();
         let mut client = Client { socket, heard: Vec::new() };
         let greeting = client.until("\r\n").await;
@@ -369,7 +369,7 @@ impl World {
         client
     }
 
-    pub(super) async fn inbox(&self) -> Client {
+    pub(crate) async fn inbox(&self) -> Client {
         let mut client = self.connect().await;
         client.ok("LOGIN ada@contoso.example secret").await;
         client.ok("SELECT INBOX").await;
@@ -379,7 +379,7 @@ impl World {
 
 impl World {
     /// Lets time pass without end, one step with each round trip of another client.
-    pub(super) async fn let_pass(&self, step: Duration) {
+    pub(crate) async fn let_pass(&self, step: Duration) {
         let mut other = self.connect().await;
         loop {
             other.ok("CAPABILITY").await;
@@ -389,12 +389,12 @@ impl World {
 }
 
 impl Client {
-    pub(super) async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.socket.write_all(text.as_bytes()).await.unwrap();
     }
 
     /// All that is heard up to and with the next `end`.
-    pub(super) async fn until(&mut self, end: &str) -> String {
+    pub(crate) async fn until(&mut self, end: &str) -> String {
         loop {
             let found = self.heard.windows(end.len()).position(|window| window == end.as_bytes());
             if let Some(at) = found {
@@ -410,12 +410,12 @@ impl Client {
     }
 
     /// One command with its whole answer.
-    pub(super) async fn say(&mut self, command: &str) -> String {
+    pub(crate) async fn say(&mut self, command: &str) -> String {
         self.send(&format!("t {command}\r\n")).await;
         self.answer().await
     }
 
-    pub(super) async fn answer(&mut self) -> String {
+    pub(crate) async fn answer(&mut self) -> String {
         let mut heard = String::new();
         loop {
             let line = self.until("\r\n").await;
@@ -426,13 +426,13 @@ impl Client {
         }
     }
 
-    pub(super) async fn ok(&mut self, command: &str) -> String {
+    pub(crate) async fn ok(&mut self, command: &str) -> String {
         let answer = self.say(command).await;
         assert!(answer.contains("t OK "), "{command}: {answer}");
         answer
     }
 
-    pub(super) async fn rest(&mut self) -> String {
+    pub(crate) async fn rest(&mut self) -> String {
         let mut rest = std::mem::take(&mut self.heard);
         self.socket.read_to_end(&mut rest).await.unwrap();
         String::from_utf8_lossy(&rest).into_owned()
