@@ -17,7 +17,7 @@ use crate::backend::graph::Graph;
 use crate::clock::Clock;
 use crate::config::connections::{Connection, ConnectionUse};
 use crate::config::{self, Config};
-use crate::front::{imap, smtp};
+use crate::front::imap;
 use crate::http::{HttpClient, HttpLimits, MailboxHttp, Reach};
 use crate::mailbox::Address;
 use crate::net::{self, Bound, Drain, Drained, bind_all};
@@ -78,9 +78,10 @@ impl App {
         let mut watched = Vec::new();
         for signed_in in connections {
             let connected = Connecting { config: &config, http: &http, drain: &drain };
-            let (account, tokens) = connected.connect(&signed_in).await.with_context(|| {
-                format!("connection {}", signed_in.connection.address)
-            })?;
+            let (account, tokens) = connected
+                .connect(&signed_in)
+                .await
+                .with_context(|| format!("connection {}", signed_in.connection.address))?;
             accounts.add(account.clone(), passwords(&signed_in.connection)?);
             watched.push(Watched { account, tokens });
         }
@@ -165,7 +166,7 @@ impl Connecting<'_> {
         let directory = store_directory(&self.config.state_dir, &address);
         let clock = self.http.clock().clone();
         let store = Store::open(&directory, clock.clone()).await?;
-        let backend = Arc::new(Graph::new(mailbox));
+        let backend = Arc::new(Graph::own(mailbox));
         let pace = pace(self.config);
         let parts = crate::account::Parts { address, backend, store, clock, pace };
         Ok((Account::new(parts), tokens))

@@ -35,7 +35,7 @@ impl Watched {
     fn health(&self) -> Health {
         Health {
             address: self.account.address().to_string(),
-            ready: *self.account.ready().borrow(),
+            ready: self.account.looks().borrow().good > 0,
             sign_in: self.tokens.status().borrow().state.clone(),
         }
     }
@@ -63,7 +63,8 @@ fn health(connections: &Connections) -> Vec<Health> {
 
 async fn home(State(connections): State<Connections>) -> impl IntoResponse {
     // The page holds addresses of people: no other site may frame or read it.
-    let guard = [(header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'")];
+    let guard =
+        [(header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'")];
     (guard, Html(pages::home(&health(&connections))))
 }
 

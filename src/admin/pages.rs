@@ -10,7 +10,10 @@ pub(super) fn home(connections: &[Health]) -> String {
     for health in connections {
         let (state, advice) = describe(health);
         let address = escaped(&health.address);
-        let _ = write!(rows, "<tr><td>{address}</td><td>graph</td><td>{state}</td><td>{advice}</td></tr>");
+        let _ = write!(
+            rows,
+            "<tr><td>{address}</td><td>graph</td><td>{state}</td><td>{advice}</td></tr>"
+        );
     }
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Footbridge</title>\

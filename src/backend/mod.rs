@@ -78,12 +78,11 @@ pub enum Seen {
     Messages(Page<RemoteMessage>),
 }
 
-/// A flag edit for one message, with what the index knew of it.
+/// A flag edit for one message, with what the index knows of it: an edit that leaves nothing to
+/// change by that knowledge is answered with it, and costs no request.
 #[derive(Clone, Debug)]
 pub struct FlagWrite {
-    pub message: RemoteId,
-    pub version: Option<RemoteVersion>,
-    pub before: Flags,
+    pub known: RemoteMessage,
     pub edit: FlagEdit,
 }
 

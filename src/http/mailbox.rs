@@ -150,6 +150,24 @@ impl MailboxHttp {
         }
     }
 
+    /// A link as a path below the root, as a batch wants it.
+    ///
+    /// # Errors
+    /// `Defect` if the link leads away from the service.
+    pub fn relative(&self, link: &str) -> Outcome<String> {
+        let url = self.url(&Target::Link(link.to_owned()))?;
+        let root = self.0.root.path().trim_end_matches('/');
+        let path = url
+            .path()
+            .strip_prefix(root)
+            .filter(|path| path.starts_with('/'))
+            .ok_or_else(|| Fault::defect("a link leads out of the service's root"))?;
+        Ok(match url.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        })
+    }
+
     /// An inner request of a batch was turned away: that closes the gate for all.
     pub fn throttled(&self, wait: Option<Duration>) {
         self.0.gate.shut(wait, self.limits());

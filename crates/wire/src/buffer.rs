@@ -39,7 +39,6 @@ impl Buffer {
         let end = self.start + most.min(self.len());
         let taken = &self.bytes[self.start..end];
         self.start = end;
-        self.scanned = self.scanned.max(end);
         taken
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::{DateTime, Fetch, Flag, MailboxName, Search, SeqSet, SpecialUse, UidSet};
-use crate::Secret;
+use crate::{Mechanism, Secret};
 
 /// The client's name for one command (RFC 3501 section 2.2.1), echoed in the tagged answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,17 +87,6 @@ pub enum Body {
 pub struct IdField {
     pub name: Cow<'static, str>,
     pub value: Option<Cow<'static, str>>,
-}
-
-/// How a client wants to authenticate (RFC 3501 section 6.2.2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mechanism {
-    Plain,
-    Login,
-    XOAuth2,
-    OAuthBearer,
-    /// Upper case.
-    Other(String),
 }
 
 /// The messages a command is about; the UID form of a verb differs from its plain form by type.
@@ -221,22 +210,6 @@ impl fmt::Display for Tag {
 
 fn is_tag_char(byte: u8) -> bool {
     byte != b'+' && super::lexer::is_astring_char(byte)
-}
-
-// === impl Mechanism ===
-
-impl Mechanism {
-    /// By its registered name, in any case.
-    pub fn from_name(name: &str) -> Self {
-        let name = name.to_ascii_uppercase();
-        match name.as_str() {
-            "PLAIN" => Self::Plain,
-            "LOGIN" => Self::Login,
-            "XOAUTH2" => Self::XOAuth2,
-            "OAUTHBEARER" => Self::OAuthBearer,
-            _ => Self::Other(name),
-        }
-    }
 }
 
 // === impl StatusItem ===

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Append, Bad, Tag};
+use super::{Append, Bad, Code, Reply, Status, Tag};
 use crate::Secret;
 
 /// How much a client may make us hold.
@@ -87,7 +87,6 @@ pub enum Defect {
     LiteralTooLarge,
     #[error("malformed literal announcement")]
     MalformedLiteral,
-    /// Answer `NO [TOOBIG]`, not BAD.
     #[error("message exceeds the size limit")]
     MessageTooLarge,
     #[error("NUL is not allowed in a command")]
@@ -132,5 +131,18 @@ impl Line {
 impl fmt::Debug for Line {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Line({} octets)", self.0.len())
+    }
+}
+
+// === impl StreamError ===
+
+impl StreamError {
+    /// The answer; after it comes a BYE if trust is lost.
+    pub fn reply(&self) -> Reply {
+        let (status, code) = match self.defect {
+            Defect::MessageTooLarge => (Status::No, Some(Code::TooBig)),
+            _ => (Status::Bad, None),
+        };
+        Reply { tag: self.tag.clone(), status, code, text: self.defect.to_string().into() }
     }
 }

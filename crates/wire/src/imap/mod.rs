@@ -17,8 +17,8 @@ mod stream;
 pub mod utf7;
 
 pub use command::{
-    Append, Body, Command, CreateMailbox, IdField, List, ListReturn, ListSelection, Mechanism,
-    MessageSet, Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
+    Append, Body, Command, CreateMailbox, IdField, List, ListReturn, ListSelection, MessageSet,
+    Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
 };
 pub use date::{Date, DateTime, InvalidDate, Time};
 pub use encode::{FetchWriter, continuation};
@@ -33,3 +33,5 @@ pub use response::{AnyKeyword, Code, Data, ListAttribute, Namespace, Reply, Stat
 pub use search::{Search, SearchKey};
 pub use set::{InvalidSet, Ranges, SeqSet, UidSet};
 pub use stream::Stream;
+
+pub use crate::sasl::Mechanism;

@@ -2,7 +2,7 @@
 //!
 //! The caller pushes what it read and takes events until there are none:
 //!
-//! - [`Event::Command`]: parse it with [`super::parse`] and answer it.
+//! - [`Event::Command`]: parse it with [`super::parse()`] and answer it.
 //! - [`Event::Continue`]: write a continuation request; more bytes of a command will follow.
 //! - [`Event::Message`]: an APPEND announced its message. Call [`Stream::accept`] or
 //!   [`Stream::refuse`] before taking the next event. After `accept` come [`Event::Chunk`]s and
@@ -377,3 +377,6 @@ fn without_carriage_return(mut line: Vec<u8>) -> Vec<u8> {
     }
     line
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! What a client can say.
 
 use super::Address;
-use crate::Secret;
+use crate::{Mechanism, Secret};
 
 /// RFC 5321 section 4.1, RFC 4954 (AUTH), RFC 3207 (STARTTLS).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,13 +63,4 @@ pub enum SmtpUtf8 {
     Absent,
     /// The client wants RFC 6531; to be refused unless it was offered.
     Requested,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mechanism {
-    Plain,
-    Login,
-    XOAuth2,
-    /// Upper case.
-    Other(String),
 }

@@ -3,13 +3,8 @@
 //! Our own grammar, because the parsers at hand lose what we need: quotes of local parts, bare
 //! addresses, long AUTH lines, sizes beyond 64 bits.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-
-use super::{
-    Address, BodyType, Command, EnhancedCode, Mail, Mechanism, Recipient, Reply, Sender, SmtpUtf8,
-};
-use crate::Secret;
+use super::{Address, BodyType, Command, EnhancedCode, Mail, Recipient, Reply, Sender, SmtpUtf8};
+use crate::{Mechanism, SaslResponse};
 
 /// Why a line is no command. [`Invalid::reply`] is the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,14 +65,8 @@ fn host(arguments: &str) -> Result<String, Invalid> {
 fn auth(arguments: &str) -> Result<Command, Invalid> {
     let mut words = arguments.split_ascii_whitespace();
     let mechanism = Mechanism::from_name(words.next().ok_or(Invalid::Arguments)?);
-    let initial = match words.next() {
-        None => None,
-        Some("=") => Some(Secret::new(Vec::new())),
-        Some(text) => {
-            let decoded = BASE64_STANDARD.decode(text).map_err(|_| Invalid::Base64)?;
-            Some(Secret::new(decoded))
-        }
-    };
+    let initial = words.next().map(SaslResponse::from_argument).transpose();
+    let initial = initial.map_err(|_| Invalid::Base64)?;
     match words.next() {
         None => Ok(Command::Auth { mechanism, initial }),
         Some(_) => Err(Invalid::Arguments),
@@ -200,21 +189,6 @@ fn address(path: &str) -> Option<Address> {
     Address::parse(address).ok()
 }
 
-// === impl Mechanism ===
-
-impl Mechanism {
-    /// By its registered name, in any case.
-    pub fn from_name(name: &str) -> Self {
-        let name = name.to_ascii_uppercase();
-        match name.as_str() {
-            "PLAIN" => Self::Plain,
-            "LOGIN" => Self::Login,
-            "XOAUTH2" => Self::XOAuth2,
-            _ => Self::Other(name),
-        }
-    }
-}
-
 // === impl Invalid ===
 
 impl Invalid {
@@ -235,6 +209,7 @@ impl Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Secret;
 
     fn sender(line: &str) -> Result<String, Invalid> {
         match parse(line.as_bytes())? {

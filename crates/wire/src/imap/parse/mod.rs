@@ -14,7 +14,10 @@ use std::fmt;
 pub(super) use mailbox::{AppendHead, append_head};
 
 use super::lexer::{Expected, Lexer, is_atom_char};
-use super::{Body, Command, InvalidMailboxName, Line, MessageSet, Numbering, SeqSet, Tag, UidSet};
+use super::{
+    Body, Command, InvalidMailboxName, Line, MessageSet, Numbering, Reply, SeqSet, Status, Tag,
+    UidSet,
+};
 
 /// The longest piece of input a BAD may repeat, in octets.
 const ECHO_LENGTH: usize = 32;
@@ -115,6 +118,16 @@ fn set_text<'a>(lexer: &mut Lexer<'a>) -> &'a [u8] {
 // === impl Bad ===
 
 impl Bad {
+    /// The answer.
+    pub fn reply(&self) -> Reply {
+        Reply {
+            tag: self.tag.clone(),
+            status: Status::Bad,
+            code: None,
+            text: self.text.clone().into(),
+        }
+    }
+
     pub(super) fn arguments(tag: Tag, text: &str) -> Self {
         Self { tag: Some(tag), kind: BadKind::Arguments, text: text.to_owned() }
     }

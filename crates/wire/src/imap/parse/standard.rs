@@ -6,9 +6,9 @@ use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::core::{AString, IString, NString};
 use imap_codec::imap_types::mailbox::Mailbox;
 
-use crate::Secret;
 use crate::imap::lexer::Expected;
-use crate::imap::{Body, IdField, MailboxName, Mechanism, Tag};
+use crate::imap::{Body, IdField, MailboxName, Tag};
+use crate::{Mechanism, Secret};
 
 const VERBS: [&str; 18] = [
     "AUTHENTICATE",
