@@ -32,7 +32,8 @@ pub enum Tree {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TreeReceipt {
     pub changed: bool,
-    /// A part of the answer was older than a write of ours and was left out: walk the tree again.
+    /// A part of the answer was older than a write of ours and was left out, and the cursor was not
+    /// kept: ask again.
     pub stale: bool,
 }
 

@@ -246,4 +246,22 @@ mod tests {
         early.catch_up(&changes, crate::mailbox::Expunges::Announce);
         assert_eq!(early.uids(), here.view().await.uids());
     }
+
+    /// What a kill leaves behind: the files as they are while the store is open.
+    #[tokio::test]
+    async fn what_was_answered_is_still_there_after_a_kill() {
+        let here = fixture().await;
+        for number in 0..5 {
+            let id = format!("m{number}");
+            let receipt = here.page(vec![mail(&id, number)], &[]).await;
+            let left = tempfile::TempDir::new().unwrap();
+            for name in ["index.db", "index.db-wal"] {
+                let from = here.directory.path().join(name);
+                std::fs::copy(from, left.path().join(name)).unwrap();
+            }
+            let after = Store::open(left.path(), here.clock.clone()).await.unwrap();
+            let rows = after.by_remote(here.inbox, &[remote(&id)]).await.unwrap();
+            assert_eq!(rows[0].as_ref().map(|row| row.uid), Some(receipt.uids[0].1));
+        }
+    }
 }
