@@ -285,7 +285,7 @@ impl<'w, 'a> Folding<'w, 'a> {
     }
 
     /// Remembers that the message is not here, against older answers.
-    fn depart(&mut self, remote: &RemoteId) -> Outcome<()> {
+    fn depart(&self, remote: &RemoteId) -> Outcome<()> {
         let sql = "INSERT INTO departures (folder, remote, confirmed, at) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (folder, remote) DO UPDATE
                    SET confirmed = MAX(confirmed, excluded.confirmed), at = excluded.at";
@@ -306,7 +306,7 @@ impl<'w, 'a> Folding<'w, 'a> {
     }
 
     /// An answer that is believed ends an older doubt.
-    fn settle(&mut self, remote: &RemoteId) -> Outcome<()> {
+    fn settle(&self, remote: &RemoteId) -> Outcome<()> {
         if !self.picture.doubted.contains(remote) {
             return Ok(());
         }

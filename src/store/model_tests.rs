@@ -225,7 +225,12 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    // A quarter of the usual number: each case syncs some dozen commits to disk.
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases / 4,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn however_answers_and_writes_cross_the_index_ends_up_with_the_truth(
         steps in proptest::collection::vec((any::<u8>(), any::<u8>()), 1..60),
