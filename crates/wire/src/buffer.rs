@@ -59,4 +59,22 @@ impl Buffer {
         self.scanned = self.start;
         Taken::Line(line)
     }
+
+    /// Drops everything up to and with the next line feed; says whether there was one.
+    pub(crate) fn drop_line(&mut self) -> bool {
+        match self.waiting().iter().position(|&byte| byte == b'\n') {
+            Some(end) => {
+                self.take(end + 1);
+                true
+            }
+            None => {
+                self.take(self.len());
+                false
+            }
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
 }

@@ -12,5 +12,6 @@
 mod buffer;
 pub mod imap;
 mod secret;
+pub mod smtp;
 
 pub use secret::Secret;

@@ -1,5 +1,6 @@
 //! What a client can ask for.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{DateTime, Fetch, Flag, MailboxName, Search, SeqSet, SpecialUse, UidSet};
@@ -23,8 +24,8 @@ pub enum Body {
     Capability,
     Noop,
     Logout,
-    /// Field names and values; `None` is `ID NIL`. Bytes that are not UTF-8 are replaced.
-    Id(Option<Vec<(String, Option<String>)>>),
+    /// `None` is `ID NIL`. Bytes that are not UTF-8 are replaced.
+    Id(Option<Vec<IdField>>),
 
     // Before login (section 6.2, RFC 4959)
     StartTls,
@@ -79,6 +80,13 @@ pub enum Body {
         set: MessageSet,
         mailbox: MailboxName,
     },
+}
+
+/// One field of an ID command or answer (RFC 2971 section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdField {
+    pub name: Cow<'static, str>,
+    pub value: Option<Cow<'static, str>>,
 }
 
 /// How a client wants to authenticate (RFC 3501 section 6.2.2).

@@ -1,6 +1,5 @@
 //! What the server says, as bytes, appended to a buffer of the caller.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::num::NonZeroU32;
@@ -8,8 +7,8 @@ use std::num::NonZeroU32;
 use super::lexer::is_atom_char;
 use super::response::AnyKeyword;
 use super::{
-    Code, Data, DateTime, FetchItem, Flag, ListAttribute, MailboxName, Namespace, Reply, Status,
-    utf7,
+    Code, Data, DateTime, FetchItem, Flag, IdField, ListAttribute, MailboxName, Namespace, Reply,
+    Status, utf7,
 };
 
 /// One FETCH response, written piece by piece so that bodies can be streamed between the pieces.
@@ -128,77 +127,72 @@ impl Status {
 
 impl Code {
     fn write(&self, out: &mut Vec<u8>) {
+        put(out, self.word());
         match self {
-            Self::BadCharset(charsets) if charsets.is_empty() => put(out, "BADCHARSET"),
+            Self::BadCharset(charsets) if charsets.is_empty() => {}
             Self::BadCharset(charsets) => {
-                put(out, "BADCHARSET ");
+                out.push(b' ');
                 write_list(out, charsets);
             }
-            Self::Capability(capabilities) => {
-                put(out, "CAPABILITY");
-                write_words(out, capabilities);
-            }
+            Self::Capability(capabilities) => write_words(out, capabilities),
             Self::PermanentFlags { flags, any_keyword } => {
-                put(out, "PERMANENTFLAGS ");
                 let flags = flags.iter().map(|flag| flag as &dyn Display);
                 let any: Option<&dyn Display> = match any_keyword {
                     AnyKeyword::Allowed => Some(&"\\*"),
                     AnyKeyword::Refused => None,
                 };
+                out.push(b' ');
                 write_list(out, flags.chain(any));
             }
-            Self::UidNext(uid) => put(out, format_args!("UIDNEXT {uid}")),
-            Self::UidValidity(validity) => put(out, format_args!("UIDVALIDITY {validity}")),
-            Self::Unseen(number) => put(out, format_args!("UNSEEN {number}")),
-            Self::AppendUid { validity, uid } => {
-                put(out, format_args!("APPENDUID {validity} {uid}"));
+            Self::UidNext(number) | Self::UidValidity(number) | Self::Unseen(number) => {
+                put(out, format_args!(" {number}"));
             }
+            Self::AppendUid { validity, uid } => put(out, format_args!(" {validity} {uid}")),
             Self::CopyUid { validity, source, target } => {
-                put(out, format_args!("COPYUID {validity} {source} {target}"));
+                put(out, format_args!(" {validity} {source} {target}"));
             }
-            Self::HighestModSeq(value) => put(out, format_args!("HIGHESTMODSEQ {value}")),
-            plain => put(out, plain.word()),
+            Self::HighestModSeq(value) => put(out, format_args!(" {value}")),
+            _ => {}
         }
     }
 
-    /// Of a code without arguments; the others are written above.
     fn word(&self) -> &'static str {
         match self {
             Self::Alert => "ALERT",
             Self::AlreadyExists => "ALREADYEXISTS",
+            Self::AppendUid { .. } => "APPENDUID",
             Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
             Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
+            Self::BadCharset(_) => "BADCHARSET",
             Self::Cannot => "CANNOT",
+            Self::Capability(_) => "CAPABILITY",
             Self::ClientBug => "CLIENTBUG",
             Self::Closed => "CLOSED",
             Self::ContactAdmin => "CONTACTADMIN",
+            Self::CopyUid { .. } => "COPYUID",
             Self::Corruption => "CORRUPTION",
             Self::Expired => "EXPIRED",
             Self::ExpungeIssued => "EXPUNGEISSUED",
             Self::HasChildren => "HASCHILDREN",
+            Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
             Self::NoPerm => "NOPERM",
             Self::OverQuota => "OVERQUOTA",
+            Self::PermanentFlags { .. } => "PERMANENTFLAGS",
             Self::PrivacyRequired => "PRIVACYREQUIRED",
             Self::ReadOnly => "READ-ONLY",
             Self::ReadWrite => "READ-WRITE",
             Self::ServerBug => "SERVERBUG",
             Self::TooBig => "TOOBIG",
             Self::TryCreate => "TRYCREATE",
+            Self::UidNext(_) => "UIDNEXT",
+            Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unavailable => "UNAVAILABLE",
+            Self::Unseen(_) => "UNSEEN",
             Self::UseAttr => "USEATTR",
-            Self::AppendUid { .. }
-            | Self::BadCharset(_)
-            | Self::Capability(_)
-            | Self::CopyUid { .. }
-            | Self::HighestModSeq(_)
-            | Self::PermanentFlags { .. }
-            | Self::UidNext(_)
-            | Self::UidValidity(_)
-            | Self::Unseen(_) => unreachable!("written with their arguments"),
         }
     }
 }
@@ -302,10 +296,10 @@ fn write_namespaces(out: &mut Vec<u8>, namespaces: &[Namespace]) {
     out.push(b')');
 }
 
-fn write_id(out: &mut Vec<u8>, fields: Option<&[(Cow<'_, str>, Option<Cow<'_, str>>)]>) {
+fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
     let Some(fields) = fields else { return put(out, "ID NIL") };
     put(out, "ID (");
-    for (index, (name, value)) in fields.iter().enumerate() {
+    for (index, IdField { name, value }) in fields.iter().enumerate() {
         if index > 0 {
             out.push(b' ');
         }

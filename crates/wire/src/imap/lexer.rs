@@ -12,8 +12,6 @@ pub(super) struct Lexer<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expected(pub(super) &'static str);
 
-pub(super) type Lexed<T> = Result<T, Expected>;
-
 /// `ATOM-CHAR`
 pub(super) fn is_atom_char(byte: u8) -> bool {
     byte.is_ascii_graphic()
@@ -49,7 +47,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The end of the command; trailing spaces are tolerated.
-    pub(super) fn end(&self) -> Lexed<()> {
+    pub(super) fn end(&self) -> Result<(), Expected> {
         if self.at_end() { Ok(()) } else { Err(Expected("unexpected text after the arguments")) }
     }
 
@@ -64,12 +62,12 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    pub(super) fn expect(&mut self, byte: u8, expected: &'static str) -> Lexed<()> {
+    pub(super) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Expected> {
         if self.skip(byte) { Ok(()) } else { Err(Expected(expected)) }
     }
 
     /// One space; more are tolerated.
-    pub(super) fn space(&mut self) -> Lexed<()> {
+    pub(super) fn space(&mut self) -> Result<(), Expected> {
         self.expect(b' ', "expected a space and an argument")?;
         self.skip_spaces();
         Ok(())
@@ -87,26 +85,30 @@ impl<'a> Lexer<'a> {
         taken
     }
 
-    pub(super) fn atom(&mut self) -> Lexed<&'a str> {
+    pub(super) fn atom(&mut self) -> Result<&'a str, Expected> {
         text(self.take_while(is_atom_char)).ok_or(Expected("expected an atom"))
     }
 
     /// A word of letters, digits, `-` and `.`, as verbs, items and keys are.
-    pub(super) fn word(&mut self) -> Lexed<String> {
+    pub(super) fn word(&mut self) -> Result<String, Expected> {
         let word = self.take_while(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         let word = text(word).ok_or(Expected("expected a keyword"))?;
         Ok(word.to_ascii_uppercase())
     }
 
-    pub(super) fn astring(&mut self) -> Lexed<Vec<u8>> {
+    pub(super) fn astring(&mut self) -> Result<Vec<u8>, Expected> {
         self.string_or(is_astring_char, "expected a string")
     }
 
-    pub(super) fn list_mailbox(&mut self) -> Lexed<Vec<u8>> {
+    pub(super) fn list_mailbox(&mut self) -> Result<Vec<u8>, Expected> {
         self.string_or(is_list_char, "expected a mailbox pattern")
     }
 
-    fn string_or(&mut self, bare: fn(u8) -> bool, expected: &'static str) -> Lexed<Vec<u8>> {
+    fn string_or(
+        &mut self,
+        bare: fn(u8) -> bool,
+        expected: &'static str,
+    ) -> Result<Vec<u8>, Expected> {
         match self.peek() {
             Some(b'"') => self.quoted(),
             Some(b'{') => self.literal().map(<[u8]>::to_vec),
@@ -118,7 +120,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// `quoted`; octets above 127 are tolerated, because old clients send them.
-    pub(super) fn quoted(&mut self) -> Lexed<Vec<u8>> {
+    pub(super) fn quoted(&mut self) -> Result<Vec<u8>, Expected> {
         self.expect(b'"', "expected a quoted string")?;
         let mut bytes = Vec::new();
         loop {
@@ -139,7 +141,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn literal(&mut self) -> Lexed<&'a [u8]> {
+    fn literal(&mut self) -> Result<&'a [u8], Expected> {
         const BROKEN: Expected = Expected("malformed literal");
         self.expect(b'{', BROKEN.0)?;
         let digits = text(self.take_while(|byte| byte.is_ascii_digit())).ok_or(BROKEN)?;
@@ -154,7 +156,7 @@ impl<'a> Lexer<'a> {
         Ok(literal)
     }
 
-    pub(super) fn number(&mut self) -> Lexed<u32> {
+    pub(super) fn number(&mut self) -> Result<u32, Expected> {
         let digits = text(self.take_while(|byte| byte.is_ascii_digit()));
         digits
             .ok_or(Expected("expected a number"))?
@@ -162,12 +164,15 @@ impl<'a> Lexer<'a> {
             .map_err(|_| Expected("number out of range"))
     }
 
-    pub(super) fn nonzero(&mut self) -> Lexed<NonZeroU32> {
+    pub(super) fn nonzero(&mut self) -> Result<NonZeroU32, Expected> {
         NonZeroU32::new(self.number()?).ok_or(Expected("expected a number above zero"))
     }
 
     /// `(` items `)`, separated by one space or several; `item` reads one.
-    pub(super) fn list<T>(&mut self, item: impl FnMut(&mut Self) -> Lexed<T>) -> Lexed<Vec<T>> {
+    pub(super) fn list<T>(
+        &mut self,
+        item: impl FnMut(&mut Self) -> Result<T, Expected>,
+    ) -> Result<Vec<T>, Expected> {
         self.expect(b'(', "expected a list in parentheses")?;
         self.list_items(item)
     }
@@ -175,8 +180,8 @@ impl<'a> Lexer<'a> {
     /// The rest of a list after its `(`.
     pub(super) fn list_items<T>(
         &mut self,
-        mut item: impl FnMut(&mut Self) -> Lexed<T>,
-    ) -> Lexed<Vec<T>> {
+        mut item: impl FnMut(&mut Self) -> Result<T, Expected>,
+    ) -> Result<Vec<T>, Expected> {
         let mut items = Vec::new();
         loop {
             let start = self.rest.len();

@@ -17,8 +17,8 @@ mod stream;
 pub mod utf7;
 
 pub use command::{
-    Append, Body, Command, CreateMailbox, List, ListReturn, ListSelection, Mechanism, MessageSet,
-    Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
+    Append, Body, Command, CreateMailbox, IdField, List, ListReturn, ListSelection, Mechanism,
+    MessageSet, Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
 };
 pub use date::{Date, DateTime, InvalidDate, Time};
 pub use encode::{FetchWriter, continuation};

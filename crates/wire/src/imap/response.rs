@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use super::{Flag, MailboxName, SpecialUse, StatusItem, Tag, UidSet};
+use super::{Flag, IdField, MailboxName, SpecialUse, StatusItem, Tag, UidSet};
 
 /// A status response: tagged, or untagged if `tag` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub enum Data {
     Exists(u32),
     Expunge(NonZeroU32),
     Flags(Vec<Flag>),
-    Id(Option<Vec<(Cow<'static, str>, Option<Cow<'static, str>>)>>),
+    Id(Option<Vec<IdField>>),
     List {
         attributes: Vec<ListAttribute>,
         delimiter: Option<char>,

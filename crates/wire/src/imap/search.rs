@@ -17,9 +17,9 @@ pub struct Search {
 pub enum SearchKey {
     All,
     /// Two keys or more, all of which must hold; comes from a list in parentheses.
-    And(Vec<SearchKey>),
-    Or(Box<SearchKey>, Box<SearchKey>),
-    Not(Box<SearchKey>),
+    And(Vec<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>),
 
     SeqSet(SeqSet),
     Uid(UidSet),

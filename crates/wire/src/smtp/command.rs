@@ -20,7 +20,10 @@ pub enum Command {
     Help,
     StartTls,
     /// `initial` is decoded from base64; `=` is an empty one.
-    Auth { mechanism: Mechanism, initial: Option<Secret<Vec<u8>>> },
+    Auth {
+        mechanism: Mechanism,
+        initial: Option<Secret<Vec<u8>>>,
+    },
 }
 
 /// MAIL FROM with the parameters of RFC 1870, 6152, 4954 and 6531.

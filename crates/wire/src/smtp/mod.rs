@@ -9,7 +9,7 @@ mod stream;
 
 pub use address::{Address, InvalidAddress};
 pub use command::{BodyType, Command, Mail, Mechanism, Recipient, Sender, SmtpUtf8};
-pub use data::{DataEnd, DataError, DataReader};
+pub use data::{DataError, DataReader};
 pub use parse::{Invalid, parse};
 pub use reply::{EnhancedCode, Reply};
 pub use stream::{Event, Limits, Mode, Stream};

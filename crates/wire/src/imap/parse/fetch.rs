@@ -4,13 +4,13 @@ use std::num::NonZeroU32;
 
 use super::mailbox::{flag, only};
 use super::{message_set, uid_set};
-use crate::imap::lexer::{Expected, Lexed, Lexer};
+use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
     Body, BodySection, Fetch, FetchItem, Flag, Numbering, Partial, Peek, Section, SectionText,
     Store, StoreAction, StoreAnswer,
 };
 
-pub(super) fn fetch(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<Body> {
+pub(super) fn fetch(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
     lexer.space()?;
     let set = message_set(lexer, numbering)?;
     lexer.space()?;
@@ -42,7 +42,7 @@ fn macro_items(lexer: &mut Lexer<'_>) -> Option<Vec<FetchItem>> {
     Some(items)
 }
 
-fn item(lexer: &mut Lexer<'_>) -> Lexed<FetchItem> {
+fn item(lexer: &mut Lexer<'_>) -> Result<FetchItem, Expected> {
     let word = lexer.word()?;
     if lexer.peek() == Some(b'[') {
         let peek = match word.as_str() {
@@ -67,7 +67,7 @@ fn item(lexer: &mut Lexer<'_>) -> Lexed<FetchItem> {
     })
 }
 
-fn body_section(lexer: &mut Lexer<'_>, peek: Peek) -> Lexed<BodySection> {
+fn body_section(lexer: &mut Lexer<'_>, peek: Peek) -> Result<BodySection, Expected> {
     lexer.expect(b'[', "expected a section")?;
     let section = section(lexer)?;
     lexer.expect(b']', "expected the end of the section")?;
@@ -75,7 +75,7 @@ fn body_section(lexer: &mut Lexer<'_>, peek: Peek) -> Lexed<BodySection> {
     Ok(BodySection { peek, section, partial })
 }
 
-fn section(lexer: &mut Lexer<'_>) -> Lexed<Section> {
+fn section(lexer: &mut Lexer<'_>) -> Result<Section, Expected> {
     let mut part: Vec<NonZeroU32> = Vec::new();
     while lexer.peek().is_some_and(|byte| byte.is_ascii_digit()) {
         part.push(lexer.nonzero()?);
@@ -93,7 +93,7 @@ fn section(lexer: &mut Lexer<'_>) -> Lexed<Section> {
     Ok(Section { part, text })
 }
 
-fn section_text(lexer: &mut Lexer<'_>) -> Lexed<SectionText> {
+fn section_text(lexer: &mut Lexer<'_>) -> Result<SectionText, Expected> {
     Ok(match lexer.word()?.as_str() {
         "HEADER" => SectionText::Header,
         "HEADER.FIELDS" => SectionText::HeaderFields(field_names(lexer)?),
@@ -104,7 +104,7 @@ fn section_text(lexer: &mut Lexer<'_>) -> Lexed<SectionText> {
     })
 }
 
-fn field_names(lexer: &mut Lexer<'_>) -> Lexed<Vec<String>> {
+fn field_names(lexer: &mut Lexer<'_>) -> Result<Vec<String>, Expected> {
     lexer.skip_spaces();
     let names = lexer.list(|lexer| {
         // Echoed in the answer, so nothing that would need a literal there.
@@ -116,7 +116,7 @@ fn field_names(lexer: &mut Lexer<'_>) -> Lexed<Vec<String>> {
 }
 
 /// `<offset.length>`
-fn partial(lexer: &mut Lexer<'_>) -> Lexed<Partial> {
+fn partial(lexer: &mut Lexer<'_>) -> Result<Partial, Expected> {
     lexer.expect(b'<', "expected a partial range")?;
     let offset = lexer.number()?;
     lexer.expect(b'.', "expected a partial range")?;
@@ -126,7 +126,7 @@ fn partial(lexer: &mut Lexer<'_>) -> Lexed<Partial> {
 }
 
 /// `SP set SP ("FLAGS" / "+FLAGS" / "-FLAGS") [".SILENT"] SP flags`
-pub(super) fn store(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<Body> {
+pub(super) fn store(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
     lexer.space()?;
     let set = message_set(lexer, numbering)?;
     lexer.space()?;
@@ -149,7 +149,7 @@ pub(super) fn store(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<Body> 
 }
 
 /// One flag or several without parentheses.
-fn bare_flags(lexer: &mut Lexer<'_>) -> Lexed<Vec<Flag>> {
+fn bare_flags(lexer: &mut Lexer<'_>) -> Result<Vec<Flag>, Expected> {
     let mut flags = vec![flag(lexer)?];
     while !lexer.at_end() {
         lexer.space()?;
@@ -158,19 +158,19 @@ fn bare_flags(lexer: &mut Lexer<'_>) -> Lexed<Vec<Flag>> {
     Ok(flags)
 }
 
-pub(super) fn copy(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<Body> {
+pub(super) fn copy(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
     lexer.space()?;
     let set = message_set(lexer, numbering)?;
     Ok(Body::Copy { set, mailbox: only(lexer)? })
 }
 
-pub(super) fn relocate(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<Body> {
+pub(super) fn relocate(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
     lexer.space()?;
     let set = message_set(lexer, numbering)?;
     Ok(Body::Move { set, mailbox: only(lexer)? })
 }
 
-pub(super) fn uid_expunge(lexer: &mut Lexer<'_>) -> Lexed<Body> {
+pub(super) fn uid_expunge(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
     lexer.space()?;
     let set = uid_set(lexer)?;
     lexer.end()?;

@@ -1,7 +1,7 @@
 //! Commands about mailboxes: SELECT, CREATE, LIST, STATUS and the head of APPEND.
 
 use super::Bad;
-use crate::imap::lexer::{Expected, Lexed, Lexer};
+use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
     Append, Body, CreateMailbox, DateTime, Flag, Keyword, List, ListReturn, ListSelection,
     MailboxName, SpecialUse, StatusItem, Tag, utf7,
@@ -35,19 +35,19 @@ pub(in crate::imap) fn append_head(head: &[u8]) -> AppendHead {
 }
 
 /// `SP mailbox` and nothing else.
-pub(super) fn only(lexer: &mut Lexer<'_>) -> Lexed<MailboxName> {
+pub(super) fn only(lexer: &mut Lexer<'_>) -> Result<MailboxName, Expected> {
     lexer.space()?;
     let name = mailbox(lexer)?;
     lexer.end()?;
     Ok(name)
 }
 
-pub(super) fn mailbox(lexer: &mut Lexer<'_>) -> Lexed<MailboxName> {
+pub(super) fn mailbox(lexer: &mut Lexer<'_>) -> Result<MailboxName, Expected> {
     Ok(MailboxName::from_wire(&lexer.astring()?)?)
 }
 
 /// `create` of RFC 6154 section 6: `SP mailbox [SP "(" "USE" SP "(" uses ")" ")"]`
-pub(super) fn create(lexer: &mut Lexer<'_>) -> Lexed<Body> {
+pub(super) fn create(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
     lexer.space()?;
     let mailbox = mailbox(lexer)?;
     let mut uses = Vec::new();
@@ -66,7 +66,7 @@ pub(super) fn create(lexer: &mut Lexer<'_>) -> Lexed<Body> {
     Ok(Body::Create(CreateMailbox { mailbox, uses }))
 }
 
-fn special_use(lexer: &mut Lexer<'_>) -> Lexed<SpecialUse> {
+fn special_use(lexer: &mut Lexer<'_>) -> Result<SpecialUse, Expected> {
     lexer.expect(b'\\', "expected a special use")?;
     let name = lexer.atom()?;
     SpecialUse::ALL
@@ -76,7 +76,7 @@ fn special_use(lexer: &mut Lexer<'_>) -> Lexed<SpecialUse> {
 }
 
 /// `list` of RFC 5258 section 6.
-pub(super) fn list(lexer: &mut Lexer<'_>) -> Lexed<Body> {
+pub(super) fn list(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
     lexer.space()?;
     let mut selection = Vec::new();
     if lexer.peek() == Some(b'(') {
@@ -100,7 +100,7 @@ pub(super) fn list(lexer: &mut Lexer<'_>) -> Lexed<Body> {
     Ok(Body::List(List { selection, reference, patterns, returns }))
 }
 
-pub(super) fn lsub(lexer: &mut Lexer<'_>) -> Lexed<Body> {
+pub(super) fn lsub(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
     lexer.space()?;
     let reference = utf7_text(lexer.astring()?)?;
     lexer.space()?;
@@ -109,7 +109,7 @@ pub(super) fn lsub(lexer: &mut Lexer<'_>) -> Lexed<Body> {
     Ok(Body::Lsub { reference, pattern })
 }
 
-fn list_selection(lexer: &mut Lexer<'_>) -> Lexed<ListSelection> {
+fn list_selection(lexer: &mut Lexer<'_>) -> Result<ListSelection, Expected> {
     match lexer.word()?.as_str() {
         "SUBSCRIBED" => Ok(ListSelection::Subscribed),
         "REMOTE" => Ok(ListSelection::Remote),
@@ -120,7 +120,7 @@ fn list_selection(lexer: &mut Lexer<'_>) -> Lexed<ListSelection> {
 }
 
 /// `[SP "RETURN" SP "(" options ")"]`
-fn list_returns(lexer: &mut Lexer<'_>) -> Lexed<Vec<ListReturn>> {
+fn list_returns(lexer: &mut Lexer<'_>) -> Result<Vec<ListReturn>, Expected> {
     if lexer.at_end() {
         return Ok(Vec::new());
     }
@@ -141,15 +141,15 @@ fn list_returns(lexer: &mut Lexer<'_>) -> Lexed<Vec<ListReturn>> {
     })
 }
 
-fn pattern(lexer: &mut Lexer<'_>) -> Lexed<String> {
+fn pattern(lexer: &mut Lexer<'_>) -> Result<String, Expected> {
     utf7_text(lexer.list_mailbox()?)
 }
 
-fn utf7_text(bytes: Vec<u8>) -> Lexed<String> {
+fn utf7_text(bytes: Vec<u8>) -> Result<String, Expected> {
     utf7::decode(&bytes).map_err(|_| Expected("mailbox name is not valid modified UTF-7"))
 }
 
-pub(super) fn status(lexer: &mut Lexer<'_>) -> Lexed<Body> {
+pub(super) fn status(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
     lexer.space()?;
     let mailbox = mailbox(lexer)?;
     lexer.space()?;
@@ -158,7 +158,7 @@ pub(super) fn status(lexer: &mut Lexer<'_>) -> Lexed<Body> {
     Ok(Body::Status { mailbox, items })
 }
 
-fn status_items(lexer: &mut Lexer<'_>) -> Lexed<Vec<StatusItem>> {
+fn status_items(lexer: &mut Lexer<'_>) -> Result<Vec<StatusItem>, Expected> {
     let items = lexer.list(|lexer| match lexer.word()?.as_str() {
         "MESSAGES" => Ok(StatusItem::Messages),
         "RECENT" => Ok(StatusItem::Recent),
@@ -173,7 +173,7 @@ fn status_items(lexer: &mut Lexer<'_>) -> Lexed<Vec<StatusItem>> {
 }
 
 /// `SP mailbox [SP flag-list] [SP date-time] SP`, up to the announcement of the message.
-fn append(lexer: &mut Lexer<'_>) -> Lexed<Append> {
+fn append(lexer: &mut Lexer<'_>) -> Result<Append, Expected> {
     lexer.space()?;
     let mailbox = mailbox(lexer)?;
     lexer.space()?;
@@ -193,7 +193,7 @@ fn append(lexer: &mut Lexer<'_>) -> Lexed<Append> {
 }
 
 /// A flag that a client may set.
-pub(super) fn flag(lexer: &mut Lexer<'_>) -> Lexed<Flag> {
+pub(super) fn flag(lexer: &mut Lexer<'_>) -> Result<Flag, Expected> {
     const INVALID: Expected = Expected("expected a flag");
     if !lexer.skip(b'\\') {
         return Keyword::new(lexer.atom()?).map(Flag::Keyword).map_err(|_| INVALID);

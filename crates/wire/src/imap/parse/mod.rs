@@ -13,7 +13,7 @@ use std::fmt;
 
 pub(super) use mailbox::{AppendHead, append_head};
 
-use super::lexer::{Expected, Lexed, Lexer, is_atom_char};
+use super::lexer::{Expected, Lexer, is_atom_char};
 use super::{Body, Command, InvalidMailboxName, Line, MessageSet, Numbering, SeqSet, Tag, UidSet};
 
 /// The longest piece of input a BAD may repeat, in octets.
@@ -52,7 +52,7 @@ pub fn parse(line: &Line) -> Result<Command, Bad> {
 }
 
 /// `Ok(None)`: there is no such verb.
-fn body(verb: &str, lexer: &mut Lexer<'_>, tag: &Tag) -> Lexed<Option<Body>> {
+fn body(verb: &str, lexer: &mut Lexer<'_>, tag: &Tag) -> Result<Option<Body>, Expected> {
     let body = match verb {
         "SELECT" => mailbox::only(lexer).map(Body::Select),
         "EXAMINE" => mailbox::only(lexer).map(Body::Examine),
@@ -74,7 +74,7 @@ fn body(verb: &str, lexer: &mut Lexer<'_>, tag: &Tag) -> Lexed<Option<Body>> {
     body.map(Some)
 }
 
-fn uid(lexer: &mut Lexer<'_>) -> Lexed<Option<Body>> {
+fn uid(lexer: &mut Lexer<'_>) -> Result<Option<Body>, Expected> {
     lexer.space()?;
     let body = match verb(lexer).as_str() {
         "FETCH" => fetch::fetch(lexer, Numbering::Uid),
@@ -95,7 +95,7 @@ fn verb(lexer: &mut Lexer<'_>) -> String {
 
 // === arguments that several verbs share ===
 
-fn message_set(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<MessageSet> {
+fn message_set(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<MessageSet, Expected> {
     let text = set_text(lexer);
     let set = match numbering {
         Numbering::Seq => SeqSet::parse(text).map(MessageSet::Seq),
@@ -104,7 +104,7 @@ fn message_set(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<MessageSet>
     set.map_err(|_| Expected("expected a sequence set"))
 }
 
-fn uid_set(lexer: &mut Lexer<'_>) -> Lexed<UidSet> {
+fn uid_set(lexer: &mut Lexer<'_>) -> Result<UidSet, Expected> {
     UidSet::parse(set_text(lexer)).map_err(|_| Expected("expected a set of UIDs"))
 }
 

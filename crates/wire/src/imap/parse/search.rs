@@ -1,7 +1,7 @@
 //! SEARCH (RFC 3501 section 6.4.4).
 
 use super::{message_set, uid_set};
-use crate::imap::lexer::{Expected, Lexed, Lexer};
+use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey};
 
 /// How deep OR, NOT and parentheses may nest. Filters of desktop clients chain one OR for each
@@ -9,7 +9,7 @@ use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey}
 const DEPTH: usize = 100;
 
 /// `SP ["CHARSET" SP astring SP] search-key *(SP search-key)`
-pub(super) fn search(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<Body> {
+pub(super) fn search(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
     lexer.space()?;
     let charset = charset(lexer)?;
     let mut keys = vec![key(lexer, DEPTH)?];
@@ -20,7 +20,7 @@ pub(super) fn search(lexer: &mut Lexer<'_>, numbering: Numbering) -> Lexed<Body>
     Ok(Body::Search(Search { numbering, charset, key: all_of(keys)? }))
 }
 
-fn charset(lexer: &mut Lexer<'_>) -> Lexed<Option<String>> {
+fn charset(lexer: &mut Lexer<'_>) -> Result<Option<String>, Expected> {
     let mut ahead = lexer.clone();
     if ahead.word().is_ok_and(|word| word == "CHARSET") {
         ahead.space()?;
@@ -32,7 +32,7 @@ fn charset(lexer: &mut Lexer<'_>) -> Lexed<Option<String>> {
     Ok(None)
 }
 
-fn all_of(mut keys: Vec<SearchKey>) -> Lexed<SearchKey> {
+fn all_of(mut keys: Vec<SearchKey>) -> Result<SearchKey, Expected> {
     match (keys.pop(), keys.is_empty()) {
         (None, _) => Err(Expected("expected search keys")),
         (Some(only), true) => Ok(only),
@@ -43,7 +43,7 @@ fn all_of(mut keys: Vec<SearchKey>) -> Lexed<SearchKey> {
     }
 }
 
-fn key(lexer: &mut Lexer<'_>, depth: usize) -> Lexed<SearchKey> {
+fn key(lexer: &mut Lexer<'_>, depth: usize) -> Result<SearchKey, Expected> {
     let depth = depth.checked_sub(1).ok_or(Expected("search keys nest too deeply"))?;
     match lexer.peek() {
         Some(b'(') => return all_of(lexer.list(|lexer| key(lexer, depth))?),
@@ -94,7 +94,7 @@ fn bare_key(word: &str) -> Option<SearchKey> {
     })
 }
 
-fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Lexed<SearchKey> {
+fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Result<SearchKey, Expected> {
     Ok(match word {
         "BCC" => SearchKey::Bcc(string(lexer)?),
         "BODY" => SearchKey::Body(string(lexer)?),
@@ -122,22 +122,22 @@ fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Lexed<SearchKey> {
     })
 }
 
-fn string(lexer: &mut Lexer<'_>) -> Lexed<Vec<u8>> {
+fn string(lexer: &mut Lexer<'_>) -> Result<Vec<u8>, Expected> {
     lexer.space()?;
     lexer.astring()
 }
 
-fn number(lexer: &mut Lexer<'_>) -> Lexed<u32> {
+fn number(lexer: &mut Lexer<'_>) -> Result<u32, Expected> {
     lexer.space()?;
     lexer.number()
 }
 
-fn keyword(lexer: &mut Lexer<'_>) -> Lexed<Keyword> {
+fn keyword(lexer: &mut Lexer<'_>) -> Result<Keyword, Expected> {
     lexer.space()?;
     Keyword::new(lexer.atom()?).map_err(|_| Expected("expected a keyword flag"))
 }
 
-fn date(lexer: &mut Lexer<'_>) -> Lexed<Date> {
+fn date(lexer: &mut Lexer<'_>) -> Result<Date, Expected> {
     lexer.space()?;
     Date::parse(&lexer.astring()?).map_err(|_| Expected("invalid date"))
 }

@@ -7,8 +7,8 @@ use imap_codec::imap_types::core::{AString, IString, NString};
 use imap_codec::imap_types::mailbox::Mailbox;
 
 use crate::Secret;
-use crate::imap::lexer::{Expected, Lexed};
-use crate::imap::{Body, MailboxName, Mechanism, Tag};
+use crate::imap::lexer::Expected;
+use crate::imap::{Body, IdField, MailboxName, Mechanism, Tag};
 
 const VERBS: [&str; 18] = [
     "AUTHENTICATE",
@@ -36,7 +36,7 @@ pub(super) fn knows(verb: &str) -> bool {
 }
 
 /// `arguments` is what follows the verb, up to the final line end.
-pub(super) fn parse(verb: &str, arguments: &[u8], tag: &Tag) -> Lexed<Body> {
+pub(super) fn parse(verb: &str, arguments: &[u8], tag: &Tag) -> Result<Body, Expected> {
     // The decoder is stricter about spaces at the end than clients are. As they may belong to a
     // literal, they are taken away only if they are in the way.
     decode(verb, arguments, tag)
@@ -45,7 +45,7 @@ pub(super) fn parse(verb: &str, arguments: &[u8], tag: &Tag) -> Lexed<Body> {
 }
 
 /// `None` if the decoder refuses the command.
-fn decode(verb: &str, arguments: &[u8], tag: &Tag) -> Option<Lexed<Body>> {
+fn decode(verb: &str, arguments: &[u8], tag: &Tag) -> Option<Result<Body, Expected>> {
     let line = [tag.as_str().as_bytes(), b" ", verb.as_bytes(), arguments, b"\r\n"].concat();
     match CommandCodec::default().decode(&line) {
         Ok(([], command)) => Some(convert(command.body)),
@@ -53,7 +53,7 @@ fn decode(verb: &str, arguments: &[u8], tag: &Tag) -> Option<Lexed<Body>> {
     }
 }
 
-fn convert(body: CommandBody<'_>) -> Lexed<Body> {
+fn convert(body: CommandBody<'_>) -> Result<Body, Expected> {
     Ok(match body {
         CommandBody::Capability => Body::Capability,
         CommandBody::Check => Body::Check,
@@ -78,8 +78,9 @@ fn convert(body: CommandBody<'_>) -> Lexed<Body> {
             Body::Enable(capabilities.as_ref().iter().map(|one| name(one)).collect())
         }
         CommandBody::Id { parameters } => {
-            let field = |(name, value): &(IString<'_>, NString<'_>)| {
-                (text(name), value.0.as_ref().map(text))
+            let field = |(name, value): &(IString<'_>, NString<'_>)| IdField {
+                name: text(name).into(),
+                value: value.0.as_ref().map(|value| text(value).into()),
             };
             Body::Id(parameters.map(|fields| fields.iter().map(field).collect()))
         }
@@ -113,7 +114,7 @@ fn text(string: &IString<'_>) -> String {
     String::from_utf8_lossy(string.as_ref()).into_owned()
 }
 
-fn name(mailbox: &Mailbox<'_>) -> Lexed<MailboxName> {
+fn name(mailbox: &Mailbox<'_>) -> Result<MailboxName, Expected> {
     match mailbox {
         Mailbox::Inbox => Ok(MailboxName::inbox()),
         Mailbox::Other(other) => Ok(MailboxName::from_wire(other.as_ref())?),
