@@ -10,3 +10,5 @@ pub mod clock;
 pub mod mailbox;
 pub mod mime;
 pub mod verdict;
+//! placeholder
+pub mod mime;

@@ -1,3 +1,43 @@
-//! Placeholder until the real module is merged.
-#[derive(Debug)]
-pub struct Outline;
+//! Understanding the bytes of one message: where its parts lie and how IMAP describes them.
+//!
+//! Bytes go into a [`Scanner`] in chunks of any size and come out as an [`Outline`], a tree of byte ranges.
+//! Everything else reads the outline: [`envelope`] and [`structure`] give finished IMAP text,
+//! [`locate`] answers which bytes a `BODY[section]` names. Bytes are never changed; a client gets slices of
+//! what Microsoft gave us. Only [`text`] decodes anything, and only to search in it.
+//!
+//! Pure: no input or output, no clock, nothing else of the bridge.
+
+mod address;
+mod delimiter;
+mod envelope;
+mod field;
+mod media;
+mod nstring;
+mod outline;
+mod scanner;
+mod section;
+mod structure;
+pub mod text;
+mod transfer;
+
+pub use envelope::envelope;
+pub use field::{Keep, filter_fields};
+pub use outline::{Content, Outline, Part, PartIndex, header_value};
+pub use scanner::Scanner;
+pub use section::{Located, Path, Section, locate};
+pub use structure::{Form, structure};
+
+/// Header octets kept in one outline, all parts together. A header of 60 KB is rare, a digest of a thousand
+/// messages has about this much; past it parts are still found, but described by defaults.
+pub const HEADERS_KEPT: usize = 1024 * 1024;
+
+/// Multiparts and messages inside one another. Real mail nests fewer than ten deep; deeper contents are shown
+/// as one `TEXT/PLAIN` part with the bytes as they are.
+pub const DEPTH_MAX: usize = 32;
+
+/// Parts in one message. The part that reaches the limit is shown as `TEXT/PLAIN` and holds all that follows.
+pub const PARTS_MAX: usize = 10_000;
+
+/// The longest boundary looked for. RFC 2046 §5.1.1 allows 70 octets, RFC 5322 §2.1.1 lines of 998; a multipart
+/// with a longer one is shown as `TEXT/PLAIN`.
+pub const BOUNDARY_LONGEST: usize = 998;

@@ -1,0 +1,40 @@
+//! CAPABILITY, ID, NAMESPACE, ENABLE: answers that need no mailbox.
+
+use std::borrow::Cow;
+
+use wire::imap::{Data, Namespace};
+
+use super::connection::Connection;
+use super::ending::Ending;
+use super::{Standing, capabilities};
+use crate::mailbox::FolderPath;
+
+pub(super) fn capability(connection: &mut Connection, standing: Standing) -> Ending {
+    connection.data(&Data::Capability(capabilities(standing)));
+    Ending::ok("CAPABILITY done")
+}
+
+/// RFC 2971.
+pub(super) fn id(connection: &mut Connection) -> Ending {
+    let field = |name, value| (Cow::Borrowed(name), Some(Cow::Borrowed(value)));
+    let fields = vec![field("name", "footbridge"), field("version", env!("CARGO_PKG_VERSION"))];
+    connection.data(&Data::Id(Some(fields)));
+    Ending::ok("ID done")
+}
+
+/// RFC 2342: everything is the user's own.
+pub(super) fn namespace(connection: &mut Connection) -> Ending {
+    let own = Namespace { prefix: String::new(), delimiter: Some(FolderPath::SEPARATOR) };
+    connection.data(&Data::Namespace {
+        personal: vec![own],
+        other_users: Vec::new(),
+        shared: Vec::new(),
+    });
+    Ending::ok("NAMESPACE done")
+}
+
+/// RFC 5161: nothing that we have needs to be enabled.
+pub(super) fn enable(connection: &mut Connection) -> Ending {
+    connection.data(&Data::Enabled(Vec::new()));
+    Ending::ok("ENABLE done")
+}
