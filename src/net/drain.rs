@@ -43,6 +43,16 @@ impl Drain {
         });
     }
 
+    /// The signal itself, for tasks below this layer.
+    pub fn token(&self) -> CancellationToken {
+        self.ending.clone()
+    }
+
+    /// The list itself, for tasks below this layer.
+    pub fn tracker(&self) -> &TaskTracker {
+        &self.tracker
+    }
+
     /// Resolves when shutdown has begun.
     pub async fn begun(&self) {
         self.ending.cancelled().await;

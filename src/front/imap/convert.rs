@@ -58,15 +58,15 @@ pub(super) fn from_wire(flags: &[Flag]) -> Result<Flags, Ending> {
             Flag::Draft => flags.with(SystemFlag::Draft),
             Flag::Recent => return Err(Ending::bad("\\Recent is the server's to set")),
             Flag::Extension(_) => {
-                return Err(Ending::no("There is no such system flag")
-                    .with(wire::imap::Code::Cannot));
+                return Err(
+                    Ending::no("There is no such system flag").with(wire::imap::Code::Cannot)
+                );
             }
             Flag::Keyword(word) if word.matches(FORWARDED) => flags.with(SystemFlag::Forwarded),
             Flag::Keyword(word) => match Keyword::new(word.as_str()) {
                 Some(keyword) => flags.with_keyword(keyword),
                 None => {
-                    return Err(Ending::no("The keyword is too long")
-                        .with(wire::imap::Code::Limit));
+                    return Err(Ending::no("The keyword is too long").with(wire::imap::Code::Limit));
                 }
             },
         })
@@ -85,9 +85,7 @@ pub(super) fn system_keyword(word: &wire::imap::Keyword) -> Option<SystemFlag> {
 /// # Errors
 /// A refusal for names that no folder can have, with the code for a folder that is not there.
 pub(super) fn path(name: &MailboxName) -> Result<FolderPath, Ending> {
-    let refused = || {
-        Ending::no("No folder can have that name").with(wire::imap::Code::NonExistent)
-    };
+    let refused = || Ending::no("No folder can have that name").with(wire::imap::Code::NonExistent);
     FolderPath::parse(name.as_str()).ok_or_else(refused)
 }
 
@@ -126,8 +124,17 @@ pub(super) fn day(at: Timestamp) -> Date {
 /// The moment that APPEND names. `None` outside the years 0 to 9999.
 pub(super) fn timestamp(at: DateTime) -> Option<Timestamp> {
     let (date, time) = (at.date(), at.time());
-    let date = civil::Date::new(i16::try_from(date.year()).ok()?, i8::try_from(date.month()).ok()?, i8::try_from(date.day()).ok()?);
-    let time = civil::Time::new(i8::try_from(time.hour()).ok()?, i8::try_from(time.minute()).ok()?, i8::try_from(time.second()).ok()?, 0);
+    let date = civil::Date::new(
+        i16::try_from(date.year()).ok()?,
+        i8::try_from(date.month()).ok()?,
+        i8::try_from(date.day()).ok()?,
+    );
+    let time = civil::Time::new(
+        i8::try_from(time.hour()).ok()?,
+        i8::try_from(time.minute()).ok()?,
+        i8::try_from(time.second()).ok()?,
+        0,
+    );
     let local = date.ok()?.to_datetime(time.ok()?);
     let utc = local.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
     Some(Timestamp(utc - i64::from(at.offset()) * 60))
@@ -137,7 +144,11 @@ pub(super) fn timestamp(at: DateTime) -> Option<Timestamp> {
 fn civil(at: Timestamp) -> civil::DateTime {
     let at = jiff::Timestamp::from_second(at.0).unwrap_or_default();
     let civil = TimeZone::UTC.to_datetime(at);
-    if (0..=9999).contains(&civil.year()) { civil } else { TimeZone::UTC.to_datetime(jiff::Timestamp::UNIX_EPOCH) }
+    if (0..=9999).contains(&civil.year()) {
+        civil
+    } else {
+        TimeZone::UTC.to_datetime(jiff::Timestamp::UNIX_EPOCH)
+    }
 }
 
 fn wire_date(date: civil::Date) -> Date {

@@ -85,9 +85,8 @@ fn code(transfer: &Transfer) -> Option<Code> {
 
 /// The first fault that matters: UIDs that are gone are passed over (RFC 3501 §6.4.8).
 fn failure(transfer: &Transfer, numbering: Numbering) -> Option<Fault> {
-    let matters = |fault: &&Fault| {
-        numbering == Numbering::Seq || *fault.kind() != Kind::NoSuchMessage
-    };
+    let matters =
+        |fault: &&Fault| numbering == Numbering::Seq || *fault.kind() != Kind::NoSuchMessage;
     transfer.failed.iter().map(|(_, fault)| fault).find(matters).cloned()
 }
 

@@ -27,10 +27,7 @@ pub(super) async fn some(
 }
 
 /// Without a word about single messages: the folder is being closed.
-pub(super) async fn quietly(
-    connection: &mut Connection,
-    selected: &Selected,
-) -> Result<(), Halt> {
+pub(super) async fn quietly(connection: &mut Connection, selected: &Selected) -> Result<(), Halt> {
     remove(connection, selected, selected.view.uids()).await
 }
 

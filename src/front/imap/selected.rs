@@ -151,7 +151,12 @@ impl Selected {
     }
 
     /// `* n FETCH (FLAGS …)`, with the UID where the client speaks in UIDs.
-    pub(super) fn show_flags(&mut self, connection: &mut Connection, row: &Row, numbering: Numbering) {
+    pub(super) fn show_flags(
+        &mut self,
+        connection: &mut Connection,
+        row: &Row,
+        numbering: Numbering,
+    ) {
         let Some(seq) = self.view.seq(row.uid) else { return };
         self.introduce(connection, &row.flags);
         write_flags(connection, seq, row.uid, &row.flags, numbering);
@@ -176,7 +181,12 @@ impl Selected {
         Ok(())
     }
 
-    fn announce(&mut self, connection: &mut Connection, notice: &Notice, told: &HashMap<Uid, ModSeq>) {
+    fn announce(
+        &mut self,
+        connection: &mut Connection,
+        notice: &Notice,
+        told: &HashMap<Uid, ModSeq>,
+    ) {
         match notice {
             Notice::Expunge(seq, _) => connection.data(&Data::Expunge(convert::number(seq.get()))),
             Notice::Exists(count) => connection.data(&Data::Exists(*count)),

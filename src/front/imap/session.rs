@@ -1,6 +1,9 @@
 //! One client's conversation: phases, dispatch, and the sync point after every command.
 
-use wire::imap::{Bad, Body, Code, Command, Defect, Event, MessageLiteral, MessageSet, Numbering, Reply, Status, StreamError, Tag, Trust, parse};
+use wire::imap::{
+    Bad, Body, Code, Command, Defect, Event, MessageLiteral, MessageSet, Numbering, Reply, Status,
+    StreamError, Tag, Trust, parse,
+};
 
 use super::connection::{Connection, Next};
 use super::ending::{self, Ending, Halt, Handled};
@@ -112,7 +115,10 @@ impl Session {
 
     async fn perform(&mut self, body: Body) -> Handled {
         match body {
-            Body::Capability => Ok(basic::capability(&mut self.connection, self.standing())),
+            Body::Capability => {
+                let standing = self.standing();
+                Ok(basic::capability(&mut self.connection, standing))
+            }
             Body::Id(_) => Ok(basic::id(&mut self.connection)),
             Body::Noop => self.refresh("NOOP done").await,
             Body::Logout => {

@@ -51,7 +51,10 @@ async fn change(
     let mut first_fault = None;
     for (uid, result) in results {
         match result {
-            Ok(row) if store.answer == StoreAnswer::Silent && expected.get(&uid) == Some(&row.flags) => {
+            Ok(row)
+                if store.answer == StoreAnswer::Silent
+                    && expected.get(&uid) == Some(&row.flags) =>
+            {
                 selected.tell(&row);
             }
             Ok(row) => selected.show_flags(connection, &row, numbering),

@@ -1,0 +1,151 @@
+//! Use cases on the folder tree.
+
+use std::collections::HashSet;
+
+use super::sync::Need;
+use super::{Account, FolderEntry, Status};
+use crate::backend::{RemoteFolderRef, Urgency};
+use crate::mailbox::{Fault, Folder, FolderPath, Kind, Outcome, RemoteId};
+use crate::store::{Subscription, Tree};
+
+impl Account {
+    /// Every folder, and every subscription to one that is gone; INBOX first, then by path.
+    pub async fn folders(&self) -> Outcome<Vec<FolderEntry>> {
+        self.tree_known().await?;
+        self.refresh_tree(Need::Within(self.0.pace.poll), Urgency::Interactive).await?;
+        let folders = self.0.store.folders().await?;
+        let parents: HashSet<FolderPath> = folders.iter().filter_map(|f| f.path.parent()).collect();
+        let mut entries: Vec<FolderEntry> = folders
+            .into_iter()
+            .map(|folder| FolderEntry {
+                has_children: parents.contains(&folder.path),
+                path: folder.path,
+                role: folder.role,
+                subscribed: folder.subscribed,
+                exists: true,
+            })
+            .collect();
+        let present: HashSet<FolderPath> = entries.iter().map(|entry| entry.path.clone()).collect();
+        for path in self.0.store.subscriptions().await? {
+            if !present.contains(&path) {
+                let has_children = parents.contains(&path);
+                let (role, subscribed, exists) = (None, true, false);
+                entries.push(FolderEntry { path, role, subscribed, has_children, exists });
+            }
+        }
+        entries.sort_by(|a, b| (!a.path.is_inbox(), &a.path).cmp(&(!b.path.is_inbox(), &b.path)));
+        Ok(entries)
+    }
+
+    pub async fn subscribe(&self, path: &FolderPath, to: Subscription) -> Outcome<()> {
+        self.0.store.subscribe(path, to).await
+    }
+
+    /// Counts, at most one poll old. The folder is watched for a while after.
+    pub async fn status(&self, path: &FolderPath) -> Outcome<Status> {
+        let folder = self.existing(path).await?;
+        self.desk(folder.id).note_interest(self.0.clock.instant());
+        let need = match self.0.store.cursor(folder.id).await? {
+            Some(_) => Need::Within(self.0.pace.poll),
+            None => Need::Now,
+        };
+        self.refresh(&folder, need, Urgency::Interactive).await?;
+        Ok(Status::from(&self.0.store.counts(folder.id).await?))
+    }
+
+    /// Makes a folder, and those above it that are missing (RFC 3501 §6.3.3).
+    ///
+    /// # Errors
+    /// `AlreadyExists`.
+    pub async fn create_folder(&self, path: &FolderPath) -> Outcome<()> {
+        if self.folder_at(path).await?.is_some() {
+            return Err(Kind::AlreadyExists.into());
+        }
+        let parent = self.make_parents(path).await?;
+        self.make(path, parent.as_ref()).await.map(drop)
+    }
+
+    /// # Errors
+    /// `HasChildren`: the service would delete the whole subtree with it.
+    pub async fn delete_folder(&self, path: &FolderPath) -> Outcome<()> {
+        let folder = self.existing(path).await?;
+        if folder.role.is_some() {
+            return Err(Fault::from(Kind::Denied).because("a special folder"));
+        }
+        self.refresh_tree(Need::Now, Urgency::Interactive).await?;
+        let all = self.0.store.folders().await?;
+        if all.iter().any(|other| other.path.is_below(&folder.path)) {
+            return Err(Kind::HasChildren.into());
+        }
+        self.0.backend.delete_folder(&folder.remote).await?;
+        let tree = Tree::Written { upserts: Vec::new(), gone: vec![folder.remote] };
+        self.0.store.apply_folders(tree, None).await.map(drop)
+    }
+
+    /// Renames or moves a folder with all that is below it; it keeps its UIDs.
+    ///
+    /// # Errors
+    /// `AlreadyExists` for the new path, `NoSuchFolder` for the old one.
+    pub async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Outcome<()> {
+        let folder = self.existing(from).await?;
+        if folder.role.is_some() {
+            return Err(Fault::from(Kind::Denied).because("a special folder"));
+        }
+        if to.is_below(from) {
+            return Err(Fault::from(Kind::NotSupported).because("a folder cannot go below itself"));
+        }
+        if self.folder_at(to).await?.is_some() {
+            return Err(Kind::AlreadyExists.into());
+        }
+        let parent = self.make_parents(to).await?;
+        let reference = reference(&folder);
+        let renamed =
+            self.0.backend.rename_folder(&reference, parent.as_ref(), &to.name()).await?;
+        let tree = Tree::Written { upserts: vec![renamed.into()], gone: Vec::new() };
+        self.0.store.apply_folders(tree, None).await.map(drop)
+    }
+
+    pub(super) async fn existing(&self, path: &FolderPath) -> Outcome<Folder> {
+        self.folder_at(path).await?.ok_or_else(|| Kind::NoSuchFolder.into())
+    }
+
+    /// The folder that something shall go to: its absence is for the client to mend.
+    pub(super) async fn target(&self, path: &FolderPath) -> Outcome<Folder> {
+        self.folder_at(path).await?.ok_or_else(|| Kind::NoSuchTarget.into())
+    }
+
+    async fn make_parents(&self, path: &FolderPath) -> Outcome<Option<RemoteId>> {
+        let mut missing = Vec::new();
+        let mut above = path.parent();
+        let mut parent = None;
+        while let Some(path) = above {
+            if let Some(folder) = self.0.store.folder_by_path(&path).await? {
+                parent = Some(folder.remote);
+                break;
+            }
+            above = path.parent();
+            missing.push(path);
+        }
+        for path in missing.iter().rev() {
+            parent = Some(self.make(path, parent.as_ref()).await?);
+        }
+        Ok(parent)
+    }
+
+    async fn make(&self, path: &FolderPath, parent: Option<&RemoteId>) -> Outcome<RemoteId> {
+        let made = self.0.backend.create_folder(parent, &path.name()).await?;
+        let remote = made.id.clone();
+        let tree = Tree::Written { upserts: vec![made.into()], gone: Vec::new() };
+        self.0.store.apply_folders(tree, None).await?;
+        Ok(remote)
+    }
+}
+
+pub(super) fn reference(folder: &Folder) -> RemoteFolderRef {
+    RemoteFolderRef {
+        id: folder.remote.clone(),
+        parent: folder.parent.clone(),
+        name: folder.path.name(),
+        role: folder.role,
+    }
+}

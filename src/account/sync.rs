@@ -1,0 +1,447 @@
+//! Bringing folders up to date, and the task that does so by itself.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::round::Round;
+use super::{Account, Inner};
+use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
+use crate::mailbox::{Epoch, Fault, Folder, Kind, Outcome, RemoteId, Role};
+use crate::store::{Applied, Incoming};
+
+/// How news may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Need {
+    /// Asked of the service after the call.
+    Now,
+    Within(Duration),
+}
+
+/// Watches in one request (reference B.11), the folder tree included.
+const WATCHES_MAX: usize = 20;
+
+/// More touched messages than this are read by listing the folder (a thousand to a request) than by
+/// looking each up (twenty to a request).
+const LOOK_UPS_MAX: usize = 200;
+
+/// Rounds of settling doubts before the rest is left for the next look.
+const SETTLING_ROUNDS: usize = 3;
+
+/// Walks begun again because their cursor was lost on the way, before the folder is given up for now.
+const WALK_RESTARTS: usize = 2;
+
+/// The longest pause between two tries while the service does not answer.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+impl Account {
+    /// Keeps the mailbox up to date until dropped: the tree, the inbox, then what is watched.
+    pub async fn run(&self) {
+        let mut pause = self.0.pace.poll;
+        loop {
+            pause = match self.tick().await {
+                Ok(()) => {
+                    self.0.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+                    self.0.pace.poll
+                }
+                Err(fault) => {
+                    tracing::warn!(account = %self.0.address, %fault, "could not look for changes");
+                    (pause * 2).min(PAUSE_MAX)
+                }
+            };
+            tokio::select! {
+                () = self.0.clock.sleep(pause) => {}
+                () = self.0.nudge.notified() => {}
+            }
+        }
+    }
+
+    /// One look at everything that is watched: one request while nothing has changed.
+    pub(super) async fn tick(&self) -> Outcome<()> {
+        let tree_known = self.0.store.folder_cursor().await?.is_some();
+        if !tree_known {
+            self.refresh_tree(Need::Now, Urgency::Poll).await?;
+        }
+        self.list_inbox_first().await?;
+        if tree_known { self.poll_watched().await } else { Ok(()) }
+    }
+
+    async fn list_inbox_first(&self) -> Outcome<()> {
+        match self.0.store.folder_by_role(Role::Inbox).await? {
+            Some(inbox) if self.0.store.cursor(inbox.id).await?.is_none() => {
+                self.refresh(&inbox, Need::Now, Urgency::Poll).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn poll_watched(&self) -> Outcome<()> {
+        let now = self.0.clock.instant();
+        let mut watched = Vec::new();
+        for folder in self.0.store.folders().await? {
+            let desk = self.desk(folder.id);
+            if folder.role == Some(Role::Inbox) || desk.is_wanted(now) {
+                watched.push((folder, desk));
+            }
+        }
+        // Those looked at longest ago go first, so that more folders than fit take turns.
+        watched.sort_by_key(|(_, desk)| desk.turn.last());
+        let tree_turn = self.0.tree.try_enter();
+        let mut asked_about = Vec::new();
+        let mut watches = Vec::new();
+        if let (Some(turn), Some(cursor)) = (&tree_turn, self.0.store.folder_cursor().await?) {
+            turn.begin();
+            watches.push(Watch::Folders(cursor));
+        }
+        for (folder, desk) in &watched {
+            if watches.len() == WATCHES_MAX {
+                break;
+            }
+            let Some(turn) = desk.turn.try_enter() else { continue };
+            let Some(since) = self.0.store.cursor(folder.id).await? else { continue };
+            turn.begin();
+            watches.push(Watch::Messages { folder: folder.remote.clone(), since });
+            asked_about.push((folder, turn));
+        }
+        if watches.is_empty() {
+            return Ok(());
+        }
+        let asked = self.0.store.epoch();
+        let mut answers = self.0.backend.poll(&watches).await?.into_iter();
+        let mut first_fault = None;
+        if let (Some(turn), Some(Watch::Folders(_))) = (tree_turn, watches.first()) {
+            match self.take_tree_answer(answers.next(), asked).await {
+                Ok(()) => turn.succeed(now),
+                Err(fault) => first_fault = Some(fault),
+            }
+        }
+        for ((folder, turn), answer) in asked_about.into_iter().zip(answers) {
+            match self.take_folder_answer(folder, answer, asked).await {
+                Ok(()) => turn.succeed(now),
+                Err(fault) => first_fault = first_fault.or(Some(fault)),
+            }
+        }
+        first_fault.map_or(Ok(()), Err)
+    }
+
+    async fn take_tree_answer(&self, answer: Option<Outcome<Seen>>, asked: Epoch) -> Outcome<()> {
+        match answer {
+            Some(Ok(Seen::Folders(page))) => self.fold_tree_changes(page, asked, Urgency::Poll).await,
+            Some(Err(fault)) if *fault.kind() == Kind::CursorExpired => {
+                self.walk_tree(Urgency::Poll).await
+            }
+            Some(Err(fault)) => Err(fault),
+            Some(Ok(Seen::Messages(_))) | None => Err(Fault::defect("poll answered out of order")),
+        }
+    }
+
+    async fn take_folder_answer(
+        &self,
+        folder: &Folder,
+        answer: Outcome<Seen>,
+        asked: Epoch,
+    ) -> Outcome<()> {
+        match answer {
+            Ok(Seen::Messages(page)) => {
+                let mut round = Round::default();
+                let more = round.fold(page);
+                self.finish_round(folder, round, more, (asked, Urgency::Poll)).await
+            }
+            Ok(Seen::Folders(_)) => Err(Fault::defect("poll answered out of order")),
+            Err(fault) => self.recover(folder, fault, Urgency::Poll).await,
+        }
+    }
+
+    /// Brings one folder up to date, unless that was done recently enough or while waiting.
+    pub(super) async fn refresh(
+        &self,
+        folder: &Folder,
+        need: Need,
+        urgency: Urgency,
+    ) -> Outcome<()> {
+        let desk = self.desk(folder.id);
+        let ticket = desk.turn.ticket();
+        if let (Need::Within(age), Some(last)) = (need, desk.turn.last())
+            && self.0.clock.instant().since(last) < age
+        {
+            return Ok(());
+        }
+        let turn = desk.turn.enter().await;
+        if turn.served(ticket) {
+            return Ok(());
+        }
+        turn.begin();
+        let began = self.0.clock.instant();
+        self.pull(folder, urgency).await?;
+        turn.succeed(began);
+        Ok(())
+    }
+
+    async fn pull(&self, folder: &Folder, urgency: Urgency) -> Outcome<()> {
+        let Some(cursor) = self.0.store.cursor(folder.id).await? else {
+            return self.enumerate(folder, urgency).await;
+        };
+        let asked = self.0.store.epoch();
+        match self.0.backend.changes(&folder.remote, Some(&cursor), urgency).await {
+            Ok(page) => {
+                let mut round = Round::default();
+                let more = round.fold(page);
+                self.finish_round(folder, round, more, (asked, urgency)).await
+            }
+            Err(fault) => self.recover(folder, fault, urgency).await,
+        }
+    }
+
+    /// A lost cursor costs a full walk and not one UID; a folder that is gone costs the tree a walk.
+    async fn recover(&self, folder: &Folder, fault: Fault, urgency: Urgency) -> Outcome<()> {
+        match fault.kind() {
+            Kind::CursorExpired => {
+                tracing::info!(account = %self.0.address, folder = %folder.path, "change cursor lost: listing again");
+                self.enumerate(folder, urgency).await
+            }
+            Kind::NoSuchFolder => {
+                self.refresh_tree(Need::Within(self.0.pace.freshness), urgency).await?;
+                Err(fault)
+            }
+            _ => Err(fault),
+        }
+    }
+
+    /// Follows a round of changes to its end and records it.
+    async fn finish_round(
+        &self,
+        folder: &Folder,
+        mut round: Round,
+        mut more: Option<crate::mailbox::Cursor>,
+        (asked, urgency): (Epoch, Urgency),
+    ) -> Outcome<()> {
+        while let Some(cursor) = more {
+            match self.0.backend.changes(&folder.remote, Some(&cursor), urgency).await {
+                Ok(page) => more = round.fold(page),
+                Err(fault) => return self.recover(folder, fault, urgency).await,
+            }
+        }
+        let quiet = round.is_empty();
+        self.record(folder, round, asked, urgency).await?;
+        self.settle_doubts(folder, urgency).await?;
+        let desk = self.desk(folder.id);
+        if !quiet || desk.audit_due(self.0.clock.instant(), self.0.pace.audit) {
+            self.audit(folder, urgency).await?;
+        }
+        Ok(())
+    }
+
+    async fn record(
+        &self,
+        folder: &Folder,
+        round: Round,
+        asked: Epoch,
+        urgency: Urgency,
+    ) -> Outcome<()> {
+        let store = &self.0.store;
+        let Round { upserts, touched, gone, cursor } = round;
+        if touched.is_empty() && gone.is_empty() {
+            let upserts = upserts.into_values().map(Incoming::from).collect();
+            let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor };
+            return store.apply(folder.id, page).await.map(drop);
+        }
+        if !upserts.is_empty() {
+            let upserts = upserts.into_values().map(Incoming::from).collect();
+            let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor: None };
+            store.apply(folder.id, page).await?;
+        }
+        // What was never in the index need not be proved gone.
+        let suspects: Vec<RemoteId> = gone.into_iter().collect();
+        let known = store.by_remote(folder.id, &suspects).await?;
+        let suspects = suspects.into_iter().zip(known).filter_map(|(id, row)| row.map(|_| id));
+        let questions: Vec<RemoteId> = touched.into_iter().chain(suspects).collect();
+        self.look_up_into(folder, &questions, cursor, urgency).await
+    }
+
+    /// Asks for the present state of messages and records it, here and where they have moved to.
+    pub(super) async fn look_up_into(
+        &self,
+        folder: &Folder,
+        questions: &[RemoteId],
+        cursor: Option<crate::mailbox::Cursor>,
+        urgency: Urgency,
+    ) -> Outcome<()> {
+        let asked = self.0.store.epoch();
+        let found = self.places_of(questions, urgency).await?;
+        let mut upserts = Vec::new();
+        let mut gone = Vec::new();
+        let mut elsewhere: HashMap<RemoteId, Vec<Incoming>> = HashMap::new();
+        for (id, message) in questions.iter().zip(found) {
+            match message {
+                Some(message) if message.folder == folder.remote => upserts.push(message.into()),
+                Some(message) => {
+                    gone.push(id.clone());
+                    elsewhere.entry(message.folder.clone()).or_default().push(message.into());
+                }
+                None => gone.push(id.clone()),
+            }
+        }
+        let page = Applied::Page { upserts, gone, asked, cursor };
+        self.0.store.apply(folder.id, page).await?;
+        for (remote, upserts) in elsewhere {
+            self.record_elsewhere(&remote, upserts, asked).await?;
+        }
+        Ok(())
+    }
+
+    /// The feed of the folder that a message was moved to may never mention it (reference B.6.4, J).
+    async fn record_elsewhere(
+        &self,
+        folder: &RemoteId,
+        upserts: Vec<Incoming>,
+        asked: Epoch,
+    ) -> Outcome<()> {
+        let store = &self.0.store;
+        let Some(folder) = store.folder_by_remote(folder).await? else { return Ok(()) };
+        if store.cursor(folder.id).await?.is_none() {
+            return Ok(()); // Never listed: its first listing will have them.
+        }
+        let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor: None };
+        store.apply(folder.id, page).await.map(drop)
+    }
+
+    /// Where messages are now; `None` for what is gone.
+    async fn places_of(
+        &self,
+        ids: &[RemoteId],
+        urgency: Urgency,
+    ) -> Outcome<Vec<Option<RemoteMessage>>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = self.0.backend.look_up(ids, urgency).await?;
+        let settle = |answer: Outcome<RemoteMessage>| match answer {
+            Ok(message) => Ok(Some(message)),
+            Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(None),
+            Err(fault) => Err(fault),
+        };
+        answers.into_iter().map(settle).collect()
+    }
+
+    /// Entries that crossed a write of ours on the wire are asked about again.
+    async fn settle_doubts(&self, folder: &Folder, urgency: Urgency) -> Outcome<()> {
+        for _ in 0..SETTLING_ROUNDS {
+            let doubts = self.0.store.doubts(folder.id).await?;
+            if doubts.is_empty() {
+                return Ok(());
+            }
+            self.look_up_into(folder, &doubts, None, urgency).await?;
+        }
+        Ok(())
+    }
+
+    /// Walks the whole folder. Known messages keep their UIDs; what is missing from the walk is
+    /// verified before it is believed gone.
+    async fn enumerate(&self, folder: &Folder, urgency: Urgency) -> Outcome<()> {
+        let store = &self.0.store;
+        let asked = store.epoch();
+        let mut round = self.walk(folder, urgency).await?;
+        self.fill_in(folder, &mut round, urgency).await?;
+        let known = store.remotes(folder.id).await?;
+        let cursor = round.cursor.take();
+        let missing: Vec<RemoteId> =
+            known.iter().filter(|id| !round.upserts.contains_key(*id)).cloned().collect();
+        let rows = round.upserts.into_values().map(Incoming::from).collect();
+        if known.is_empty() {
+            store.apply(folder.id, Applied::Listing { rows, asked, cursor }).await?;
+        } else {
+            let page = Applied::Page { upserts: rows, gone: Vec::new(), asked, cursor: None };
+            store.apply(folder.id, page).await?;
+            self.look_up_into(folder, &missing, cursor, urgency).await?;
+        }
+        self.settle_doubts(folder, urgency).await?;
+        self.desk(folder.id).note_audit(self.0.clock.instant());
+        Ok(())
+    }
+
+    /// All pages of a folder from the start; a walk that goes stale on the way is begun again.
+    async fn walk(&self, folder: &Folder, urgency: Urgency) -> Outcome<Round> {
+        let mut round = Round::default();
+        let mut next = None;
+        let mut restarts = 0;
+        loop {
+            match self.0.backend.changes(&folder.remote, next.as_ref(), urgency).await {
+                Ok(page) => match round.fold(page) {
+                    Some(cursor) => next = Some(cursor),
+                    None => return Ok(round),
+                },
+                Err(fault) if *fault.kind() == Kind::CursorExpired && restarts < WALK_RESTARTS => {
+                    restarts += 1;
+                    (round, next) = (Round::default(), None);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    /// Completes a walk whose entries told too little.
+    async fn fill_in(&self, folder: &Folder, round: &mut Round, urgency: Urgency) -> Outcome<()> {
+        if round.touched.len() > LOOK_UPS_MAX {
+            for message in self.list(folder, urgency).await? {
+                if round.touched.remove(&message.id) {
+                    round.upserts.insert(message.id.clone(), message);
+                }
+            }
+        }
+        let touched: Vec<RemoteId> = std::mem::take(&mut round.touched).into_iter().collect();
+        for message in self.places_of(&touched, urgency).await?.into_iter().flatten() {
+            if message.folder == folder.remote {
+                round.upserts.insert(message.id.clone(), message);
+            }
+        }
+        Ok(())
+    }
+
+    async fn list(&self, folder: &Folder, urgency: Urgency) -> Outcome<Vec<RemoteMessage>> {
+        let mut found = Vec::new();
+        let mut next = None;
+        loop {
+            let page = self.0.backend.listing(&folder.remote, next.as_ref(), urgency).await?;
+            found.extend(page.changes.into_iter().filter_map(|change| match change {
+                RemoteChange::Upsert(message) => Some(message),
+                RemoteChange::Touched(_) | RemoteChange::Gone(_) => None,
+            }));
+            if !page.more {
+                return Ok(found);
+            }
+            next = Some(page.cursor);
+        }
+    }
+
+    /// Compares our count with the service's. A difference that a listing cannot explain is noted, so
+    /// that it does not cost a listing again.
+    async fn audit(&self, folder: &Folder, urgency: Urgency) -> Outcome<()> {
+        let desk = self.desk(folder.id);
+        let theirs = self.0.backend.count(&folder.remote, urgency).await?;
+        desk.note_audit(self.0.clock.instant());
+        if self.0.gap(folder, theirs).await? == desk.unlisted() {
+            return Ok(());
+        }
+        tracing::info!(account = %self.0.address, folder = %folder.path, "counts differ: listing the folder");
+        let asked = self.0.store.epoch();
+        let listed = self.list(folder, urgency).await?;
+        let present: HashSet<RemoteId> = listed.iter().map(|message| message.id.clone()).collect();
+        let upserts = listed.into_iter().map(Incoming::from).collect();
+        let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor: None };
+        self.0.store.apply(folder.id, page).await?;
+        // Paging drifts while mail moves, so absence from a listing is a suspicion, not a proof.
+        let known = self.0.store.remotes(folder.id).await?;
+        let missing: Vec<RemoteId> = known.into_iter().filter(|id| !present.contains(id)).collect();
+        self.look_up_into(folder, &missing, None, urgency).await?;
+        self.settle_doubts(folder, urgency).await?;
+        desk.note_unlisted(self.0.gap(folder, theirs).await?);
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// How many more items the service counts than the index holds.
+    async fn gap(&self, folder: &Folder, theirs: u64) -> Outcome<i64> {
+        let ours = self.store.counts(folder.id).await?.messages;
+        Ok(i64::try_from(theirs).unwrap_or(i64::MAX).saturating_sub(i64::from(ours)))
+    }
+}

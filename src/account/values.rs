@@ -1,0 +1,109 @@
+//! What the use cases take and answer.
+
+use bytes::Bytes;
+
+use super::OpenFolder;
+use crate::mailbox::{
+    Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Timestamp, Uid, UidValidity, View,
+};
+use crate::store::{Counts, SpoolFile};
+
+/// Octets that one message may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// To be filed (APPEND).
+    pub append: u64,
+    /// To be sent.
+    pub submission: u64,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FolderEntry {
+    pub path: FolderPath,
+    pub role: Option<Role>,
+    pub subscribed: bool,
+    pub has_children: bool,
+    /// false: a subscription to a folder that is gone.
+    pub exists: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Status {
+    pub messages: u32,
+    pub unseen: u32,
+    pub deleted: u32,
+    pub next: Uid,
+    pub validity: UidValidity,
+    pub highest: ModSeq,
+}
+
+/// An opened folder with the picture to begin with.
+#[derive(Debug)]
+pub struct Opened {
+    pub folder: OpenFolder,
+    pub view: View,
+    pub status: Status,
+    pub first_unseen: Option<Uid>,
+    /// Keywords in use in this folder.
+    pub keywords: Vec<Keyword>,
+    /// The mailbox lets this folder be written to.
+    pub writable: bool,
+}
+
+/// What FETCH can answer without reading bytes: finished texts from the index.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    pub size: u64,
+    pub envelope: Bytes,
+    /// BODY.
+    pub structure: Bytes,
+    /// BODYSTRUCTURE.
+    pub body_structure: Bytes,
+}
+
+/// A message to be filed.
+#[derive(Debug)]
+pub struct Upload {
+    pub message: SpoolFile,
+    pub flags: Flags,
+    /// `None`: now.
+    pub received: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Appended {
+    pub validity: UidValidity,
+    pub uid: Uid,
+}
+
+/// The outcome of COPY or MOVE.
+#[derive(Debug)]
+pub struct Transfer {
+    /// Of the target folder.
+    pub validity: UidValidity,
+    /// Source and target, by source ascending.
+    pub pairs: Vec<(Uid, Uid)>,
+    /// What stayed where it was, and why.
+    pub failed: Vec<(Uid, Fault)>,
+}
+
+/// A submission that the service has taken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Accepted {
+    /// Names the submission in the log and in the answer to the client.
+    pub id: String,
+    pub sent_copy: Option<RemoteId>,
+}
+
+impl From<&Counts> for Status {
+    fn from(counts: &Counts) -> Self {
+        Self {
+            messages: counts.messages,
+            unseen: counts.unseen,
+            deleted: counts.deleted,
+            next: counts.next,
+            validity: counts.validity,
+            highest: counts.highest,
+        }
+    }
+}

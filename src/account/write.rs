@@ -1,0 +1,169 @@
+//! Changing messages: the service first, the index when it has confirmed.
+
+use super::sync::Need;
+use super::{Account, OpenFolder, Transfer};
+use crate::backend::{FlagWrite, RemoteMessage, Urgency};
+use crate::mailbox::{Fault, FlagEdit, Folder, FolderPath, Kind, Outcome, RemoteId, Row, Uid};
+use crate::store::{Applied, Incoming};
+
+impl OpenFolder {
+    /// Edits flags; answers per message, in the order of `uids`, the row as it is recorded after the
+    /// service confirmed, or why not.
+    pub async fn edit_flags(
+        &self,
+        uids: &[Uid],
+        edit: &FlagEdit,
+    ) -> Outcome<Vec<(Uid, Outcome<Row>)>> {
+        let rows = self.rows(uids).await?;
+        let writes: Vec<FlagWrite> = rows
+            .iter()
+            .map(|row| FlagWrite {
+                message: row.remote.clone(),
+                version: row.version.clone(),
+                before: row.flags.clone(),
+                edit: edit.clone(),
+            })
+            .collect();
+        let asked = self.account.0.store.epoch();
+        let answers = self.account.0.backend.write_flags(&writes).await?;
+        let (written, gone, faults) = sort_answers(&rows, answers);
+        let rows_written = written.into_iter().map(|(_, message)| message.into()).collect();
+        self.apply(Applied::Written { rows: rows_written, asked }).await?;
+        self.account.forget_gone(&self.folder, gone).await?;
+        let recorded = self.rows(uids).await?;
+        let outcome = |uid: &Uid| {
+            if let Some((_, fault)) = faults.iter().find(|(failed, _)| failed == uid) {
+                return Err(fault.clone());
+            }
+            let row = recorded.binary_search_by_key(uid, |row| row.uid);
+            row.map(|index| recorded[index].clone()).map_err(|_| Kind::NoSuchMessage.into())
+        };
+        Ok(uids.iter().map(|uid| (*uid, outcome(uid))).collect())
+    }
+
+    pub async fn copy(&self, uids: &[Uid], to: &FolderPath) -> Outcome<Transfer> {
+        let target = self.account.ready_target(to).await?;
+        let rows = self.rows(uids).await?;
+        let remotes = remotes_of(&rows);
+        let asked = self.account.0.store.epoch();
+        let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
+        let (copied, gone, faults) = sort_answers(&rows, answers);
+        self.account.forget_gone(&self.folder, gone).await?;
+        self.account.transferred(&target, copied, faults, asked).await
+    }
+
+    /// Moves messages; what was moved is gone from here.
+    pub async fn relocate(&self, uids: &[Uid], to: &FolderPath) -> Outcome<Transfer> {
+        let target = self.account.ready_target(to).await?;
+        let rows = self.rows(uids).await?;
+        if target.id == self.folder.id {
+            return self.copy_onto_itself(&rows, &target).await;
+        }
+        let remotes = remotes_of(&rows);
+        let asked = self.account.0.store.epoch();
+        let answers = self.account.0.backend.relocate(&remotes, &target.remote).await?;
+        let (moved, gone, faults) = sort_answers(&rows, answers);
+        let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
+        // Arrived before left: a crash between the two shows the message twice, never not at all.
+        let transfer = self.account.transferred(&target, moved, faults, asked).await?;
+        self.apply(Applied::Removed { remotes: left, asked }).await?;
+        self.account.forget_gone(&self.folder, gone).await?;
+        Ok(transfer)
+    }
+
+    /// Removes these messages from the folder for good.
+    pub async fn expunge(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Outcome<()>)>> {
+        let rows = self.rows(uids).await?;
+        let remotes = remotes_of(&rows);
+        let asked = self.account.0.store.epoch();
+        let answers = self.account.0.backend.destroy(&remotes).await?;
+        let mut removed = Vec::new();
+        let mut outcomes = Vec::new();
+        for (row, answer) in rows.into_iter().zip(answers) {
+            if answer.is_ok() {
+                removed.push(row.remote);
+            }
+            outcomes.push((row.uid, answer));
+        }
+        self.apply(Applied::Removed { remotes: removed, asked }).await?;
+        Ok(outcomes)
+    }
+
+    /// A message moved to where it is leaves and arrives (RFC 6851 §3.3): a copy, and the old one goes.
+    async fn copy_onto_itself(&self, rows: &[Row], target: &Folder) -> Outcome<Transfer> {
+        let uids: Vec<Uid> = rows.iter().map(|row| row.uid).collect();
+        let mut transfer = self.copy(&uids, &target.path).await?;
+        let copied: Vec<Uid> = transfer.pairs.iter().map(|(source, _)| *source).collect();
+        for (uid, outcome) in self.expunge(&copied).await? {
+            if let Err(fault) = outcome {
+                transfer.failed.push((uid, fault));
+            }
+        }
+        Ok(transfer)
+    }
+
+    async fn apply(&self, applied: Applied) -> Outcome<()> {
+        self.account.0.store.apply(self.folder.id, applied).await.map(drop)
+    }
+}
+
+impl Account {
+    /// The folder that messages shall go to, known well enough to give UIDs in it.
+    pub(super) async fn ready_target(&self, path: &FolderPath) -> Outcome<Folder> {
+        let folder = self.target(path).await?;
+        if self.0.store.cursor(folder.id).await?.is_none() {
+            self.refresh(&folder, Need::Now, Urgency::Interactive).await?;
+        }
+        Ok(folder)
+    }
+
+    async fn transferred(
+        &self,
+        target: &Folder,
+        arrived: Vec<(Row, RemoteMessage)>,
+        failed: Vec<(Uid, Fault)>,
+        asked: crate::mailbox::Epoch,
+    ) -> Outcome<Transfer> {
+        let (sources, rows): (Vec<Uid>, Vec<Incoming>) =
+            arrived.into_iter().map(|(row, message)| (row.uid, message.into())).unzip();
+        let remotes: Vec<RemoteId> = rows.iter().map(|row| row.remote.clone()).collect();
+        let receipt = self.0.store.apply(target.id, Applied::Added { rows, asked }).await?;
+        let uid_of = |remote: &RemoteId| {
+            receipt.uids.iter().find(|(known, _)| known == remote).map(|(_, uid)| *uid)
+        };
+        let pairs = sources.into_iter().zip(&remotes);
+        let pairs = pairs.filter_map(|(source, remote)| Some((source, uid_of(remote)?))).collect();
+        Ok(Transfer { validity: target.validity, pairs, failed })
+    }
+
+    /// The service says these are not there: believed after a look, and never a reason to fail.
+    async fn forget_gone(&self, folder: &Folder, gone: Vec<RemoteId>) -> Outcome<()> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.look_up_into(folder, &gone, None, Urgency::Interactive).await
+    }
+}
+
+fn remotes_of(rows: &[Row]) -> Vec<RemoteId> {
+    rows.iter().map(|row| row.remote.clone()).collect()
+}
+
+type Sorted = (Vec<(Row, RemoteMessage)>, Vec<RemoteId>, Vec<(Uid, Fault)>);
+
+/// Splits the answers of a batch: done, gone, failed (what is gone has failed, too).
+fn sort_answers(rows: &[Row], answers: Vec<Outcome<RemoteMessage>>) -> Sorted {
+    let (mut done, mut gone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, answer) in rows.iter().zip(answers) {
+        match answer {
+            Ok(message) => done.push((row.clone(), message)),
+            Err(fault) => {
+                if *fault.kind() == Kind::NoSuchMessage {
+                    gone.push(row.remote.clone());
+                }
+                failed.push((row.uid, fault));
+            }
+        }
+    }
+    (done, gone, failed)
+}

@@ -1,0 +1,406 @@
+//! The settings, resolved: built once at start, immutable after.
+//!
+//! `Config::default()` is what config/footbridge.example.toml says; a test holds the two together.
+
+pub mod connections;
+mod reader;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reader::Reader;
+pub use reader::{Origin, Problem};
+
+/// The commented example, every key with its default.
+pub const EXAMPLE: &str = include_str!("../../config/footbridge.example.toml");
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// Everything the user cannot recreate lives under this one directory.
+    pub state_dir: PathBuf,
+    /// Where the key that seals the stored tokens is read from.
+    pub key_file: Option<PathBuf>,
+    pub cloud: Cloud,
+    pub imap: Listener,
+    pub smtp: Listener,
+    pub pop3: Listener,
+    pub console: Option<SocketAddr>,
+    pub sync: Sync,
+    pub cache: Cache,
+    pub limits: Limits,
+}
+
+/// Which Microsoft cloud, and as which application.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cloud {
+    pub name: CloudName,
+    /// The application registration; empty only in the demo.
+    pub client_id: String,
+    /// `organizations`, `common`, `consumers`, a tenant id or a domain.
+    pub tenant: String,
+    /// Base URL of the sign-in service, without a trailing slash.
+    pub login: String,
+    /// Base URL of Graph, without version and trailing slash.
+    pub graph: String,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CloudName {
+    Global,
+    GccHigh,
+    Dod,
+    China,
+    Custom,
+}
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Listener {
+    pub listen: Vec<SocketAddr>,
+    /// Plain text on addresses that others can reach must be asked for by name.
+    pub allow_plaintext: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Sync {
+    /// How often a watched mailbox is asked for changes.
+    pub poll: Duration,
+    /// A command that asks for news (NOOP, CHECK) is answered from what is known if that is younger.
+    pub freshness: Duration,
+    /// How often the whole folder is counted against the service, polls aside.
+    pub audit: Duration,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cache {
+    /// Octets of message bytes kept on disk for each connection.
+    pub max_bytes: u64,
+}
+
+/// Bounds on what one peer can make the bridge do; each with its reason in the example file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    pub message_bytes: u64,
+    pub connections: usize,
+    pub connections_per_address: usize,
+    /// How long a client's command waits for Microsoft before it is told to try later.
+    pub patience: Duration,
+    /// A session that says nothing for so long is ended (RFC 3501 §5.4 wants 30 minutes at least).
+    pub idle: Duration,
+    /// How long shutdown waits for commands in flight.
+    pub drain: Duration,
+}
+
+/// All that is wrong with the settings, at once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Config {
+    /// Reads `file` (or, without one, only defaults and the environment).
+    ///
+    /// # Errors
+    /// Every mistake, with file, line and key.
+    pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
+        let text = match file {
+            Some(path) => Some((path, read(path)?)),
+            None => None,
+        };
+        let borrowed = text.as_ref().map(|(path, text)| (*path, text.as_str()));
+        Self::parse(borrowed, environment())
+    }
+
+    /// # Errors
+    /// Every mistake, with file, line and key.
+    pub fn parse(
+        file: Option<(&Path, &str)>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Self, Problems> {
+        let mut reader = Reader::new(file, environment);
+        let config = Self {
+            state_dir: PathBuf::from(reader.string("state_dir", "state")),
+            key_file: Some(reader.string("key_file", ""))
+                .filter(|p| !p.is_empty())
+                .map(PathBuf::from),
+            cloud: read_cloud(&mut reader),
+            imap: read_listener(&mut reader, "imap", &["127.0.0.1:1143"]),
+            smtp: read_listener(&mut reader, "smtp", &["127.0.0.1:1025"]),
+            pop3: read_listener(&mut reader, "pop3", &[]),
+            console: read_console(&mut reader),
+            sync: Sync {
+                poll: reader.duration("sync.poll", Duration::from_secs(15)),
+                freshness: reader.duration("sync.freshness", Duration::from_secs(1)),
+                audit: reader.duration("sync.audit", Duration::from_secs(3600)),
+            },
+            cache: Cache { max_bytes: reader.size("cache.max_bytes", 2 << 30) },
+            limits: read_limits(&mut reader),
+        };
+        if !config.pop3.listen.is_empty() {
+            reader.problem("pop3.listen", "cannot be used yet: POP3 is not part of this release");
+        }
+        if config.sync.poll < Duration::from_secs(1) {
+            reader.problem("sync.poll", "must be at least \"1s\": Microsoft counts requests");
+        }
+        let problems = reader.finish();
+        if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::parse(None, BTreeMap::new()).expect("the defaults are valid, a test reads them")
+    }
+}
+
+impl Cloud {
+    /// The hosts of the named clouds (reference A.1).
+    fn hosts(name: CloudName) -> (&'static str, &'static str) {
+        match name {
+            CloudName::Global | CloudName::Custom => {
+                ("https://login.microsoftonline.com", "https://graph.microsoft.com")
+            }
+            CloudName::GccHigh => {
+                ("https://login.microsoftonline.us", "https://graph.microsoft.us")
+            }
+            CloudName::Dod => {
+                ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us")
+            }
+            CloudName::China => (
+                "https://login.partner.microsoftonline.cn",
+                "https://microsoftgraph.chinacloudapi.cn",
+            ),
+        }
+    }
+}
+
+fn read_cloud(reader: &mut Reader<'_>) -> Cloud {
+    let name = reader.parsed("cloud.name", CloudName::Global, |value| match value.as_str() {
+        Some("global") => Ok(CloudName::Global),
+        Some("gcc-high") => Ok(CloudName::GccHigh),
+        Some("dod") => Ok(CloudName::Dod),
+        Some("china") => Ok(CloudName::China),
+        Some("custom") => Ok(CloudName::Custom),
+        _ => Err("wants one of global, gcc-high, dod, china, custom".to_owned()),
+    });
+    let (login, graph) = Cloud::hosts(name);
+    let mut url = |key: &str, preset: &str| {
+        let url = reader.string(key, "");
+        match (name, url.is_empty()) {
+            (CloudName::Custom, true) => {
+                reader.problem(key, "is needed with cloud.name = \"custom\"")
+            }
+            (CloudName::Custom, false) => {
+                if let Err(text) = check_base_url(&url) {
+                    reader.problem(key, text);
+                }
+                return url.trim_end_matches('/').to_owned();
+            }
+            (_, true) => {}
+            (_, false) => reader.problem(key, "goes only with cloud.name = \"custom\""),
+        }
+        preset.to_owned()
+    };
+    let login = url("cloud.login", login);
+    let graph = url("cloud.graph", graph);
+    // Known already so that a file written for the EWS kind is not refused.
+    let _ews = reader.string("cloud.ews", "");
+    let tenant = reader.string("cloud.tenant", "organizations");
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if tenant.is_empty() || !tenant.chars().all(plain) {
+        reader.problem(
+            "cloud.tenant",
+            "wants organizations, common, consumers, a tenant id or a domain",
+        );
+    }
+    Cloud { name, client_id: reader.string("cloud.client_id", ""), tenant, login, graph }
+}
+
+/// Tokens travel to these hosts, so plain http is for this machine only.
+fn check_base_url(url: &str) -> Result<(), String> {
+    if url.starts_with("https://") {
+        return Ok(());
+    }
+    let Some(rest) = url.strip_prefix("http://") else {
+        return Err("wants an address that starts with https://".to_owned());
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    if loopback || host == "localhost" {
+        return Ok(());
+    }
+    Err("must be https://: plain http is allowed only for this machine".to_owned())
+}
+
+fn read_listener(reader: &mut Reader<'_>, section: &str, default: &[&str]) -> Listener {
+    let default = default.iter().filter_map(|text| text.parse().ok()).collect();
+    let listen_key = format!("{section}.listen");
+    let listen: Vec<SocketAddr> = reader.list(&listen_key, default, parse_address);
+    let tls_key = format!("{section}.tls");
+    match reader.string(&tls_key, "off").as_str() {
+        "off" => {}
+        "starttls" | "implicit" => {
+            reader.problem(
+                &tls_key,
+                "can only be \"off\" in this release: TLS listeners are still to come",
+            );
+        }
+        _ => reader.problem(&tls_key, "wants one of off, starttls, implicit"),
+    }
+    let allow_plaintext = reader.switch(&format!("{section}.allow_plaintext"), false);
+    let exposed = listen.iter().find(|address| !address.ip().is_loopback());
+    if let (Some(address), false) = (exposed, allow_plaintext) {
+        let text = format!(
+            "would send passwords in plain text to others at {address}; use a loopback address, \
+             or set {section}.allow_plaintext = true if the network is trusted"
+        );
+        reader.problem(&listen_key, text);
+    }
+    Listener { listen, allow_plaintext }
+}
+
+fn read_console(reader: &mut Reader<'_>) -> Option<SocketAddr> {
+    let address = reader.parsed("console.listen", "127.0.0.1:8025".to_owned(), |value| {
+        value.as_str().map(str::to_owned).ok_or_else(|| "wants an address in quotes".to_owned())
+    });
+    if address.is_empty() {
+        return None;
+    }
+    match parse_address(&address) {
+        Ok(address) if address.ip().is_loopback() => Some(address),
+        Ok(_) => {
+            reader.problem("console.listen", "must be a loopback address in this release");
+            None
+        }
+        Err(text) => {
+            reader.problem("console.listen", text);
+            None
+        }
+    }
+}
+
+fn read_limits(reader: &mut Reader<'_>) -> Limits {
+    Limits {
+        message_bytes: reader.size("limits.message_bytes", 150 << 20),
+        connections: reader.count("limits.connections", 1_000),
+        connections_per_address: reader.count("limits.connections_per_address", 100),
+        patience: reader.duration("limits.patience", Duration::from_secs(25)),
+        idle: reader.duration("limits.idle", Duration::from_secs(31 * 60)),
+        drain: reader.duration("limits.drain", Duration::from_secs(10)),
+    }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replace("localhost:", "127.0.0.1:");
+    text.parse().map_err(|_| format!("wants addresses such as \"127.0.0.1:1143\", not {text:?}"))
+}
+
+fn read(path: &Path) -> Result<String, Problems> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let origin = Origin::File { path: path.to_owned(), line: 1 };
+        let text = format!("cannot be read: {error}");
+        Problems(vec![Problem { origin, key: "(the file)".to_owned(), text }])
+    })
+}
+
+/// The variables that set something, by full name.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars().filter(|(name, _)| name.starts_with("FOOTBRIDGE__")).collect()
+}
+
+/// Where a file is looked for when none is named: `FOOTBRIDGE_CONFIG`, `./footbridge.toml`, then the
+/// platform's configuration folder.
+#[expect(clippy::disallowed_methods, reason = "this is config")]
+pub fn find_file() -> Option<PathBuf> {
+    if let Ok(path) = std::env::var("FOOTBRIDGE_CONFIG") {
+        return Some(PathBuf::from(path));
+    }
+    let home = std::env::var("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|_| std::env::var("HOME").map(|home| Path::new(&home).join(".config")));
+    let platform = home.ok().map(|dir| dir.join("footbridge/footbridge.toml"));
+    [Some(PathBuf::from("footbridge.toml")), platform]
+        .into_iter()
+        .flatten()
+        .find(|path| path.exists())
+}
+
+/// `FOOTBRIDGE_KEY_FILE`: where the key that seals stored tokens is.
+#[expect(clippy::disallowed_methods, reason = "this is config")]
+pub fn key_file_variable() -> Option<PathBuf> {
+    std::env::var("FOOTBRIDGE_KEY_FILE").ok().map(PathBuf::from)
+}
+
+/// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax).
+#[expect(clippy::disallowed_methods, reason = "this is config")]
+pub fn log_filter() -> String {
+    std::env::var("FOOTBRIDGE_LOG").unwrap_or_else(|_| "footbridge=info,warn".to_owned())
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let file = Some((Path::new("f.toml"), text));
+        let found = Config::parse(file, BTreeMap::new()).unwrap_err();
+        found.0.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_example_says_what_the_defaults_are() {
+        let example = Config::parse(Some((Path::new("example"), EXAMPLE)), BTreeMap::new());
+        assert_eq!(example.unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_with_file_line_and_key() {
+        let text = "state_dir = 5\n[imap]\nlisten = [\"0.0.0.0:143\"]\nlistne = []\n[sync]\npoll = \"soon\"\n";
+        let found = problems(text);
+        assert_eq!(found.len(), 4, "{found:#?}");
+        assert!(found[0].starts_with("f.toml:1: state_dir wants a text"), "{found:#?}");
+        assert!(found.iter().any(|p| p.starts_with("f.toml:3: imap.listen would send passwords")));
+        assert!(
+            found.iter().any(|p| p.starts_with("f.toml:4: imap.listne is not a known setting"))
+        );
+        assert!(found.iter().any(|p| p.starts_with("f.toml:6: sync.poll wants a time")));
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_file() {
+        let environment = BTreeMap::from([
+            ("FOOTBRIDGE__SYNC__POLL".to_owned(), "30s".to_owned()),
+            ("FOOTBRIDGE__IMAP__LISTEN".to_owned(), "127.0.0.1:1, [::1]:2".to_owned()),
+        ]);
+        let config = Config::parse(Some((Path::new("f"), "[sync]\npoll = \"20s\"")), environment);
+        let config = config.unwrap();
+        assert_eq!(config.sync.poll, Duration::from_secs(30));
+        assert_eq!(config.imap.listen.len(), 2);
+    }
+
+    #[test]
+    fn a_token_never_travels_in_plain_text_off_this_machine() {
+        let text = "[cloud]\nname = \"custom\"\nlogin = \"http://login.example\"\ngraph = \"http://127.0.0.1:80\"";
+        let found = problems(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].contains("cloud.login must be https"), "{found:#?}");
+    }
+}
