@@ -1,241 +1,129 @@
-//! STUB of the use cases, for writing the front ends against. The real one replaces it at merge.
-#![allow(unused_variables, clippy::todo, clippy::unused_async, clippy::allow_attributes)]
+//! One connected mailbox: its use cases, in mail's own words.
+//!
+//! `Account` is a handle. Reading goes to the index and the frozen bytes, and to the service only for
+//! what is missing or may be stale. Writing goes to the service first; the index follows when the
+//! service has confirmed (docs/ARCHITECTURE.md, invariant 5).
 
-pub mod submit;
+mod append;
+mod body;
+mod desk;
+mod folders;
+mod open;
+mod registry;
+mod round;
+mod spool;
+mod submit;
+mod sync;
+mod tree;
+mod turn;
+mod values;
+mod write;
 
-pub use submit::Accepted;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use std::ops::Range;
-use std::path::PathBuf;
-use std::sync::Arc;
+use tokio::sync::{Notify, Semaphore, watch};
 
-use bytes::Bytes;
-use tokio::sync::watch;
+use crate::backend::Backend;
+use crate::clock::Clock;
+use crate::mailbox::{Address, FolderId, RemoteId};
+use crate::store::Store;
 
-use crate::mailbox::{
-    Address, Changes, Fault, FlagEdit, Flags, FolderPath, Keyword, ModSeq, Outcome, Role, Row,
-    Spooled, Submission, Timestamp, Uid, UidValidity, View,
+pub use body::{Body, READ_MAX};
+pub use open::OpenFolder;
+pub use registry::{Accounts, LocalPassword, Purpose, Use};
+pub use spool::SpoolWriter;
+pub use values::{
+    Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
 };
+
+use desk::Desk;
+use submit::Submitter;
+use turn::Turn;
 
 /// A connected mailbox: a handle, cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Account(Arc<()>);
+pub struct Account(Arc<Inner>);
 
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Largest message APPEND takes.
-    pub append: u64,
-    /// Largest message that can be submitted.
-    pub submission: u64,
-}
-
-#[derive(Clone, Debug)]
-pub struct FolderEntry {
-    pub path: FolderPath,
-    pub role: Option<Role>,
-    pub subscribed: bool,
-    pub has_children: bool,
-    /// false: only a level of the hierarchy or a subscription to a folder that is gone.
-    pub exists: bool,
-}
-
-#[derive(Clone, Debug)]
-pub struct Status {
-    pub messages: u32,
-    pub unseen: u32,
-    pub deleted: u32,
-    pub next: Uid,
-    pub validity: UidValidity,
-    pub highest: ModSeq,
-}
-
-/// An opened folder with the picture to begin with.
+/// What an account is made of.
 #[derive(Debug)]
-pub struct Opened {
-    pub folder: OpenFolder,
-    pub view: View,
-    pub status: Status,
-    pub first_unseen: Option<Uid>,
-    /// Keywords in use in this folder.
-    pub keywords: Vec<Keyword>,
-    /// The mailbox lets this folder be written to.
-    pub writable: bool,
+pub struct Parts {
+    pub address: Address,
+    pub backend: Arc<dyn Backend>,
+    pub store: Store,
+    pub clock: Clock,
+    pub pace: Pace,
 }
 
-/// A folder that a session looks at; while any clone lives, the folder is watched for changes.
+/// How often the service is asked, and how much is kept.
 #[derive(Clone, Debug)]
-pub struct OpenFolder(Arc<()>);
-
-/// Frozen bytes of one message. Holds the file open, so that eviction cannot disturb a reader.
-#[derive(Clone, Debug)]
-pub struct Body {
-    pub size: u64,
-    pub outline: Arc<crate::mime::Outline>,
-    /// Finished IMAP text.
-    pub envelope: Bytes,
-    pub structure: Bytes,
-    pub body_structure: Bytes,
+pub struct Pace {
+    /// Between two looks at what is watched.
+    pub poll: Duration,
+    /// A look this young serves a command that asks for news.
+    pub freshness: Duration,
+    /// Between two comparisons of a folder's count with the service's.
+    pub audit: Duration,
+    /// Octets of message bytes kept on disk.
+    pub cache_bytes: u64,
+    /// Largest message taken, whatever the service takes.
+    pub message_bytes: u64,
 }
 
-/// What FETCH can answer without reading bytes (finished texts from the index).
-#[derive(Clone, Debug)]
-pub struct Summary {
-    pub size: u64,
-    pub envelope: Bytes,
-    pub structure: Bytes,
-    pub body_structure: Bytes,
-}
-
-#[derive(Clone, Debug)]
-pub struct Upload {
-    pub message: Spooled,
-    pub flags: Flags,
-    pub received: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Appended {
-    pub validity: UidValidity,
-    pub uid: Uid,
-}
-
-/// The outcome of COPY or MOVE: pairs in ascending order of the source UID; what failed, with why.
 #[derive(Debug)]
-pub struct Transfer {
-    pub validity: UidValidity,
-    pub pairs: Vec<(Uid, Uid)>,
-    pub failed: Vec<(Uid, Fault)>,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Purpose {
-    Receive,
-    Send,
-}
-
-/// A file of the spool being written; removed on drop unless `finish`ed into a `Spooled` (which is removed when its owner is done).
-#[derive(Debug)]
-pub struct SpoolWriter(PathBuf);
-
-impl SpoolWriter {
-    pub async fn write(&mut self, chunk: &[u8]) -> Outcome<()> {
-        todo!()
-    }
-    pub async fn finish(self) -> Outcome<Spooled> {
-        todo!()
-    }
+struct Inner {
+    address: Address,
+    backend: Arc<dyn Backend>,
+    store: Store,
+    clock: Clock,
+    pace: Pace,
+    submitter: Submitter,
+    tree: Turn,
+    desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
+    downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
+    /// Wakes the syncer before its time.
+    nudge: Notify,
+    ready: watch::Sender<bool>,
 }
 
 impl Account {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { address, backend, store, clock, pace } = parts;
+        let submitter =
+            Submitter::new(Arc::clone(&backend), store.clone(), clock.clone(), address.clone());
+        Self(Arc::new(Inner {
+            submitter,
+            address,
+            backend,
+            store,
+            clock,
+            pace,
+            tree: Turn::default(),
+            desks: Mutex::default(),
+            downloads: Mutex::default(),
+            nudge: Notify::new(),
+            ready: watch::Sender::new(false),
+        }))
+    }
+
     pub fn address(&self) -> &Address {
-        todo!()
+        &self.0.address
     }
+
     pub fn limits(&self) -> Limits {
-        todo!()
+        let service = self.0.backend.limits();
+        let ours = self.0.pace.message_bytes;
+        Limits { append: service.append.min(ours), submission: service.submission.min(ours) }
     }
-    pub async fn spool(&self) -> Outcome<SpoolWriter> {
-        todo!()
-    }
-    /// Every folder and every subscription to a missing one, ordered by path, INBOX first. Waits for the first listing of the tree.
-    pub async fn folders(&self) -> Outcome<Vec<FolderEntry>> {
-        todo!()
-    }
-    pub async fn subscribe(&self, path: &FolderPath, wanted: bool) -> Outcome<()> {
-        todo!()
-    }
-    pub async fn create_folder(&self, path: &FolderPath) -> Outcome<()> {
-        todo!()
-    }
-    pub async fn delete_folder(&self, path: &FolderPath) -> Outcome<()> {
-        todo!()
-    }
-    pub async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Outcome<()> {
-        todo!()
-    }
-    pub async fn status(&self, path: &FolderPath) -> Outcome<Status> {
-        todo!()
-    }
-    /// Brings the folder up to date with the service first.
-    pub async fn open(&self, path: &FolderPath) -> Outcome<Opened> {
-        todo!()
-    }
-    pub async fn append(&self, path: &FolderPath, upload: Upload) -> Outcome<Appended> {
-        todo!()
-    }
-    pub async fn submit(&self, submission: Submission) -> Outcome<Accepted> {
-        todo!()
-    }
-    /// The client has the answer to this submission.
-    pub async fn confirm(&self, accepted: &Accepted) -> Outcome<()> {
-        todo!()
-    }
-}
 
-impl OpenFolder {
-    pub fn path(&self) -> FolderPath {
-        todo!()
+    /// Becomes true once the folder tree and the inbox are known.
+    pub fn ready(&self) -> watch::Receiver<bool> {
+        self.0.ready.subscribe()
     }
-    pub fn validity(&self) -> UidValidity {
-        todo!()
-    }
-    /// Asks the service for changes unless that was done within the last second (NOOP, CHECK).
-    pub async fn refresh(&self) -> Outcome<()> {
-        todo!()
-    }
-    pub async fn changes(&self, since: ModSeq) -> Outcome<Changes> {
-        todo!()
-    }
-    /// Says "look again".
-    pub fn watch(&self) -> watch::Receiver<ModSeq> {
-        todo!()
-    }
-    /// Rows of those UIDs that still exist, ascending.
-    pub async fn rows(&self, uids: &[Uid]) -> Outcome<Vec<Row>> {
-        todo!()
-    }
-    /// Finished texts and size; fetches the bytes if they were never frozen.
-    pub async fn summary(&self, uid: Uid) -> Outcome<Summary> {
-        todo!()
-    }
-    /// The bytes; fetches them if needed. `NoSuchMessage` if it vanished.
-    pub async fn body(&self, uid: Uid) -> Outcome<Body> {
-        todo!()
-    }
-    /// Per message in order of `uids`: the row as recorded after the service confirmed, or why not. Ok(None row) never.
-    pub async fn edit_flags(
-        &self,
-        uids: &[Uid],
-        edit: &FlagEdit,
-    ) -> Outcome<Vec<(Uid, Outcome<Row>)>> {
-        todo!()
-    }
-    pub async fn copy(&self, uids: &[Uid], to: &FolderPath) -> Outcome<Transfer> {
-        todo!()
-    }
-    pub async fn relocate(&self, uids: &[Uid], to: &FolderPath) -> Outcome<Transfer> {
-        todo!()
-    }
-    /// Removes these messages for good (EXPUNGE chooses them by `\Deleted`).
-    pub async fn expunge(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Outcome<()>)>> {
-        todo!()
-    }
-}
 
-impl Body {
-    /// Octets of the message; at most 256 KiB a call, `range` within `0..size`.
-    pub async fn read(&self, range: Range<u64>) -> Outcome<Bytes> {
-        todo!()
-    }
-}
-
-/// All accounts of this process, found by local login.
-#[derive(Clone, Debug)]
-pub struct Accounts(Arc<()>);
-
-impl Accounts {
-    /// # Errors
-    /// `WrongPassword` whether or not the user exists (and in the same time).
-    pub async fn log_in(&self, user: &str, password: &[u8], purpose: Purpose) -> Outcome<Account> {
-        todo!()
+    fn desk(&self, folder: FolderId) -> Arc<Desk> {
+        let mut desks = self.0.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(desks.entry(folder).or_default())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::round::Round;
+use super::submit::Leftovers;
 use super::{Account, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
 use crate::mailbox::{Epoch, Fault, Folder, Kind, Outcome, RemoteId, Role};
@@ -37,9 +38,11 @@ impl Account {
     /// Keeps the mailbox up to date until dropped: the tree, the inbox, then what is watched.
     pub async fn run(&self) {
         let mut pause = self.0.pace.poll;
+        let mut leftovers = Leftovers::All;
         loop {
             pause = match self.tick().await {
                 Ok(()) => {
+                    leftovers = self.settle_leftovers(leftovers).await;
                     self.0.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
                     self.0.pace.poll
                 }
@@ -125,7 +128,9 @@ impl Account {
 
     async fn take_tree_answer(&self, answer: Option<Outcome<Seen>>, asked: Epoch) -> Outcome<()> {
         match answer {
-            Some(Ok(Seen::Folders(page))) => self.fold_tree_changes(page, asked, Urgency::Poll).await,
+            Some(Ok(Seen::Folders(page))) => {
+                self.fold_tree_changes(page, asked, Urgency::Poll).await
+            }
             Some(Err(fault)) if *fault.kind() == Kind::CursorExpired => {
                 self.walk_tree(Urgency::Poll).await
             }

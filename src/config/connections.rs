@@ -82,8 +82,12 @@ impl Connections {
         let text = toml::to_string_pretty(self).map_err(io::Error::other)?;
         let path = Self::path(state_dir);
         let draft = path.with_extension("toml.new");
-        let mut file =
-            fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, &path)?;

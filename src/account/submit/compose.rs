@@ -136,7 +136,7 @@ fn add(header: &Header, field: (&str, &str), top: &mut Vec<u8>, gone: &mut Vec<R
 }
 
 /// The first word of the first field of that name which is not empty.
-fn first_word(header: &Header, name: &str) -> Option<String> {
+pub(super) fn first_word(header: &Header, name: &str) -> Option<String> {
     let words = |value: &[u8]| {
         let text = String::from_utf8_lossy(value).into_owned();
         text.split_ascii_whitespace().next().map(str::to_owned)

@@ -1,5 +1,5 @@
-//! Stand-ins for the tests of the flow: a mailbox and a journal in memory, which can fail or stop
-//! dead before and after each step.
+//! Stand-ins for the tests of the flow: a mailbox in memory, which can fail or stop dead before
+//! and after each step.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use super::journal::{Attempt, Journal, Key, Stage};
 use crate::backend::{
     Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Seen, Trace,
     Upload, Urgency, Watch,
@@ -266,71 +265,5 @@ impl Backend for FakeMailbox {
 
     async fn delete_folder(&self, _: &RemoteId) -> Outcome<()> {
         unimplemented!()
-    }
-}
-
-#[derive(Debug, Default)]
-pub(super) struct MemoryJournal {
-    steps: Arc<Steps>,
-    attempts: Mutex<Vec<Attempt>>,
-}
-
-impl MemoryJournal {
-    pub(super) fn new(steps: &Arc<Steps>) -> Self {
-        Self { steps: Arc::clone(steps), ..Self::default() }
-    }
-
-    pub(super) fn stages(&self) -> Vec<Stage> {
-        self.attempts.lock().unwrap().iter().map(|attempt| attempt.stage.clone()).collect()
-    }
-
-    fn set(&self, id: &str, stage: &Stage) {
-        let mut attempts = self.attempts.lock().unwrap();
-        attempts.iter_mut().find(|attempt| attempt.id == id).unwrap().stage = stage.clone();
-    }
-
-    fn all(&self, wanted: impl Fn(&Attempt) -> bool) -> Vec<Attempt> {
-        self.attempts.lock().unwrap().iter().filter(|attempt| wanted(attempt)).cloned().collect()
-    }
-}
-
-#[async_trait]
-impl Journal for MemoryJournal {
-    async fn begin(&self, attempt: &Attempt) -> Outcome<()> {
-        self.steps.tick().await;
-        self.attempts.lock().unwrap().push(attempt.clone());
-        self.steps.tick().await;
-        Ok(())
-    }
-
-    async fn advance(&self, id: &str, stage: &Stage) -> Outcome<()> {
-        self.steps.tick().await;
-        self.set(id, stage);
-        self.steps.tick().await;
-        Ok(())
-    }
-
-    async fn find(&self, id: &str) -> Outcome<Option<Attempt>> {
-        Ok(self.all(|attempt| attempt.id == id).pop())
-    }
-
-    async fn latest(&self, key: &Key) -> Outcome<Option<Attempt>> {
-        Ok(self.all(|attempt| attempt.key == *key).pop())
-    }
-
-    async fn named(&self, message_id: &str) -> Outcome<Vec<Attempt>> {
-        let mut found = self.all(|attempt| attempt.message_id == message_id);
-        found.reverse();
-        Ok(found)
-    }
-
-    async fn unsettled(&self) -> Outcome<Vec<Attempt>> {
-        Ok(self.all(|attempt| attempt.stage.is_unsettled()))
-    }
-
-    async fn expire(&self, before: Timestamp) -> Outcome<()> {
-        let kept = self.all(|attempt| attempt.stage.is_unsettled() || attempt.begun >= before);
-        *self.attempts.lock().unwrap() = kept;
-        Ok(())
     }
 }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::time::Duration;
 
 use super::Submitter;
-use super::journal::{Attempt, Stage};
 use super::parcel;
 use crate::backend::{Trace, Urgency};
 use crate::mailbox::{Fault, Kind, Outcome, RemoteId, SystemFlag, Timestamp};
+use crate::store::{Attempt, Stage};
 
 /// How far the service's clock may be behind ours when we ask for what was made since.
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -79,15 +79,14 @@ impl Submitter {
     /// under the Message-ID that they send with: such a draft is the user's, and must neither be
     /// sent in place of the message nor be removed.
     async fn is_ours(&self, attempt: &Attempt, draft: &RemoteId) -> Outcome<bool> {
-        let made = tempfile::Builder::new().prefix("look-").tempfile_in(&self.spool);
-        let path = made.map_err(parcel::broken)?.into_temp_path();
-        match self.backend.fetch(draft, &path, Urgency::Interactive).await {
+        let file = self.store.spool().await?;
+        match self.backend.fetch(draft, file.path(), Urgency::Interactive).await {
             Ok(_) => {}
             Err(fault) if *fault.kind() == Kind::NoSuchMessage => return Ok(false),
             Err(fault) => return Err(fault),
         }
         let compared = tokio::task::spawn_blocking(move || {
-            parcel::digest(&mut File::open(&path).map_err(parcel::broken)?)
+            parcel::digest(&mut File::open(file.path()).map_err(parcel::broken)?)
         });
         Ok(compared.await.map_err(Fault::defect)?? == attempt.staged)
     }

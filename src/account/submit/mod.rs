@@ -7,35 +7,33 @@
 //!
 //! The same bytes to the same people are the client's right to send twice. They count as a
 //! repetition only while the fate of the first try is open, or if they carry the client's own
-//! Message-ID and the client did not get the first answer (`Submitter::confirm`).
+//! Message-ID and the client did not get the first answer (`Account::confirm`).
 
 mod addresses;
 mod compose;
 mod doubt;
 mod header;
-pub mod journal;
 mod leftovers;
 mod parcel;
 mod senders;
+mod sent;
 mod turns;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempPath;
-
 use self::compose::Defaults;
 use self::doubt::Look;
-use self::journal::{Answer, Attempt, Journal, Stage};
 use self::parcel::{Naming, Parcel};
 use self::senders::Senders;
 use self::turns::Turns;
+use super::{Accepted, Account};
 use crate::backend::Backend;
 use crate::clock::Clock;
-use crate::mailbox::{
-    Address, Envelope, Fault, Kind, Outcome, RemoteId, Spooled, Submission, Timestamp,
-};
+use crate::mailbox::{Address, Envelope, Fault, Kind, Outcome, RemoteId, Spooled};
+use crate::store::{Answer, Attempt, SpoolFile, Stage, Store};
+
+pub(super) use self::leftovers::Leftovers;
 
 /// How long the same submission may be the client's retry of one whose answer it did not get, and
 /// how long a draft that is gone without a sent copy stays in doubt. Clients with a queue come back
@@ -46,93 +44,63 @@ const TRIES: u32 = 3;
 /// The wait before the second try; it grows with each.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The submission use cases of one mailbox.
+/// What sending from one mailbox needs.
 #[derive(Debug)]
-pub struct Submitter {
+pub(super) struct Submitter {
     backend: Arc<dyn Backend>,
-    journal: Arc<dyn Journal>,
+    store: Store,
     clock: Clock,
     own: Address,
-    /// Where rewritten messages are put while they are sent.
-    spool: PathBuf,
     senders: Senders,
     turns: Turns,
 }
 
-/// Answer to a submission that the service has taken.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Accepted {
-    /// Unique; for the client and the log.
-    pub id: String,
-    /// The message in the sender's mailbox, if its id outlived the sending.
-    pub sent_copy: Option<RemoteId>,
-}
-
-/// A message that was sent a while ago.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SentCopy {
-    pub remote: RemoteId,
-    /// Of the bytes as the client submitted them.
-    pub received: journal::Digest,
-    pub begun: Timestamp,
-}
-
-impl Submitter {
-    pub fn new(
-        backend: Arc<dyn Backend>,
-        journal: Arc<dyn Journal>,
-        clock: Clock,
-        own: Address,
-        spool: PathBuf,
-    ) -> Self {
-        let (senders, turns) = (Senders::default(), Turns::default());
-        Self { backend, journal, clock, own, spool, senders, turns }
-    }
-
-    /// Sends a message and removes its file. `Ok` means that the service has taken it.
+impl Account {
+    /// Sends a message. `Ok` means that the service has taken it.
     ///
     /// The caller should let it run to its end even if the client is gone; if it is dropped, the
     /// journal knows how far it came.
     ///
     /// # Errors
     /// `SenderRefused`, `RecipientRefused`, `Unacceptable`, `TooLarge`, or what the service said.
-    /// `InDoubt`, `Unreachable` and `Defect` may leave it unsent or sent: the same submission again
-    /// finds out before it sends anything.
-    pub async fn submit(&self, submission: Submission) -> Outcome<Accepted> {
-        let Submission { envelope, message } = submission;
-        let file = TempPath::try_from_path(&message.path).map_err(parcel::broken)?;
+    /// After `InDoubt`, `Unreachable` or `Defect` it may have been sent or not: the same submission
+    /// again finds out before it sends anything.
+    pub async fn submit(&self, envelope: Envelope, message: SpoolFile) -> Outcome<Accepted> {
+        let spooled = message.spooled().await?;
+        let limit = self.limits().submission;
+        self.0.submitter.submit(envelope, spooled, limit).await
+    }
+
+    /// The client has the answer: the same submission again is meant as another message.
+    pub async fn confirm(&self, accepted: &Accepted) -> Outcome<()> {
+        self.0.submitter.confirm(accepted).await
+    }
+}
+
+impl Submitter {
+    pub(super) fn new(backend: Arc<dyn Backend>, store: Store, clock: Clock, own: Address) -> Self {
+        let (senders, turns) = (Senders::default(), Turns::default());
+        Self { backend, store, clock, own, senders, turns }
+    }
+
+    async fn submit(&self, envelope: Envelope, message: Spooled, limit: u64) -> Outcome<Accepted> {
         self.check_sender(&envelope).await?;
         let parcel = self.pack(envelope, message).await?;
-        let limit = self.backend.limits().submission;
         if parcel.message.size > limit {
             return Err(Kind::TooLarge { limit }.into());
         }
         let _turn = self.turns.take(turn_of(&parcel)).await;
-        let accepted = match self.settle_earlier(&parcel).await? {
-            Some(accepted) => accepted,
-            None => self.send(&parcel).await?,
-        };
-        drop(file);
-        Ok(accepted)
+        match self.settle_earlier(&parcel).await? {
+            Some(accepted) => Ok(accepted),
+            None => self.send(&parcel).await,
+        }
     }
 
-    /// Notes that the client has the answer, so that the same submission again is meant as another.
-    pub async fn confirm(&self, accepted: &Accepted) -> Outcome<()> {
-        let Some(attempt) = self.journal.find(&accepted.id).await? else { return Ok(()) };
+    async fn confirm(&self, accepted: &Accepted) -> Outcome<()> {
+        let Some(attempt) = self.store.attempt(&accepted.id).await? else { return Ok(()) };
         let Stage::Sent { copy, answer: Answer::Unknown } = attempt.stage else { return Ok(()) };
-        self.journal.advance(&attempt.id, &Stage::Sent { copy, answer: Answer::Delivered }).await
-    }
-
-    /// The last message sent under this Message-ID (angle brackets included), so that a client's own
-    /// copy for its Sent folder can be told from a new message.
-    pub async fn find_sent(&self, message_id: &str) -> Outcome<Option<SentCopy>> {
-        let attempts = self.journal.named(message_id).await?;
-        Ok(attempts.into_iter().find_map(|attempt| match attempt.stage {
-            Stage::Sent { copy, .. } => {
-                Some(SentCopy { remote: copy, received: attempt.received, begun: attempt.begun })
-            }
-            _ => None,
-        }))
+        let delivered = Stage::Sent { copy, answer: Answer::Delivered };
+        self.store.advance_attempt(&attempt.id, &delivered).await
     }
 
     async fn pack(&self, envelope: Envelope, message: Spooled) -> Outcome<Parcel> {
@@ -142,20 +110,20 @@ impl Submitter {
             date: self.clock.now(),
             from: self.own.clone(),
         };
-        let spool = self.spool.clone();
+        let other = self.store.spool().await?;
         let packed = tokio::task::spawn_blocking(move || {
-            parcel::pack(&message, &envelope, &defaults, &spool)
+            parcel::pack(&message, &envelope, &defaults, other)
         });
         packed.await.map_err(Fault::defect)?
     }
 
     /// What an earlier try of the same submission came to, if that is the answer to this one.
     async fn settle_earlier(&self, parcel: &Parcel) -> Outcome<Option<Accepted>> {
-        let Some(earlier) = self.journal.latest(&parcel.key).await? else { return Ok(None) };
+        let Some(earlier) = self.store.latest_attempt(parcel.key).await? else { return Ok(None) };
         match &earlier.stage {
-            Stage::Sent { copy, answer: Answer::Unknown } if self.is_retry(&earlier, parcel) => {
+            Stage::Sent { copy, answer } if self.is_retry(&earlier, *answer, parcel) => {
                 tracing::info!(submission.id = %earlier.id, "a retry got the first answer");
-                Ok(Some(accepted(&earlier, copy)))
+                Ok(Some(self.record_sent(&earlier, copy.clone()).await))
             }
             Stage::Sent { .. } => Ok(None),
             Stage::Refused { leftover } => {
@@ -168,10 +136,15 @@ impl Submitter {
         }
     }
 
-    /// Without a Message-ID of the client's own, two like alerts cannot be told from a retry, and
-    /// losing one would be worse than a double.
-    fn is_retry(&self, earlier: &Attempt, parcel: &Parcel) -> bool {
-        parcel.naming == Naming::Client && !self.is_past_window(earlier)
+    fn is_retry(&self, earlier: &Attempt, answer: Answer, parcel: &Parcel) -> bool {
+        let is_awaited = match answer {
+            Answer::Missed => true,
+            // Without a Message-ID of the client's own, two like alerts cannot be told from a
+            // retry, and losing one would be worse than a double.
+            Answer::Unknown => parcel.naming == Naming::Client,
+            Answer::Delivered => false,
+        };
+        is_awaited && !self.is_past_window(earlier)
     }
 
     fn is_past_window(&self, attempt: &Attempt) -> bool {
@@ -205,7 +178,7 @@ impl Submitter {
             begun: self.clock.now(),
             stage: Stage::Staging,
         };
-        self.journal.begin(&attempt).await?;
+        self.store.begin_attempt(&attempt).await?;
         let draft = self.stage(&mut attempt, &parcel.message).await?;
         self.dispatch(&attempt, &draft).await
     }
@@ -262,7 +235,7 @@ impl Submitter {
     }
 
     async fn record(&self, attempt: &mut Attempt, stage: Stage) -> Outcome<()> {
-        self.journal.advance(&attempt.id, &stage).await?;
+        self.store.advance_attempt(&attempt.id, &stage).await?;
         attempt.stage = stage;
         Ok(())
     }
@@ -272,7 +245,7 @@ impl Submitter {
     async fn record_sent(&self, attempt: &Attempt, copy: RemoteId) -> Accepted {
         let accepted = accepted(attempt, &copy);
         let stage = Stage::Sent { copy, answer: Answer::Unknown };
-        if let Err(fault) = self.journal.advance(&attempt.id, &stage).await {
+        if let Err(fault) = self.store.advance_attempt(&attempt.id, &stage).await {
             tracing::warn!(submission.id = %attempt.id, cause = fault.cause(), "sent, but not recorded as sent");
         }
         accepted
@@ -288,7 +261,7 @@ impl Submitter {
             }
         };
         let refused = Stage::Refused { leftover };
-        if let Err(fault) = self.journal.advance(&attempt.id, &refused).await {
+        if let Err(fault) = self.store.advance_attempt(&attempt.id, &refused).await {
             tracing::warn!(submission.id = %attempt.id, cause = fault.cause(), "a refusal was not recorded");
         }
     }

@@ -22,6 +22,12 @@ impl Turns {
         Turn { _permit: line.acquire_owned().await.ok() }
     }
 
+    /// `None` while someone else has it.
+    pub(super) fn try_take(&self, name: String) -> Option<Turn> {
+        let permit = self.line(name).try_acquire_owned().ok()?;
+        Some(Turn { _permit: Some(permit) })
+    }
+
     fn line(&self, name: String) -> Arc<Semaphore> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.retain(|_, line| line.strong_count() > 0);
