@@ -53,7 +53,7 @@ pub use apply::{Applied, Incoming, Receipt};
 pub use blobs::BlobHash;
 pub use bodies::{Body, Freezing, Frozen, Texts};
 pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};
-pub use outbox::{Begun, Progress, Recorded, Submitted};
+pub use outbox::{Answer, Attempt, Digest, Stage};
 pub use read::Counts;
 pub use spool::SpoolFile;
 
