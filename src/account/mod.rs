@@ -30,10 +30,10 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
+pub use crate::store::{SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use open::OpenFolder;
 pub use registry::{Accounts, LocalPassword, Purpose, Use};
-pub use crate::store::{SpoolFile, Subscription};
 pub use spool::SpoolWriter;
 pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
