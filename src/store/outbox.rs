@@ -187,3 +187,59 @@ fn recorded(record: &Record<'_>) -> rusqlite::Result<Recorded> {
         progress: progress.ok_or_else(|| values::senseless(5))?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::testing::{fixture, remote};
+    use super::*;
+
+    fn submitted(key: &str) -> Submitted {
+        let message_id = "<1@here.example>".into();
+        Submitted { key: key.into(), message_id, recipients: [1; 32], bytes: [2; 32] }
+    }
+
+    #[tokio::test]
+    async fn a_retry_finds_how_far_the_first_try_came_also_after_a_crash() {
+        let here = fixture().await;
+        assert_eq!(here.store.begin(submitted("k")).await.unwrap(), Begun::Fresh);
+        here.store.advance("k", Progress::Staged(remote("draft"))).await.unwrap();
+        let here = here.reopen().await;
+        let unsettled = here.store.unsettled().await.unwrap();
+        assert_eq!(unsettled[0].progress, Progress::Staged(remote("draft")));
+        let sent = Progress::Sent { sent_copy: Some(remote("copy")) };
+        here.store.advance("k", sent.clone()).await.unwrap();
+        let Begun::Known(known) = here.store.begin(submitted("k")).await.unwrap() else {
+            panic!("a message that was sent began again");
+        };
+        assert_eq!((known.progress, known.submitted), (sent, submitted("k")));
+        assert!(here.store.unsettled().await.unwrap().is_empty());
+        assert_eq!(here.store.recent("<1@here.example>").await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_may_be_tried_again_and_what_was_sent_may_not() {
+        let here = fixture().await;
+        here.store.begin(submitted("k")).await.unwrap();
+        here.store.advance("k", Progress::Refused).await.unwrap();
+        assert_eq!(here.store.begin(submitted("k")).await.unwrap(), Begun::Fresh);
+        let sent = Progress::Sent { sent_copy: Some(remote("copy")) };
+        here.store.advance("k", sent.clone()).await.unwrap();
+        assert!(here.store.advance("k", Progress::Refused).await.is_err());
+        here.store.advance("k", Progress::Sent { sent_copy: None }).await.unwrap();
+        assert_eq!(here.store.find("k").await.unwrap().unwrap().progress, sent);
+    }
+
+    #[tokio::test]
+    async fn only_settled_submissions_expire() {
+        let here = fixture().await;
+        here.store.begin(submitted("settled")).await.unwrap();
+        here.store.begin(submitted("open")).await.unwrap();
+        here.store.advance("settled", Progress::Refused).await.unwrap();
+        here.clock.advance(Duration::from_secs(60));
+        here.store.expire(here.clock.now()).await.unwrap();
+        assert_eq!(here.store.find("settled").await.unwrap(), None);
+        assert!(here.store.find("open").await.unwrap().is_some());
+    }
+}
