@@ -82,11 +82,19 @@ struct Mail {
     is_draft: bool,
 }
 
+impl Mail {
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.clone()).unwrap()
+    }
+}
+
 /// The service's mailbox. Sending keeps the id, as immutable ids promise.
 #[derive(Debug, Default)]
 pub(crate) struct FakeMailbox {
     steps: Arc<Steps>,
     mail: Mutex<BTreeMap<RemoteId, Mail>>,
+    /// What went out, whatever became of the sender's copy.
+    delivered: Mutex<Vec<String>>,
     issued: AtomicU32,
     faults: Mutex<VecDeque<(Step, When, Kind)>>,
 }
@@ -118,12 +126,14 @@ impl FakeMailbox {
         self.steps.gate.opened.notify_one();
     }
 
+    /// What recipients got.
     pub(crate) fn sent(&self) -> Vec<String> {
-        self.texts(false)
+        self.delivered.lock().unwrap().clone()
     }
 
     pub(crate) fn drafts(&self) -> Vec<String> {
-        self.texts(true)
+        let mail = self.mail.lock().unwrap();
+        mail.values().filter(|mail| mail.is_draft).map(Mail::text).collect()
     }
 
     pub(crate) fn put_draft(&self, text: &str) -> RemoteId {
@@ -137,10 +147,15 @@ impl FakeMailbox {
         self.mail.lock().unwrap().remove(id);
     }
 
-    fn texts(&self, is_draft: bool) -> Vec<String> {
-        let mail = self.mail.lock().unwrap();
-        let chosen = mail.values().filter(|mail| mail.is_draft == is_draft);
-        chosen.map(|mail| String::from_utf8(mail.bytes.clone()).unwrap()).collect()
+    fn deliver(&self, staged: &RemoteId) -> Outcome<()> {
+        match self.mail.lock().unwrap().get_mut(staged) {
+            Some(mail) if mail.is_draft => {
+                mail.is_draft = false;
+                self.delivered.lock().unwrap().push(mail.text());
+                Ok(())
+            }
+            _ => Err(Kind::NoSuchMessage.into()),
+        }
     }
 
     async fn check(&self, step: Step, when: When) -> Outcome<()> {
@@ -177,10 +192,7 @@ impl Backend for FakeMailbox {
             self.steps.gate.arrived.notify_one();
             self.steps.gate.opened.notified().await;
         }
-        match self.mail.lock().unwrap().get_mut(staged) {
-            Some(mail) if mail.is_draft => mail.is_draft = false,
-            _ => return Err(Kind::NoSuchMessage.into()),
-        }
+        self.deliver(staged)?;
         self.check(Step::Dispatch, When::After).await
     }
 
