@@ -42,7 +42,7 @@ impl Exchange {
         let first = match mechanism {
             Mechanism::Plain => Self::Plain,
             Mechanism::Login => Self::Username,
-            Mechanism::XOAuth2 | Mechanism::Other(_) => {
+            Mechanism::XOAuth2 | Mechanism::OAuthBearer | Mechanism::Other(_) => {
                 let text = "That mechanism is not offered; use PLAIN or LOGIN";
                 return Step::Refuse(Reply::new(504, EnhancedCode(5, 5, 4), text));
             }
