@@ -82,6 +82,13 @@ async fn what_was_not_sent_can_be_taken_back() {
     world.graph.unstage(&draft).await.unwrap();
     world.graph.unstage(&draft).await.unwrap();
     assert!(world.ada().items("Drafts").is_empty());
+}
+
+#[tokio::test]
+async fn a_draft_that_is_gone_before_it_is_sent_is_missing() {
+    let world = World::new().await;
+    let draft = staged(&world).await;
+    world.ada().outlook().purge(&m365_sim::ItemId(draft.as_str().to_owned()));
     let fault = world.graph.dispatch(&draft).await.unwrap_err();
     assert_eq!(*fault.kind(), Kind::NoSuchMessage);
 }
