@@ -19,9 +19,12 @@ use crate::mailbox::{Kind, Outcome, Timestamp};
 
 type Script = Arc<Mutex<Stub>>;
 
+/// Status, headers, body.
+type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);
+
 #[derive(Default)]
 struct Stub {
-    answers: VecDeque<(u16, &'static [(&'static str, &'static str)], &'static str)>,
+    answers: VecDeque<Answer>,
     seen: Vec<(String, String)>,
 }
 
@@ -48,8 +51,8 @@ struct World {
     root: String,
 }
 
-const NOT_NOW: (u16, &[(&str, &str)], &str) = (503, &[], "");
-const THROTTLED: (u16, &[(&str, &str)], &str) = (429, &[], "");
+const NOT_NOW: Answer = (503, &[], "");
+const THROTTLED: Answer = (429, &[], "");
 
 impl World {
     #[expect(clippy::disallowed_methods, reason = "the stub ends with the test's runtime")]
@@ -67,7 +70,7 @@ impl World {
         Self { script, tokens, clock, http, root }
     }
 
-    fn answers(&self, answers: &[(u16, &'static [(&'static str, &'static str)], &'static str)]) {
+    fn answers(&self, answers: &[Answer]) {
         self.script.lock().unwrap().answers.extend(answers);
     }
 

@@ -23,7 +23,7 @@ enum State {
     Open,
     /// It may have been done.
     Doubt(String),
-    Done(Message),
+    Done(Box<Message>),
     Failed(Fault),
 }
 
@@ -84,7 +84,7 @@ impl Graph {
         let open = states.iter_mut().filter(|state| matches!(state, State::Open));
         for (state, answer) in open.zip(answers) {
             *state = match batch::read::<Message>(answer) {
-                Ok(message) => State::Done(message),
+                Ok(message) => State::Done(Box::new(message)),
                 Err(Failure::InDoubt { cause, .. }) => State::Doubt(cause),
                 Err(failure) => State::Failed(failure.into()),
             };
@@ -122,7 +122,7 @@ impl Graph {
             self.http.json(&Request::get("GET message", path), patience).await;
         match message.map_err(Fault::from) {
             Ok(message) if message.parent_folder_id.as_deref() == Some(to.as_str()) => {
-                Ok(State::Done(message))
+                Ok(State::Done(Box::new(message)))
             }
             Ok(_) => Ok(State::Open),
             Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(State::Failed(fault)),
@@ -157,7 +157,7 @@ impl Graph {
         match twins.pop() {
             None => Ok(State::Open),
             Some(newest) if newest.created().is_some_and(|created| created >= since) => {
-                Ok(State::Done(newest))
+                Ok(State::Done(Box::new(newest)))
             }
             Some(_) => Err(Fault::defect("an older copy is there already")),
         }

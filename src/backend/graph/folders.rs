@@ -10,7 +10,7 @@ use super::batch::{self, StepResult};
 use super::fault::{about_folder, about_target};
 use super::model::{Collection, Folder};
 use super::path::{encode, literal};
-use super::property::{CONTAINER_CLASS, expand_container_class, find};
+use super::property::{CONTAINER_CLASS, expand_property, find};
 use super::{Graph, PAGE};
 use crate::backend::{Page, RemoteChange, RemoteFolder, RemoteFolderRef, Urgency};
 use crate::http::{Failure, Patience, Repeat, Request};
@@ -67,7 +67,7 @@ impl Graph {
         let plain = format!("{}/delta?{FIELDS}", self.prefix.folders());
         let route = "GET folders delta";
         if self.expands_folders.load(Ordering::Relaxed) {
-            let path = format!("{plain}&{}", expand_container_class());
+            let path = format!("{plain}&{}", expand_property(CONTAINER_CLASS));
             match self.http.json(&Request::get(route, path).prefer(PAGE), patience).await {
                 Err(Failure::Refused(refusal)) if refusal.status == 400 => {
                     self.expands_folders.store(false, Ordering::Relaxed);

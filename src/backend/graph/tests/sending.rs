@@ -118,3 +118,13 @@ async fn the_mailbox_tells_its_addresses() {
     let addresses = world.graph.addresses().await.unwrap();
     assert_eq!(addresses[0].as_str(), ADA);
 }
+
+#[tokio::test]
+async fn a_slow_service_is_not_asked_to_send_twice() {
+    let world = World::with(|switches| switches.sending.delay_seconds = 60).await;
+    let draft = staged(&world).await;
+    world.tenant.faults().push(Rule::on(Call::Send).answer(Fault::CutAfter));
+    let _ = world.graph.dispatch(&draft).await;
+    world.tenant.clock().advance(std::time::Duration::from_secs(600));
+    assert_eq!(world.tenant.sent_to(BOB).len(), 1);
+}
