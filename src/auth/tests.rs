@@ -37,6 +37,7 @@ impl World {
         let clock = Clock::manual(Timestamp(start.as_second()));
         let vault = Arc::new(MemoryVault::holding(Secret::new(tenant.grant(ADA, "app", SCOPES))));
         let keeper = Keeper {
+            address: ADA.to_owned(),
             http: HttpClient::new(Reach::Loopback, clock.clone(), HttpLimits::default()).unwrap(),
             cloud: Cloud {
                 login: running.url(),
