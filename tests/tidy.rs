@@ -12,7 +12,7 @@ use std::{
 const MAY_USE: &[(&str, &[&str])] = &[
     ("mailbox", &[]),
     ("mime", &[]),
-    ("clock", &[]),
+    ("clock", &["mailbox"]),
     ("metrics", &[]),
     ("config", &["mailbox"]),
     ("http", &["clock", "config", "mailbox", "metrics"]),
