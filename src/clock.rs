@@ -77,12 +77,18 @@ impl Clock {
     pub async fn sleep(&self, wait: Duration) {
         match &self.0 {
             Source::System => system_sleep(wait).await,
+            Source::Manual(_) if wait.is_zero() => tokio::task::yield_now().await,
             Source::Manual(manual) => {
                 let woken = lock(manual).enlist(wait);
                 // A dropped clock wakes its sleepers: there is no one left to advance it.
                 let _ = woken.await;
             }
         }
+    }
+
+    /// Background pace with a fixed beat: comes back at once if the moment has passed.
+    pub async fn sleep_until(&self, moment: Instant) {
+        self.sleep(moment.since(self.instant())).await;
     }
 
     /// A polite wait before trying again.

@@ -1,2 +1,7 @@
 //! The `footbridge` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    footbridge::cli::main()
+}

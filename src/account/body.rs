@@ -44,7 +44,9 @@ impl Body {
             file.read_exact_at(&mut buffer, range.start)?;
             Ok(buffer.into())
         });
-        read.await.map_err(Fault::defect)?.map_err(|error| Fault::defect(error).because("frozen bytes"))
+        read.await
+            .map_err(Fault::defect)?
+            .map_err(|error| Fault::defect(error).because("frozen bytes"))
     }
 }
 

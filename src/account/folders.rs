@@ -99,8 +99,7 @@ impl Account {
         }
         let parent = self.make_parents(to).await?;
         let reference = reference(&folder);
-        let renamed =
-            self.0.backend.rename_folder(&reference, parent.as_ref(), &to.name()).await?;
+        let renamed = self.0.backend.rename_folder(&reference, parent.as_ref(), &to.name()).await?;
         let tree = Tree::Written { upserts: vec![renamed.into()], gone: Vec::new() };
         self.0.store.apply_folders(tree, None).await.map(drop)
     }

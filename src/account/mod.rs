@@ -23,16 +23,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use crate::backend::Backend;
 use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use body::Body;
+pub use body::{Body, READ_MAX};
 pub use open::OpenFolder;
-pub use registry::{Accounts, LocalPassword, Purpose};
+pub use registry::{Accounts, LocalPassword, Purpose, Use};
+pub use crate::store::{SpoolFile, Subscription};
 pub use spool::SpoolWriter;
 pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
@@ -70,6 +71,14 @@ pub struct Pace {
     pub message_bytes: u64,
 }
 
+/// Looks at the mailbox by the task that keeps it up to date.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Looks {
+    pub good: u64,
+    /// Those that met a fault.
+    pub bad: u64,
+}
+
 #[derive(Debug)]
 struct Inner {
     address: Address,
@@ -80,9 +89,7 @@ struct Inner {
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
-    /// Wakes the syncer before its time.
-    nudge: Notify,
-    ready: watch::Sender<bool>,
+    looks: watch::Sender<Looks>,
 }
 
 impl Account {
@@ -97,8 +104,7 @@ impl Account {
             tree: Turn::default(),
             desks: Mutex::default(),
             downloads: Mutex::default(),
-            nudge: Notify::new(),
-            ready: watch::Sender::new(false),
+            looks: watch::Sender::default(),
         }))
     }
 
@@ -112,9 +118,10 @@ impl Account {
         Limits { append: service.append.min(ours), submission: service.submission.min(ours) }
     }
 
-    /// Becomes true once the folder tree and the inbox are known.
-    pub fn ready(&self) -> watch::Receiver<bool> {
-        self.0.ready.subscribe()
+    /// How often the mailbox was looked at; after the first good look the folder tree and the inbox
+    /// are known.
+    pub fn looks(&self) -> watch::Receiver<Looks> {
+        self.0.looks.subscribe()
     }
 
     fn desk(&self, folder: FolderId) -> Arc<Desk> {

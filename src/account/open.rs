@@ -34,11 +34,8 @@ impl Account {
         let (uids, seen) = store.uids(folder.id).await?;
         let counts = store.counts(folder.id).await?;
         let keywords = self.keywords(&folder).await?;
-        let opened = OpenFolder {
-            account: self.clone(),
-            folder: Arc::new(folder),
-            _watching: watching,
-        };
+        let opened =
+            OpenFolder { account: self.clone(), folder: Arc::new(folder), _watching: watching };
         Ok(Opened {
             folder: opened,
             view: View::new(uids, seen),

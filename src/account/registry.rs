@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Account;
-use crate::auth::password::{PasswordHash, Verifier};
+use crate::auth::Secret;
+use crate::auth::password::{self, HashedPassword, VerifiedLogins};
 use crate::mailbox::{Address, Fault, Kind, Outcome};
 
 /// What a client is going to do.
@@ -15,19 +16,28 @@ pub enum Purpose {
     Send,
 }
 
+/// What a connection or one of its local passwords is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Use {
+    Source,
+    Outbound,
+    Both,
+}
+
 /// One of a connection's local passwords.
 #[derive(Clone, Debug)]
 pub struct LocalPassword {
-    pub hash: PasswordHash,
-    pub receive: bool,
-    pub send: bool,
+    pub hash: HashedPassword,
+    pub purpose: Use,
 }
 
 #[derive(Clone)]
 pub struct Accounts(Arc<Inner>);
 
 struct Inner {
-    verifier: Verifier,
+    verified: VerifiedLogins,
+    /// Checked for users that do not exist, so that both cases cost the same.
+    nobody: HashedPassword,
     connected: RwLock<HashMap<Address, Connected>>,
 }
 
@@ -37,9 +47,23 @@ struct Connected {
     passwords: Vec<LocalPassword>,
 }
 
+impl Use {
+    pub fn allows(self, purpose: Purpose) -> bool {
+        match self {
+            Self::Both => true,
+            Self::Source => purpose == Purpose::Receive,
+            Self::Outbound => purpose == Purpose::Send,
+        }
+    }
+}
+
 impl Accounts {
-    pub fn new(verifier: Verifier) -> Self {
-        Self(Arc::new(Inner { verifier, connected: RwLock::default() }))
+    pub fn new() -> Self {
+        Self(Arc::new(Inner {
+            verified: VerifiedLogins::new(),
+            nobody: HashedPassword::new(&password::generate()),
+            connected: RwLock::default(),
+        }))
     }
 
     pub fn add(&self, account: Account, passwords: Vec<LocalPassword>) {
@@ -47,9 +71,12 @@ impl Accounts {
         connected.insert(account.address().clone(), Connected { account, passwords });
     }
 
+    /// Every account, by address.
     pub fn all(&self) -> Vec<Account> {
         let connected = self.0.connected.read().unwrap_or_else(PoisonError::into_inner);
-        connected.values().map(|connected| connected.account.clone()).collect()
+        let mut all: Vec<Account> = connected.values().map(|one| one.account.clone()).collect();
+        all.sort_by(|a, b| a.address().as_str().cmp(b.address().as_str()));
+        all
     }
 
     /// The account of this login.
@@ -58,23 +85,52 @@ impl Accounts {
     /// `WrongPassword`, whether or not the user exists, and after the same work.
     pub async fn log_in(&self, user: &str, password: &[u8], purpose: Purpose) -> Outcome<Account> {
         let found = self.find(user);
-        let passwords = found.as_ref().map_or_else(Vec::new, |found| found.passwords.clone());
-        let allowed = passwords.into_iter().filter(|password| match purpose {
-            Purpose::Receive => password.receive,
-            Purpose::Send => password.send,
-        });
-        let hashes: Vec<PasswordHash> = allowed.map(|password| password.hash).collect();
-        let right = self.0.verifier.verify(user, password, hashes).await;
-        match (found, right) {
-            (Some(found), true) => Ok(found.account),
-            _ => Err(Fault::from(Kind::WrongPassword)),
+        let hashes: Vec<HashedPassword> = found
+            .iter()
+            .flat_map(|found| &found.passwords)
+            .filter(|password| password.purpose.allows(purpose))
+            .map(|password| password.hash.clone())
+            .collect();
+        let wrong = || Fault::from(Kind::WrongPassword);
+        let password = std::str::from_utf8(password).map_err(|_| wrong())?;
+        let right = self.verify(user.to_owned(), Secret::new(password), hashes).await?;
+        found.filter(|_| right).map(|found| found.account).ok_or_else(wrong)
+    }
+
+    /// Argon2 is slow on purpose: it runs off the async threads, and once for each login that is right.
+    async fn verify(
+        &self,
+        user: String,
+        password: Secret,
+        hashes: Vec<HashedPassword>,
+    ) -> Outcome<bool> {
+        let verified = &self.0.verified;
+        if hashes.iter().any(|hash| verified.knows(&user, &password, hash)) {
+            return Ok(true);
         }
+        let inner = Arc::clone(&self.0);
+        let checked = tokio::task::spawn_blocking(move || {
+            let right = hashes.iter().find(|hash| hash.matches(&password));
+            match right {
+                Some(hash) => inner.verified.remember(&user, &password, hash),
+                None if hashes.is_empty() => drop(inner.nobody.matches(&password)),
+                None => {}
+            }
+            right.is_some()
+        });
+        checked.await.map_err(Fault::defect)
     }
 
     fn find(&self, user: &str) -> Option<Connected> {
         let address = Address::new(user)?;
         let connected = self.0.connected.read().unwrap_or_else(PoisonError::into_inner);
         connected.get(&address).cloned()
+    }
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,2 +1,11 @@
-use super::*; use crate::mailbox::*;
-impl Account { pub(super) async fn sent_copy(&self, _folder: &Folder, _message: &Spooled) -> Outcome<Option<Appended>> { Ok(None) } }
+use super::*;
+use crate::mailbox::*;
+impl Account {
+    pub(super) async fn sent_copy(
+        &self,
+        _folder: &Folder,
+        _message: &Spooled,
+    ) -> Outcome<Option<Appended>> {
+        Ok(None)
+    }
+}

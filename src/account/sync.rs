@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::round::Round;
 use super::{Account, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
@@ -36,28 +34,23 @@ const WALK_RESTARTS: usize = 2;
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 impl Account {
-    /// Keeps the mailbox up to date until told to stop: the tree, the inbox, then what is watched.
-    pub async fn run(&self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.keep_up_to_date()).await;
-    }
-
-    async fn keep_up_to_date(&self) {
+    /// Keeps the mailbox up to date until dropped: the tree, the inbox, then what is watched.
+    pub async fn run(&self) {
         let mut pause = self.0.pace.poll;
         loop {
+            let began = self.0.clock.instant();
             pause = match self.tick().await {
                 Ok(()) => {
-                    self.0.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+                    self.0.looks.send_modify(|looks| looks.good += 1);
                     self.0.pace.poll
                 }
                 Err(fault) => {
                     tracing::warn!(account = %self.0.address, %fault, "could not look for changes");
+                    self.0.looks.send_modify(|looks| looks.bad += 1);
                     (pause * 2).min(PAUSE_MAX)
                 }
             };
-            tokio::select! {
-                () = self.0.clock.sleep(pause) => {}
-                () = self.0.nudge.notified() => {}
-            }
+            self.0.clock.sleep_until(began.plus(pause)).await;
         }
     }
 
@@ -131,7 +124,9 @@ impl Account {
 
     async fn take_tree_answer(&self, answer: Option<Outcome<Seen>>, asked: Epoch) -> Outcome<()> {
         match answer {
-            Some(Ok(Seen::Folders(page))) => self.fold_tree_changes(page, asked, Urgency::Poll).await,
+            Some(Ok(Seen::Folders(page))) => {
+                self.fold_tree_changes(page, asked, Urgency::Poll).await
+            }
             Some(Err(fault)) if *fault.kind() == Kind::CursorExpired => {
                 self.walk_tree(Urgency::Poll).await
             }

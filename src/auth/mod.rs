@@ -1,1 +1,11 @@
-pub mod password { #[derive(Clone,Debug)] pub struct PasswordHash; #[derive(Clone,Debug)] pub struct Verifier; impl Verifier { pub async fn verify(&self,_:&str,_:&[u8],_:Vec<PasswordHash>)->bool{false} } }
+//! Microsoft sign-in (tokens, their keeper, their vault) and the local passwords of mail clients.
+
+pub mod keeper;
+pub mod oauth;
+pub mod password;
+pub mod vault;
+
+pub use crate::http::{AccessToken, Secret};
+pub use keeper::{Keeper, KeeperLimits, SignInState, SignInStatus, TokenSource};
+pub use oauth::Cloud;
+pub use vault::{FileVault, MemoryVault, TokenVault, VaultError, VaultKey};

@@ -10,20 +10,12 @@ use std::fmt;
 
 use async_trait::async_trait;
 
+pub mod graph;
+
+pub use crate::http::Urgency;
 use crate::mailbox::{
     Address, Cursor, FlagEdit, Flags, Outcome, RemoteId, RemoteVersion, Role, Spooled, Timestamp,
 };
-
-/// Who waits for the answer; a person goes before the background (reference H.1).
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Urgency {
-    /// A client is waiting.
-    Interactive,
-    /// Looking for changes.
-    Poll,
-    /// Fetching ahead of need.
-    Prefetch,
-}
 
 /// What the service can do in one request.
 #[derive(Clone, Copy, Debug)]
@@ -86,12 +78,11 @@ pub enum Seen {
     Messages(Page<RemoteMessage>),
 }
 
-/// A flag edit for one message, with what the index knew of it.
+/// A flag edit for one message, with what the index knows of it: an edit that leaves nothing to
+/// change by that knowledge is answered with it, and costs no request.
 #[derive(Clone, Debug)]
 pub struct FlagWrite {
-    pub message: RemoteId,
-    pub version: Option<RemoteVersion>,
-    pub before: Flags,
+    pub known: RemoteMessage,
     pub edit: FlagEdit,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `Config::default()` is what config/footbridge.example.toml says; a test holds the two together.
 
+pub mod connections;
 mod reader;
 
 use std::collections::BTreeMap;

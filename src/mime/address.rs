@@ -2,6 +2,9 @@
 
 use super::media::{comment_end, quoted_string};
 
+/// Octets of a domain literal (`[IPv6:…]`), generously.
+const DOMAIN_LITERAL_LONGEST: usize = 100;
+
 /// One element of an envelope address list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
@@ -24,7 +27,10 @@ pub(super) struct Mailbox {
 #[derive(Clone, Debug)]
 enum Token {
     /// Atom, quoted string or domain literal; `spaced` when a blank stands before it.
-    Text { octets: Vec<u8>, spaced: bool },
+    Text {
+        octets: Vec<u8>,
+        spaced: bool,
+    },
     At,
     Comment(Vec<u8>),
     Mark(u8),
@@ -88,7 +94,8 @@ fn push_mailbox(list: &mut Vec<Address>, words: Vec<Token>, angle: Option<Mailbo
         Some(angle) => Mailbox { name: Some(joined(&words)), ..angle },
         None => bare_address(&words),
     };
-    mailbox.name = mailbox.name.filter(|name| !name.is_empty()).or(comment).filter(|name| !name.is_empty());
+    mailbox.name =
+        mailbox.name.filter(|name| !name.is_empty()).or(comment).filter(|name| !name.is_empty());
     if mailbox != Mailbox::default() {
         list.push(Address::Mailbox(mailbox));
     }
@@ -102,7 +109,9 @@ fn bare_address(words: &[Token]) -> Mailbox {
     let before = &words[..at];
     let touches = |token: &Token| !matches!(token, Token::Text { spaced: true, .. });
     let local = match before.split_last() {
-        Some((_, rest)) => before.iter().rposition(|token| !touches(token)).unwrap_or(0).min(rest.len()),
+        Some((_, rest)) => {
+            before.iter().rposition(|token| !touches(token)).unwrap_or(0).min(rest.len())
+        }
         None => 0,
     };
     Mailbox {
@@ -197,7 +206,8 @@ fn tokens(value: &[u8]) -> Vec<Token> {
 
 fn word_end(value: &[u8], start: usize) -> usize {
     if value[start] == b'['
-        && let Some(close) = value[start..].iter().position(|octet| *octet == b']')
+        && let Some(close) =
+            value[start..].iter().take(DOMAIN_LITERAL_LONGEST).position(|octet| *octet == b']')
     {
         return start + close + 1;
     }
@@ -229,7 +239,9 @@ mod tests {
     /// `name|route|local|host`, groups as `name:` and `;`.
     fn read(value: &str) -> Vec<String> {
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        let nil = |octets: &Option<Vec<u8>>| octets.as_ref().map_or_else(|| "NIL".to_owned(), |octets| text(octets));
+        let nil = |octets: &Option<Vec<u8>>| {
+            octets.as_ref().map_or_else(|| "NIL".to_owned(), |octets| text(octets))
+        };
         let line = |address: &Address| match address {
             Address::Mailbox(mailbox) => {
                 let Mailbox { name, route, local, host } = mailbox;
@@ -257,7 +269,10 @@ mod tests {
 
     #[test]
     fn groups_open_and_close() {
-        assert_eq!(read("Friends: a@x, B <b@y>;, c@z"), ["Friends:", "NIL|NIL|a|x", "B|NIL|b|y", ";", "NIL|NIL|c|z"]);
+        assert_eq!(
+            read("Friends: a@x, B <b@y>;, c@z"),
+            ["Friends:", "NIL|NIL|a|x", "B|NIL|b|y", ";", "NIL|NIL|c|z"]
+        );
         assert_eq!(read("undisclosed-recipients:;"), ["undisclosed-recipients:", ";"]);
         assert_eq!(read("Unfinished: a@x"), ["Unfinished:", "NIL|NIL|a|x", ";"]);
     }
@@ -270,10 +285,10 @@ mod tests {
 
     #[test]
     fn obsolete_routes_are_kept_apart() {
-        assert_eq!(read("A <@a.example,@b.example:ada@c.example>, d@e"), [
-            "A|@a.example,@b.example|ada|c.example",
-            "NIL|NIL|d|e"
-        ]);
+        assert_eq!(
+            read("A <@a.example,@b.example:ada@c.example>, d@e"),
+            ["A|@a.example,@b.example|ada|c.example", "NIL|NIL|d|e"]
+        );
     }
 
     #[test]

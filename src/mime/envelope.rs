@@ -31,8 +31,14 @@ pub(super) fn push_envelope(out: &mut Vec<u8>, message: &Part) {
     push_value(out, message, "Date");
     out.push(b' ');
     push_value(out, message, "Subject");
-    let lists =
-        [from.clone(), or_from(first("Sender")), or_from(first("Reply-To")), all("To"), all("Cc"), all("Bcc")];
+    let lists = [
+        from.clone(),
+        or_from(first("Sender")),
+        or_from(first("Reply-To")),
+        all("To"),
+        all("Cc"),
+        all("Bcc"),
+    ];
     for list in &lists {
         out.push(b' ');
         push_addresses(out, list);

@@ -1,6 +1,16 @@
 //! `Content-Type` and the fields built like it (RFC 2045 §5.1, RFC 2231), read with tolerance and not decoded.
 
-use super::field::{is_blank, trimmed};
+use super::{
+    field::{is_blank, trimmed},
+    transfer::hex_pair,
+};
+
+/// Octets of the longest comment recognised. Without an end to the search, a header full of opening parentheses
+/// would cost the square of its length.
+const COMMENT_LONGEST: usize = 500;
+
+/// Pieces of one RFC 2231 parameter that are joined; for the same reason.
+const PIECES_MAX: usize = 100;
 
 /// A media type with its parameters, everything spelled as in the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,18 +60,19 @@ pub(super) fn without_comments(value: &[u8]) -> Vec<u8> {
 
 /// Where the comment that begins here ends; `None` where none begins or it is never closed.
 pub(super) fn comment_end(octets: &[u8], start: usize) -> Option<usize> {
+    if octets.get(start) != Some(&b'(') {
+        return None;
+    }
     let mut depth = 0_usize;
-    let mut at = start;
-    while let Some(octet) = octets.get(at) {
+    let mut escaped = false;
+    for (at, octet) in octets.iter().enumerate().skip(start).take(COMMENT_LONGEST) {
         match octet {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
             b'(' => depth += 1,
-            b')' => depth = depth.saturating_sub(1),
-            b'\\' => at += 1,
+            b')' if depth == 1 => return Some(at + 1),
+            b')' => depth -= 1,
             _ => {}
-        }
-        at += 1;
-        if depth == 0 {
-            return (octets[start] == b'(').then_some(at.min(octets.len()));
         }
     }
     None
@@ -135,12 +146,14 @@ impl Media {
             return Some(percent_decoded(after_charset(extended)));
         }
         let mut joined = Vec::new();
-        for piece in 0.. {
+        for piece in 0..PIECES_MAX {
             let plain = self.spelled(&format!("{name}*{piece}"));
             let extended = self.spelled(&format!("{name}*{piece}*"));
             match (plain, extended) {
                 (Some(value), _) => joined.extend_from_slice(value),
-                (None, Some(value)) if piece == 0 => joined.extend(percent_decoded(after_charset(value))),
+                (None, Some(value)) if piece == 0 => {
+                    joined.extend(percent_decoded(after_charset(value)))
+                }
                 (None, Some(value)) => joined.extend(percent_decoded(value)),
                 (None, None) if piece == 0 => return None,
                 (None, None) => break,
@@ -163,11 +176,16 @@ impl DefaultType {
             Self::TextPlain => Media {
                 kind: b"TEXT".to_vec(),
                 subtype: b"PLAIN".to_vec(),
-                parameters: vec![Parameter { name: b"CHARSET".to_vec(), value: b"US-ASCII".to_vec() }],
+                parameters: vec![Parameter {
+                    name: b"CHARSET".to_vec(),
+                    value: b"US-ASCII".to_vec(),
+                }],
             },
-            Self::MessageRfc822 => {
-                Media { kind: b"MESSAGE".to_vec(), subtype: b"RFC822".to_vec(), parameters: Vec::new() }
-            }
+            Self::MessageRfc822 => Media {
+                kind: b"MESSAGE".to_vec(),
+                subtype: b"RFC822".to_vec(),
+                parameters: Vec::new(),
+            },
         }
     }
 }
@@ -209,6 +227,8 @@ fn bare_value(octets: &[u8], start: usize) -> (Vec<u8>, usize) {
             if next >= octets.len() || octets[next] == b';' || begins_parameter(&octets[next..]) {
                 return (trimmed(&octets[start..at]).to_vec(), next);
             }
+            at = next;
+            continue;
         }
         at += 1;
     }
@@ -216,7 +236,8 @@ fn bare_value(octets: &[u8], start: usize) -> (Vec<u8>, usize) {
 }
 
 fn begins_parameter(octets: &[u8]) -> bool {
-    let name = find(octets, 0, |octet| !octet.is_ascii_alphanumeric() && !matches!(octet, b'-' | b'*'));
+    let name =
+        find(octets, 0, |octet| !octet.is_ascii_alphanumeric() && !matches!(octet, b'-' | b'*'));
     name > 0 && octets.get(name) == Some(&b'=')
 }
 
@@ -259,11 +280,6 @@ fn percent_decoded(value: &[u8]) -> Vec<u8> {
     decoded
 }
 
-fn hex_pair(octets: &[u8]) -> Option<u8> {
-    let pair = octets.get(..2).filter(|pair| pair.iter().all(u8::is_ascii_hexdigit))?;
-    u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +297,8 @@ mod tests {
 
     #[test]
     fn comments_are_no_part_of_the_value() {
-        let value = "text/plain (a; comment); charset=us-ascii (Plain \\) text); (x=y) format = flowed";
+        let value =
+            "text/plain (a; comment); charset=us-ascii (Plain \\) text); (x=y) format = flowed";
         assert_eq!(read(value), pairs(&[("charset", "us-ascii"), ("format", "flowed")]));
     }
 

@@ -18,6 +18,7 @@ mod scanner;
 mod section;
 mod structure;
 pub mod text;
+mod transfer;
 
 pub use envelope::envelope;
 pub use field::{Keep, filter_fields};

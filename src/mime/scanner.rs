@@ -40,14 +40,20 @@ struct Open {
 enum State {
     Header,
     /// The line feeds counted are those before the body.
-    Body { line_feeds: u64, shape: Shape },
+    Body {
+        line_feeds: u64,
+        shape: Shape,
+    },
 }
 
 #[derive(Debug)]
 enum Shape {
     Leaf,
     Message,
-    Multipart { boundary: Vec<u8>, parts: DefaultType },
+    Multipart {
+        boundary: Vec<u8>,
+        parts: DefaultType,
+    },
     /// After the close delimiter: what follows is epilogue.
     Closed,
 }
@@ -114,7 +120,8 @@ impl Scanner {
         self.previous = PreviousLine { ending, blank: self.line.is_blank_line() };
         self.line_feeds += u64::from(ending > 0);
         self.line.restart(self.offset);
-        self.kept_before_line = self.open.last().map_or(0, |open| self.parts[open.index.0].fields.len());
+        self.kept_before_line =
+            self.open.last().map_or(0, |open| self.parts[open.index.0].fields.len());
     }
 
     fn read_line(&mut self) {

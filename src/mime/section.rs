@@ -39,22 +39,21 @@ pub enum Located {
 
 /// Finds the bytes of a section.
 pub fn locate(outline: &Outline, section: &Section) -> Located {
-    let found = match section {
-        Section::Whole => Some(0..outline.size),
-        Section::Part(path) if path.0.is_empty() => Some(0..outline.size),
-        Section::Part(path) => part(outline, path).map(|part| part.body.clone()),
-        Section::Mime(path) => part(outline, path).map(|part| part.header.clone()),
-        Section::Header(path) => message(outline, path).map(|message| message.header.clone()),
-        Section::Text(path) => message(outline, path).map(|message| message.body.clone()),
-        Section::HeaderFields { path, fields, complement } => {
-            let keep = if *complement { Keep::Others } else { Keep::Named };
-            return message(outline, path).map_or(Located::Missing, |message| Located::Filter {
-                header: message.header.clone(),
-                fields: fields.clone(),
-                keep,
-            });
-        }
-    };
+    let found =
+        match section {
+            Section::Whole => Some(0..outline.size),
+            Section::Part(path) if path.0.is_empty() => Some(0..outline.size),
+            Section::Part(path) => part(outline, path).map(|part| part.body.clone()),
+            Section::Mime(path) => part(outline, path).map(|part| part.header.clone()),
+            Section::Header(path) => message(outline, path).map(|message| message.header.clone()),
+            Section::Text(path) => message(outline, path).map(|message| message.body.clone()),
+            Section::HeaderFields { path, fields, complement } => {
+                let keep = if *complement { Keep::Others } else { Keep::Named };
+                return message(outline, path).map_or(Located::Missing, |message| {
+                    Located::Filter { header: message.header.clone(), fields: fields.clone(), keep }
+                });
+            }
+        };
     found.map_or(Located::Missing, Located::Range)
 }
 
@@ -145,7 +144,10 @@ mod tests {
         assert_eq!(body([4, 1]).as_deref(), Some("FOUR-ONE"));
         assert_eq!(body([4, 2, 1]).as_deref(), Some("FOUR-TWO-ONE"));
         assert_eq!(body([4, 2, 2]).as_deref(), Some("FOUR-TWO-TWO"));
-        assert!(body([3]).is_some_and(|body| body.starts_with("Subject: three") && body.ends_with("--b--")));
+        assert!(
+            body([3])
+                .is_some_and(|body| body.starts_with("Subject: three") && body.ends_with("--b--"))
+        );
     }
 
     #[test]
@@ -158,9 +160,13 @@ mod tests {
     #[test]
     fn only_messages_have_header_and_text() {
         let header = |path: Path| bytes(EXAMPLE, &Section::Header(path));
-        assert!(header([].into()).is_some_and(|header| header.starts_with("Subject: top") && header.ends_with("\r\n\r\n")));
+        assert!(header([].into()).is_some_and(
+            |header| header.starts_with("Subject: top") && header.ends_with("\r\n\r\n")
+        ));
         assert!(header([3].into()).is_some_and(|header| header.starts_with("Subject: three")));
-        assert!(header([4, 2].into()).is_some_and(|header| header.starts_with("Subject: four-two")));
+        assert!(
+            header([4, 2].into()).is_some_and(|header| header.starts_with("Subject: four-two"))
+        );
         assert_eq!(header([1].into()), None);
         assert_eq!(header([4].into()), None);
         let text = |path: Path| bytes(EXAMPLE, &Section::Text(path));
@@ -172,7 +178,10 @@ mod tests {
     #[test]
     fn mime_is_the_header_of_the_part() {
         let mime = |path: Path| bytes(EXAMPLE, &Section::Mime(path));
-        assert_eq!(mime([4, 1].into()).as_deref(), Some("Content-Type: image/gif\r\nX: 4.1\r\n\r\n"));
+        assert_eq!(
+            mime([4, 1].into()).as_deref(),
+            Some("Content-Type: image/gif\r\nX: 4.1\r\n\r\n")
+        );
         assert_eq!(mime([3, 1].into()).as_deref(), Some("X: 3.1\r\n\r\n"));
         assert_eq!(mime([3].into()).as_deref(), Some("Content-Type: message/rfc822\r\n\r\n"));
         assert_eq!(mime([1].into()).as_deref(), Some("\r\n"));
@@ -182,7 +191,8 @@ mod tests {
     #[test]
     fn fields_are_chosen_in_nested_messages_too() {
         let fields = |path: Path, complement| {
-            let section = Section::HeaderFields { path, fields: vec!["SUBJECT".to_owned()], complement };
+            let section =
+                Section::HeaderFields { path, fields: vec!["SUBJECT".to_owned()], complement };
             bytes(EXAMPLE, &section)
         };
         assert_eq!(fields([4, 2].into(), false).as_deref(), Some("Subject: four-two\r\n\r\n"));
@@ -197,14 +207,20 @@ mod tests {
     fn part_one_of_a_plain_message_is_its_body() {
         let message = "Subject: x\r\n\r\nHello\r\n";
         assert_eq!(bytes(message, &Section::Part([1].into())).as_deref(), Some("Hello\r\n"));
-        assert_eq!(bytes(message, &Section::Mime([1].into())).as_deref(), Some("Subject: x\r\n\r\n"));
+        assert_eq!(
+            bytes(message, &Section::Mime([1].into())).as_deref(),
+            Some("Subject: x\r\n\r\n")
+        );
         assert_eq!(bytes(message, &Section::Part([2].into())), None);
     }
 
     #[test]
     fn a_message_that_is_itself_a_message_has_it_as_part_one() {
         let message = "Content-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nHello\r\n";
-        assert_eq!(bytes(message, &Section::Header([1].into())).as_deref(), Some("Subject: in\r\n\r\n"));
+        assert_eq!(
+            bytes(message, &Section::Header([1].into())).as_deref(),
+            Some("Subject: in\r\n\r\n")
+        );
         assert_eq!(bytes(message, &Section::Part([1, 1].into())).as_deref(), Some("Hello\r\n"));
     }
 }

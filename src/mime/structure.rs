@@ -118,7 +118,8 @@ impl Writer<'_> {
 
     fn language(&mut self, part: &Part) {
         let value = without_comments(&part.value("Content-Language").unwrap_or_default());
-        let tags: Vec<_> = value.split(|octet| *octet == b',').filter(|tag| !tag.is_empty()).collect();
+        let tags: Vec<_> =
+            value.split(|octet| *octet == b',').filter(|tag| !tag.is_empty()).collect();
         match tags.as_slice() {
             [] => self.nil(),
             [only] => push_string(&mut self.out, only),

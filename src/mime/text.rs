@@ -8,16 +8,14 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 use mail_parser::{
-    decoders::{
-        base64::base64_decode, charsets::map::charset_decoder, html::html_to_text,
-        quoted_printable::quoted_printable_decode,
-    },
+    decoders::{charsets::map::charset_decoder, html::html_to_text},
     parsers::MessageStream,
 };
 
 use super::{
     Content, Outline, Part, Scanner, field,
     media::{DefaultType, Media, without_comments},
+    transfer::{base64_decoded, quoted_printable_decoded},
 };
 
 /// What is searched for, ready to be compared.
@@ -74,12 +72,16 @@ impl<'a> Searchable<'a> {
 
     /// SEARCH TEXT: the header or the body.
     pub fn text_contains(&self, needle: &Needle) -> bool {
-        needle.is_in(&decoded_header(self.slice(&self.outline.root().header))) || self.body_contains(needle)
+        needle.is_in(&decoded_header(self.slice(&self.outline.root().header)))
+            || self.body_contains(needle)
     }
 
     fn header_values(&self, name: &str) -> Vec<String> {
         let header = self.slice(&self.outline.root().header);
-        field::fields(header).filter(|field| field.is(name)).map(|field| decoded_words(&field.unfolded())).collect()
+        field::fields(header)
+            .filter(|field| field.is(name))
+            .map(|field| decoded_words(&field.unfolded()))
+            .collect()
     }
 
     fn body_text(&self) -> String {
@@ -158,18 +160,13 @@ fn decoded_body(part: &Part, media: &Media, body: &[u8]) -> String {
     }
 }
 
-/// Undoes base64 and quoted-printable as far as they are sound; what cannot be decoded is searched as it stands.
 fn without_transfer_encoding<'a>(part: &Part, body: &'a [u8]) -> Cow<'a, [u8]> {
     let encoding = without_comments(&part.value("Content-Transfer-Encoding").unwrap_or_default());
-    let decoded = match encoding.to_ascii_lowercase().as_slice() {
-        b"base64" => {
-            let digit = |octet: &&u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/' | b'=');
-            base64_decode(&body.iter().filter(digit).copied().collect::<Vec<_>>())
-        }
-        b"quoted-printable" => quoted_printable_decode(body),
-        _ => None,
-    };
-    decoded.map_or(Cow::Borrowed(body), Cow::Owned)
+    match encoding.to_ascii_lowercase().as_slice() {
+        b"base64" => Cow::Owned(base64_decoded(body)),
+        b"quoted-printable" => Cow::Owned(quoted_printable_decoded(body)),
+        _ => Cow::Borrowed(body),
+    }
 }
 
 /// Octets in the charset a part names. `us-ascii`, unknown and missing names mean UTF-8 when the octets are that.

@@ -5,7 +5,12 @@
 //! as doubtful and the caller looks the message up with a fresh epoch. So replays, reordered pages
 //! and pages that crossed a write of ours on the wire are all harmless.
 
+use std::collections::HashSet;
+
 use super::Store;
+use super::fold::{Folding, Source};
+use super::picture::Picture;
+use super::worker::Writing;
 use crate::mailbox::{
     Cursor, Epoch, Flags, FolderId, ModSeq, Outcome, RemoteId, RemoteVersion, Timestamp, Uid,
 };
@@ -55,6 +60,61 @@ impl Store {
     /// # Errors
     /// `NoSuchFolder`.
     pub async fn apply(&self, folder: FolderId, applied: Applied) -> Outcome<Receipt> {
-        todo!()
+        self.write(move |writing| fold(writing, folder, applied)).await
     }
+}
+
+fn fold(writing: &mut Writing<'_>, folder: FolderId, applied: Applied) -> Outcome<Receipt> {
+    writing.stamp();
+    match applied {
+        Applied::Listing { rows, asked, cursor } => {
+            let picture = Picture::whole(writing, folder)?;
+            let mut folding = Folding::begin(writing, folder, picture, Source::Read(asked))?;
+            folding.listing(latest(rows))?;
+            folding.finish(cursor)
+        }
+        Applied::Page { upserts, gone, asked, cursor } => {
+            let upserts = latest(upserts);
+            let remotes = upserts.iter().map(|row| &row.remote).chain(&gone);
+            let picture = Picture::of(writing, folder, remotes)?;
+            let mut folding = Folding::begin(writing, folder, picture, Source::Read(asked))?;
+            folding.page(upserts, gone)?;
+            folding.finish(cursor)
+        }
+        Applied::Written { rows, asked } => {
+            let mut folding = own(writing, folder, rows.iter().map(|row| &row.remote), asked)?;
+            latest(rows).into_iter().try_for_each(|row| folding.edit(row))?;
+            folding.finish(None)
+        }
+        Applied::Added { rows, asked } => {
+            let mut folding = own(writing, folder, rows.iter().map(|row| &row.remote), asked)?;
+            latest(rows).into_iter().try_for_each(|row| folding.add(row))?;
+            folding.finish(None)
+        }
+        Applied::Removed { remotes, asked } => {
+            let mut folding = own(writing, folder, remotes.iter(), asked)?;
+            remotes.into_iter().try_for_each(|remote| folding.remove(&remote))?;
+            folding.finish(None)
+        }
+    }
+}
+
+fn own<'w, 'a, 'r>(
+    writing: &'w mut Writing<'a>,
+    folder: FolderId,
+    remotes: impl Iterator<Item = &'r RemoteId>,
+    asked: Epoch,
+) -> Outcome<Folding<'w, 'a>> {
+    let picture = Picture::of(writing, folder, remotes)?;
+    let stamp = writing.tick();
+    Folding::begin(writing, folder, picture, Source::Own { asked, stamp })
+}
+
+/// One entry for each message: where one comes twice, the last counts.
+fn latest(rows: Vec<Incoming>) -> Vec<Incoming> {
+    let mut seen = HashSet::with_capacity(rows.len());
+    let mut latest: Vec<Incoming> =
+        rows.into_iter().rev().filter(|row| seen.insert(row.remote.clone())).collect();
+    latest.reverse();
+    latest
 }

@@ -5,6 +5,7 @@
 //! index.db        folders, rows, UIDs, change log, cursors, recent submissions
 //! blobs/ab/…      message bytes by content hash
 //! spool/          files in flight, emptied at open
+//! uidvalidity     the highest one ever given here
 //! lock            held while the store is open
 //! ```
 //! All writing happens on one thread, one transaction a job (`worker.rs`); reading happens on a few
@@ -14,13 +15,18 @@
 pub mod apply;
 pub mod blobs;
 pub mod bodies;
+mod files;
+mod fold;
 pub mod folders;
 mod layout;
 pub mod outbox;
+mod picture;
 pub mod read;
 mod retain;
 mod schema;
 pub mod spool;
+mod tree;
+mod validity;
 mod values;
 mod watching;
 mod worker;
@@ -34,10 +40,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::mailbox::{Epoch, FolderId, ModSeq, Outcome};
+use crate::mailbox::{Epoch, Fault, FolderId, ModSeq, Outcome};
+
+use watching::Watching;
+use worker::{Readers, Writer, Writing};
 
 pub use apply::{Applied, Incoming, Receipt};
 pub use blobs::BlobHash;
@@ -56,10 +66,11 @@ struct Inner {
     directory: PathBuf,
     clock: Clock,
     epochs: Arc<AtomicU64>,
-    watching: Arc<watching::Watching>,
-    readers: worker::Readers,
-    writer: worker::Writer,
+    watching: Arc<Watching>,
     spooled: AtomicU64,
+    readers: Readers,
+    // Last: its drop waits for the thread, when nobody reads any more.
+    writer: Writer,
 }
 
 impl Store {
@@ -69,12 +80,16 @@ impl Store {
     /// # Errors
     /// `Busy` if another process has it open; `Defect` if the directory cannot be used.
     pub async fn open(directory: &Path, clock: Clock) -> Outcome<Self> {
-        todo!()
+        let directory = directory.to_owned();
+        let opening = tokio::task::spawn_blocking(move || Inner::open(directory, clock));
+        let inner = opening.await.map_err(|_| Fault::defect("opening the index broke off"))??;
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Finishes what is queued and closes; later calls on any clone fail with `Busy`.
     pub async fn close(&self) {
-        todo!()
+        self.0.readers.close().await;
+        self.0.writer.close().await;
     }
 
     /// The next tick of the logical clock. Take one BEFORE a question or a write is sent to the
@@ -86,11 +101,55 @@ impl Store {
     /// Wakes after each commit that changed the folder. The first value may be zero: subscribe,
     /// then read, then wait. Closed once the folder is gone.
     pub fn watch(&self, folder: FolderId) -> watch::Receiver<ModSeq> {
-        todo!()
+        self.0.watching.folder(folder)
     }
 
     /// Wakes after each commit that changed the folder tree or the subscriptions.
     pub fn watch_folders(&self) -> watch::Receiver<u64> {
-        todo!()
+        self.0.watching.tree()
     }
+
+    async fn read<T, F>(&self, work: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    {
+        self.0.readers.read(work).await
+    }
+
+    async fn write<T, F>(&self, work: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Writing<'_>) -> Outcome<T> + Send + 'static,
+    {
+        self.0.writer.write(self.0.clock.now(), work).await
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.directory.join(name)
+    }
+}
+
+impl Inner {
+    fn open(directory: PathBuf, clock: Clock) -> Outcome<Self> {
+        files::make_directory(&directory)?;
+        let lock = files::lock(&directory.join("lock"))?;
+        spool::empty(&directory.join(spool::DIRECTORY))?;
+        files::make_directory(&directory.join(blobs::DIRECTORY))?;
+        let index = directory.join("index.db");
+        files::make_private(&index)?;
+        let connection = schema::open_writer(&index)?;
+        let epochs = Arc::new(AtomicU64::new(last_epoch(&connection)?));
+        let watching = Arc::new(Watching::new());
+        let writer = Writer::start(connection, lock, Arc::clone(&epochs), Arc::clone(&watching))?;
+        let readers = Readers::new(index);
+        let spooled = AtomicU64::new(0);
+        Ok(Self { directory, clock, epochs, watching, spooled, readers, writer })
+    }
+}
+
+fn last_epoch(connection: &Connection) -> Outcome<u64> {
+    let sql = "SELECT value FROM meta WHERE key = 'epoch'";
+    let tick: Option<i64> = connection.query_row(sql, [], |record| record.get(0)).optional()?;
+    Ok(tick.and_then(|tick| u64::try_from(tick).ok()).unwrap_or(0))
 }

@@ -1,0 +1,43 @@
+//! What a request is, whatever its ids: the name by which faults, holds and the journal speak of it.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Token,
+    /// `GET /me`
+    User,
+    Batch,
+    /// `GET /mailFolders` and `GET /mailFolders/{id}/childFolders`
+    ListFolders,
+    FolderDelta,
+    GetFolder,
+    CreateFolder,
+    /// `PATCH /mailFolders/{id}`
+    RenameFolder,
+    MoveFolder,
+    CopyFolder,
+    DeleteFolder,
+    PermanentDeleteFolder,
+    ListMessages,
+    MessageDelta,
+    GetMessage,
+    /// `GET /messages/{id}/$value`
+    Mime,
+    CreateMime,
+    CreateJson,
+    Patch,
+    Move,
+    Copy,
+    Delete,
+    PermanentDelete,
+    Send,
+    SendMail,
+    ListAttachments,
+    GetAttachment,
+    AddAttachment,
+    DeleteAttachment,
+    /// Anything the simulator does not know.
+    Other,
+}

@@ -1,0 +1,384 @@
+//! What the server says, as bytes, appended to a buffer of the caller.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::num::NonZeroU32;
+
+use super::lexer::is_atom_char;
+use super::response::AnyKeyword;
+use super::{
+    Code, Data, DateTime, FetchItem, Flag, IdField, ListAttribute, MailboxName, Namespace, Reply,
+    Status, utf7,
+};
+
+/// One FETCH response, written piece by piece so that bodies can be streamed between the pieces.
+#[derive(Debug)]
+#[must_use = "a FETCH response that is not ended breaks the connection"]
+pub struct FetchWriter {
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    First,
+    Later,
+}
+
+/// A continuation request (RFC 3501 section 7.5). A SASL challenge goes in as base64.
+pub fn continuation(out: &mut Vec<u8>, text: &str) {
+    out.extend_from_slice(b"+ ");
+    write_text(out, text);
+    out.extend_from_slice(b"\r\n");
+}
+
+// === impl FetchWriter ===
+
+impl FetchWriter {
+    pub fn begin(out: &mut Vec<u8>, number: NonZeroU32) -> Self {
+        put(out, format_args!("* {number} FETCH ("));
+        Self { place: Place::First }
+    }
+
+    pub fn uid(&mut self, out: &mut Vec<u8>, uid: NonZeroU32) {
+        self.name(out, &FetchItem::Uid);
+        put(out, uid);
+    }
+
+    pub fn flags<'a>(&mut self, out: &mut Vec<u8>, flags: impl IntoIterator<Item = &'a Flag>) {
+        self.name(out, &FetchItem::Flags);
+        write_list(out, flags);
+    }
+
+    pub fn internal_date(&mut self, out: &mut Vec<u8>, date: DateTime) {
+        self.name(out, &FetchItem::InternalDate);
+        put(out, format_args!("\"{date}\""));
+    }
+
+    /// RFC822.SIZE in octets.
+    pub fn size(&mut self, out: &mut Vec<u8>, octets: u64) {
+        self.name(out, &FetchItem::Rfc822Size);
+        put(out, octets);
+    }
+
+    /// An item whose value is finished wire text: ENVELOPE, BODY, BODYSTRUCTURE.
+    pub fn value(&mut self, out: &mut Vec<u8>, item: &FetchItem, value: &[u8]) {
+        self.name(out, item);
+        out.extend_from_slice(value);
+    }
+
+    /// An item whose value is a literal. The caller writes exactly `length` octets after it.
+    pub fn literal(&mut self, out: &mut Vec<u8>, item: &FetchItem, length: u64) {
+        self.name(out, item);
+        put(out, format_args!("{{{length}}}\r\n"));
+    }
+
+    /// A section that the message does not have.
+    pub fn nil(&mut self, out: &mut Vec<u8>, item: &FetchItem) {
+        self.name(out, item);
+        out.extend_from_slice(b"NIL");
+    }
+
+    pub fn end(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b")\r\n");
+    }
+
+    fn name(&mut self, out: &mut Vec<u8>, item: &FetchItem) {
+        if self.place == Place::Later {
+            out.push(b' ');
+        }
+        self.place = Place::Later;
+        put(out, format_args!("{item} "));
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match &self.tag {
+            Some(tag) => put(out, tag),
+            None => out.push(b'*'),
+        }
+        put(out, format_args!(" {} ", self.status.name()));
+        if let Some(code) = &self.code {
+            out.push(b'[');
+            code.write(out);
+            out.extend_from_slice(b"] ");
+        }
+        // `resp-text` must not be empty.
+        write_text(out, if self.text.is_empty() { "done" } else { &self.text });
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Status {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::No => "NO",
+            Self::Bad => "BAD",
+            Self::Bye => "BYE",
+            Self::PreAuth => "PREAUTH",
+        }
+    }
+}
+
+// === impl Code ===
+
+impl Code {
+    fn write(&self, out: &mut Vec<u8>) {
+        put(out, self.word());
+        match self {
+            Self::BadCharset(charsets) if charsets.is_empty() => {}
+            Self::BadCharset(charsets) => {
+                out.push(b' ');
+                write_list(out, charsets);
+            }
+            Self::Capability(capabilities) => write_words(out, capabilities),
+            Self::PermanentFlags { flags, any_keyword } => {
+                let flags = flags.iter().map(|flag| flag as &dyn Display);
+                let any: Option<&dyn Display> = match any_keyword {
+                    AnyKeyword::Allowed => Some(&"\\*"),
+                    AnyKeyword::Refused => None,
+                };
+                out.push(b' ');
+                write_list(out, flags.chain(any));
+            }
+            Self::UidNext(number) | Self::UidValidity(number) | Self::Unseen(number) => {
+                put(out, format_args!(" {number}"));
+            }
+            Self::AppendUid { validity, uid } => put(out, format_args!(" {validity} {uid}")),
+            Self::CopyUid { validity, source, target } => {
+                put(out, format_args!(" {validity} {source} {target}"));
+            }
+            Self::HighestModSeq(value) => put(out, format_args!(" {value}")),
+            _ => {}
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Alert => "ALERT",
+            Self::AlreadyExists => "ALREADYEXISTS",
+            Self::AppendUid { .. } => "APPENDUID",
+            Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
+            Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
+            Self::BadCharset(_) => "BADCHARSET",
+            Self::Cannot => "CANNOT",
+            Self::Capability(_) => "CAPABILITY",
+            Self::ClientBug => "CLIENTBUG",
+            Self::Closed => "CLOSED",
+            Self::ContactAdmin => "CONTACTADMIN",
+            Self::CopyUid { .. } => "COPYUID",
+            Self::Corruption => "CORRUPTION",
+            Self::Expired => "EXPIRED",
+            Self::ExpungeIssued => "EXPUNGEISSUED",
+            Self::HasChildren => "HASCHILDREN",
+            Self::HighestModSeq(_) => "HIGHESTMODSEQ",
+            Self::InUse => "INUSE",
+            Self::Limit => "LIMIT",
+            Self::NoModSeq => "NOMODSEQ",
+            Self::NonExistent => "NONEXISTENT",
+            Self::NoPerm => "NOPERM",
+            Self::OverQuota => "OVERQUOTA",
+            Self::PermanentFlags { .. } => "PERMANENTFLAGS",
+            Self::PrivacyRequired => "PRIVACYREQUIRED",
+            Self::ReadOnly => "READ-ONLY",
+            Self::ReadWrite => "READ-WRITE",
+            Self::ServerBug => "SERVERBUG",
+            Self::TooBig => "TOOBIG",
+            Self::TryCreate => "TRYCREATE",
+            Self::UidNext(_) => "UIDNEXT",
+            Self::UidValidity(_) => "UIDVALIDITY",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unseen(_) => "UNSEEN",
+            Self::UseAttr => "USEATTR",
+        }
+    }
+}
+
+// === impl Data ===
+
+impl Data {
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"* ");
+        match self {
+            Self::Capability(capabilities) => {
+                put(out, "CAPABILITY");
+                write_words(out, capabilities);
+            }
+            Self::Enabled(capabilities) => {
+                put(out, "ENABLED");
+                write_words(out, capabilities);
+            }
+            Self::Exists(count) => put(out, format_args!("{count} EXISTS")),
+            Self::Expunge(number) => put(out, format_args!("{number} EXPUNGE")),
+            Self::Flags(flags) => {
+                put(out, "FLAGS ");
+                write_list(out, flags);
+            }
+            Self::Id(fields) => write_id(out, fields.as_deref()),
+            Self::List { attributes, delimiter, mailbox } => {
+                put(out, "LIST ");
+                write_listing(out, attributes, *delimiter, mailbox);
+            }
+            Self::Lsub { attributes, delimiter, mailbox } => {
+                put(out, "LSUB ");
+                write_listing(out, attributes, *delimiter, mailbox);
+            }
+            Self::Namespace { personal, other_users, shared } => {
+                put(out, "NAMESPACE");
+                for namespaces in [personal, other_users, shared] {
+                    out.push(b' ');
+                    write_namespaces(out, namespaces);
+                }
+            }
+            Self::Recent(count) => put(out, format_args!("{count} RECENT")),
+            Self::Search(numbers) => {
+                put(out, "SEARCH");
+                write_words(out, numbers);
+            }
+            Self::Status { mailbox, items } => {
+                put(out, "STATUS ");
+                write_mailbox(out, mailbox);
+                out.push(b' ');
+                let pair =
+                    |(item, value): &(super::StatusItem, u64)| format!("{} {value}", item.name());
+                write_list(out, items.iter().map(pair));
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl ListAttribute {
+    fn name(self) -> &'static str {
+        match self {
+            Self::HasChildren => "\\HasChildren",
+            Self::HasNoChildren => "\\HasNoChildren",
+            Self::Marked => "\\Marked",
+            Self::NoInferiors => "\\Noinferiors",
+            Self::NonExistent => "\\NonExistent",
+            Self::NoSelect => "\\Noselect",
+            Self::Remote => "\\Remote",
+            Self::Subscribed => "\\Subscribed",
+            Self::Unmarked => "\\Unmarked",
+            Self::SpecialUse(special_use) => special_use.name(),
+        }
+    }
+}
+
+fn write_listing(
+    out: &mut Vec<u8>,
+    attributes: &[ListAttribute],
+    delimiter: Option<char>,
+    mailbox: &MailboxName,
+) {
+    write_list(out, attributes.iter().map(|attribute| attribute.name()));
+    out.push(b' ');
+    write_delimiter(out, delimiter);
+    out.push(b' ');
+    write_mailbox(out, mailbox);
+}
+
+fn write_namespaces(out: &mut Vec<u8>, namespaces: &[Namespace]) {
+    if namespaces.is_empty() {
+        return put(out, "NIL");
+    }
+    out.push(b'(');
+    for Namespace { prefix, delimiter } in namespaces {
+        out.push(b'(');
+        write_string(out, utf7::encode(prefix).as_bytes());
+        out.push(b' ');
+        write_delimiter(out, *delimiter);
+        out.push(b')');
+    }
+    out.push(b')');
+}
+
+fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
+    let Some(fields) = fields else { return put(out, "ID NIL") };
+    put(out, "ID (");
+    for (index, IdField { name, value }) in fields.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        write_string(out, name.as_bytes());
+        out.push(b' ');
+        match value {
+            Some(value) => write_string(out, value.as_bytes()),
+            None => put(out, "NIL"),
+        }
+    }
+    out.push(b')');
+}
+
+// === pieces ===
+
+fn put(out: &mut Vec<u8>, value: impl Display) {
+    write!(out, "{value}").expect("a Vec takes every write");
+}
+
+/// Each word after a space.
+fn write_words(out: &mut Vec<u8>, words: impl IntoIterator<Item = impl Display>) {
+    for word in words {
+        put(out, format_args!(" {word}"));
+    }
+}
+
+fn write_list(out: &mut Vec<u8>, items: impl IntoIterator<Item = impl Display>) {
+    out.push(b'(');
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        put(out, item);
+    }
+    out.push(b')');
+}
+
+/// Text for people must not be able to look like protocol: only printable US-ASCII, and no
+/// bracket where a response code could stand.
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    for (index, character) in text.chars().enumerate() {
+        out.push(match character {
+            '[' if index == 0 => b'(',
+            ' '..='~' => u8::try_from(character).unwrap_or(b'?'),
+            _ => b'?',
+        });
+    }
+}
+
+fn write_mailbox(out: &mut Vec<u8>, mailbox: &MailboxName) {
+    let name = mailbox.to_wire();
+    // As an atom NIL would be no name at all.
+    let is_atom = !name.is_empty() && name.bytes().all(is_atom_char);
+    if is_atom && !name.eq_ignore_ascii_case("NIL") {
+        out.extend_from_slice(name.as_bytes());
+    } else {
+        write_string(out, name.as_bytes());
+    }
+}
+
+fn write_delimiter(out: &mut Vec<u8>, delimiter: Option<char>) {
+    match delimiter {
+        Some(delimiter) => write_string(out, delimiter.to_string().as_bytes()),
+        None => put(out, "NIL"),
+    }
+}
+
+/// Quoted if it can be, else a literal.
+fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
+    if !bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        put(out, format_args!("{{{}}}\r\n", bytes.len()));
+        return out.extend_from_slice(bytes);
+    }
+    out.push(b'"');
+    for &byte in bytes {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}

@@ -1,0 +1,37 @@
+//! IMAP4rev1 (RFC 3501) and the extensions the bridge speaks, seen from the server.
+
+mod command;
+mod date;
+mod encode;
+mod event;
+mod fetch;
+mod flag;
+mod lexer;
+mod literal;
+mod mailbox;
+mod parse;
+mod response;
+mod search;
+mod set;
+mod stream;
+pub mod utf7;
+
+pub use command::{
+    Append, Body, Command, CreateMailbox, IdField, List, ListReturn, ListSelection, MessageSet,
+    Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
+};
+pub use date::{Date, DateTime, InvalidDate, Time};
+pub use encode::{FetchWriter, continuation};
+pub use event::{
+    Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, StreamError, Trust,
+};
+pub use fetch::{BodySection, Fetch, FetchItem, Partial, Peek, Section, SectionText};
+pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
+pub use mailbox::{InvalidMailboxName, MailboxName};
+pub use parse::{Bad, BadKind, parse};
+pub use response::{AnyKeyword, Code, Data, ListAttribute, Namespace, Reply, Status};
+pub use search::{Search, SearchKey};
+pub use set::{InvalidSet, Ranges, SeqSet, UidSet};
+pub use stream::Stream;
+
+pub use crate::sasl::Mechanism;

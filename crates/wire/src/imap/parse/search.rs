@@ -1,0 +1,143 @@
+//! SEARCH (RFC 3501 section 6.4.4).
+
+use super::{message_set, uid_set};
+use crate::imap::lexer::{Expected, Lexer};
+use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey};
+
+/// How deep OR, NOT and parentheses may nest. Filters of desktop clients chain one OR for each
+/// term; beyond a hundred it is an attack on our stack.
+const DEPTH: usize = 100;
+
+/// `SP ["CHARSET" SP astring SP] search-key *(SP search-key)`
+pub(super) fn search(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
+    lexer.space()?;
+    let charset = charset(lexer)?;
+    let mut keys = vec![key(lexer, DEPTH)?];
+    while !lexer.at_end() {
+        lexer.space()?;
+        keys.push(key(lexer, DEPTH)?);
+    }
+    Ok(Body::Search(Search { numbering, charset, key: all_of(keys)? }))
+}
+
+fn charset(lexer: &mut Lexer<'_>) -> Result<Option<String>, Expected> {
+    let mut ahead = lexer.clone();
+    if ahead.word().is_ok_and(|word| word == "CHARSET") {
+        ahead.space()?;
+        let name = String::from_utf8(ahead.astring()?).map_err(|_| Expected("invalid charset"))?;
+        ahead.space()?;
+        *lexer = ahead;
+        return Ok(Some(name.to_ascii_uppercase()));
+    }
+    Ok(None)
+}
+
+fn all_of(mut keys: Vec<SearchKey>) -> Result<SearchKey, Expected> {
+    match (keys.pop(), keys.is_empty()) {
+        (None, _) => Err(Expected("expected search keys")),
+        (Some(only), true) => Ok(only),
+        (Some(last), false) => {
+            keys.push(last);
+            Ok(SearchKey::And(keys))
+        }
+    }
+}
+
+fn key(lexer: &mut Lexer<'_>, depth: usize) -> Result<SearchKey, Expected> {
+    let depth = depth.checked_sub(1).ok_or(Expected("search keys nest too deeply"))?;
+    match lexer.peek() {
+        Some(b'(') => return all_of(lexer.list(|lexer| key(lexer, depth))?),
+        Some(b'*' | b'0'..=b'9') => {
+            return match message_set(lexer, Numbering::Seq)? {
+                MessageSet::Seq(set) => Ok(SearchKey::SeqSet(set)),
+                MessageSet::Uid(set) => Ok(SearchKey::Uid(set)),
+            };
+        }
+        _ => {}
+    }
+    let word = lexer.word()?;
+    match word.as_str() {
+        "NOT" => {
+            lexer.space()?;
+            Ok(SearchKey::Not(Box::new(key(lexer, depth)?)))
+        }
+        "OR" => {
+            lexer.space()?;
+            let left = Box::new(key(lexer, depth)?);
+            lexer.space()?;
+            Ok(SearchKey::Or(left, Box::new(key(lexer, depth)?)))
+        }
+        _ => match bare_key(&word) {
+            Some(key) => Ok(key),
+            None => key_with_argument(&word, lexer),
+        },
+    }
+}
+
+fn bare_key(word: &str) -> Option<SearchKey> {
+    Some(match word {
+        "ALL" => SearchKey::All,
+        "ANSWERED" => SearchKey::Answered,
+        "DELETED" => SearchKey::Deleted,
+        "DRAFT" => SearchKey::Draft,
+        "FLAGGED" => SearchKey::Flagged,
+        "NEW" => SearchKey::New,
+        "OLD" => SearchKey::Old,
+        "RECENT" => SearchKey::Recent,
+        "SEEN" => SearchKey::Seen,
+        "UNANSWERED" => SearchKey::Unanswered,
+        "UNDELETED" => SearchKey::Undeleted,
+        "UNDRAFT" => SearchKey::Undraft,
+        "UNFLAGGED" => SearchKey::Unflagged,
+        "UNSEEN" => SearchKey::Unseen,
+        _ => return None,
+    })
+}
+
+fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Result<SearchKey, Expected> {
+    Ok(match word {
+        "BCC" => SearchKey::Bcc(string(lexer)?),
+        "BODY" => SearchKey::Body(string(lexer)?),
+        "CC" => SearchKey::Cc(string(lexer)?),
+        "FROM" => SearchKey::From(string(lexer)?),
+        "SUBJECT" => SearchKey::Subject(string(lexer)?),
+        "TEXT" => SearchKey::Text(string(lexer)?),
+        "TO" => SearchKey::To(string(lexer)?),
+        "HEADER" => SearchKey::Header { name: string(lexer)?, value: string(lexer)? },
+        "KEYWORD" => SearchKey::Keyword(keyword(lexer)?),
+        "UNKEYWORD" => SearchKey::Unkeyword(keyword(lexer)?),
+        "BEFORE" => SearchKey::Before(date(lexer)?),
+        "ON" => SearchKey::On(date(lexer)?),
+        "SINCE" => SearchKey::Since(date(lexer)?),
+        "SENTBEFORE" => SearchKey::SentBefore(date(lexer)?),
+        "SENTON" => SearchKey::SentOn(date(lexer)?),
+        "SENTSINCE" => SearchKey::SentSince(date(lexer)?),
+        "LARGER" => SearchKey::Larger(number(lexer)?),
+        "SMALLER" => SearchKey::Smaller(number(lexer)?),
+        "UID" => {
+            lexer.space()?;
+            SearchKey::Uid(uid_set(lexer)?)
+        }
+        _ => return Err(Expected("unknown search key")),
+    })
+}
+
+fn string(lexer: &mut Lexer<'_>) -> Result<Vec<u8>, Expected> {
+    lexer.space()?;
+    lexer.astring()
+}
+
+fn number(lexer: &mut Lexer<'_>) -> Result<u32, Expected> {
+    lexer.space()?;
+    lexer.number()
+}
+
+fn keyword(lexer: &mut Lexer<'_>) -> Result<Keyword, Expected> {
+    lexer.space()?;
+    Keyword::new(lexer.atom()?).map_err(|_| Expected("expected a keyword flag"))
+}
+
+fn date(lexer: &mut Lexer<'_>) -> Result<Date, Expected> {
+    lexer.space()?;
+    Date::parse(&lexer.astring()?).map_err(|_| Expected("invalid date"))
+}

@@ -1,0 +1,67 @@
+//! What SEARCH can look for (RFC 3501 section 6.4.4).
+
+use super::{Date, Keyword, Numbering, SeqSet, UidSet};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// Whether the answer is in sequence numbers or in UIDs.
+    pub numbering: Numbering,
+    /// As the client named it, in upper case. `None` means US-ASCII (UTF-8 is a safe reading).
+    pub charset: Option<String>,
+    /// Several keys on the top level are one [`SearchKey::And`].
+    pub key: SearchKey,
+}
+
+/// Strings are bytes in the charset of the [`Search`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchKey {
+    All,
+    /// Two keys or more, all of which must hold; comes from a list in parentheses.
+    And(Vec<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>),
+
+    SeqSet(SeqSet),
+    Uid(UidSet),
+
+    Answered,
+    Deleted,
+    Draft,
+    Flagged,
+    Keyword(Keyword),
+    New,
+    Old,
+    Recent,
+    Seen,
+    Unanswered,
+    Undeleted,
+    Undraft,
+    Unflagged,
+    Unkeyword(Keyword),
+    Unseen,
+
+    Bcc(Vec<u8>),
+    Body(Vec<u8>),
+    Cc(Vec<u8>),
+    From(Vec<u8>),
+    /// An empty value asks only whether the field is there.
+    Header {
+        name: Vec<u8>,
+        value: Vec<u8>,
+    },
+    Subject(Vec<u8>),
+    Text(Vec<u8>),
+    To(Vec<u8>),
+
+    Before(Date),
+    On(Date),
+    Since(Date),
+    SentBefore(Date),
+    SentOn(Date),
+    SentSince(Date),
+
+    /// Strictly more octets than this.
+    Larger(u32),
+    /// Strictly fewer octets than this.
+    Smaller(u32),
+}

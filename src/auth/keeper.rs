@@ -1,0 +1,332 @@
+//! One task per connection that keeps its access token fresh.
+//!
+//! The task alone talks to the token endpoint, so refreshes never run twice at once. Each refresh
+//! starts from what the vault holds, so a refresh token is always stored before it is used.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::oauth::{self, Cloud, Grant, NoGrant};
+use super::{AccessToken, Secret, TokenVault};
+use crate::clock::{Clock, Instant};
+use crate::http::{HttpClient, Tokens};
+use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
+
+#[derive(Clone, Debug)]
+pub struct KeeperLimits {
+    /// How long before its end a token is renewed (reference A.2).
+    pub early: Duration,
+    /// How long a request waits for a token before it fails.
+    pub patience: Duration,
+    /// First pause after a failed refresh; doubles each time.
+    pub first_back_off: Duration,
+    /// Longest pause after a failed refresh: the network may be back any moment.
+    pub longest_back_off: Duration,
+    /// A token refused sooner than this after it was issued was refused for no fault of its age.
+    pub young: Duration,
+    /// How many young tokens may be refused in a row before refreshes slow down: Entra locks out
+    /// clients that loop (AADSTS50196).
+    pub young_refusals: u32,
+}
+
+/// What the console shows of a connection's sign-in.
+#[derive(Clone, Debug)]
+pub struct SignInStatus {
+    pub state: SignInState,
+    pub last_refresh: Option<Timestamp>,
+    /// What was granted, as far as a refresh told.
+    pub scopes: Vec<String>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum SignInState {
+    /// The first refresh, or one after a refused token, is under way.
+    Refreshing,
+    Fresh,
+    /// The last refresh failed for a reason that may pass.
+    Troubled {
+        cause: String,
+    },
+    /// No retry helps until a person signs in.
+    NeedsSignIn {
+        cause: String,
+    },
+}
+
+/// What a keeper works with.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    pub http: HttpClient,
+    pub cloud: Cloud,
+    pub vault: Arc<dyn TokenVault>,
+    pub limits: KeeperLimits,
+    pub shutdown: CancellationToken,
+}
+
+/// The handle to a running keeper.
+#[derive(Clone, Debug)]
+pub struct TokenSource(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    patience: Duration,
+    held: Mutex<Option<Held>>,
+    status: watch::Sender<SignInStatus>,
+    /// Someone waits for a token.
+    wanted: Notify,
+    /// The present token was refused.
+    refused: Notify,
+    /// Someone signed in.
+    signed_in: Notify,
+}
+
+#[derive(Debug)]
+struct Held {
+    token: AccessToken,
+    until: Instant,
+}
+
+struct Task {
+    keeper: Keeper,
+    shared: Arc<Shared>,
+    failures: u32,
+    young_refusals: u32,
+}
+
+impl Keeper {
+    /// Starts the task; it ends at shutdown.
+    pub fn start(self, tracker: &TaskTracker) -> TokenSource {
+        let status =
+            SignInStatus { state: SignInState::Refreshing, last_refresh: None, scopes: Vec::new() };
+        let shared = Arc::new(Shared {
+            clock: self.http.clock().clone(),
+            patience: self.limits.patience,
+            held: Mutex::default(),
+            status: watch::Sender::new(status),
+            wanted: Notify::new(),
+            refused: Notify::new(),
+            signed_in: Notify::new(),
+        });
+        let shutdown = self.shutdown.clone();
+        let mut task =
+            Task { keeper: self, shared: Arc::clone(&shared), failures: 0, young_refusals: 0 };
+        tracker.spawn(async move {
+            shutdown.run_until_cancelled_owned(Box::pin(task.keep())).await;
+        });
+        TokenSource(shared)
+    }
+}
+
+impl TokenSource {
+    /// The vault holds a new refresh token: a person signed in.
+    pub fn signed_in(&self) {
+        self.0.signed_in.notify_one();
+    }
+
+    /// The present state, and a way to learn of its changes.
+    pub fn status(&self) -> watch::Receiver<SignInStatus> {
+        self.0.status.subscribe()
+    }
+}
+
+#[async_trait]
+impl Tokens for TokenSource {
+    async fn access_token(&self) -> Outcome<AccessToken> {
+        let mut status = self.0.status.subscribe();
+        let wait = self.0.clock.timeout(self.0.patience, self.0.fresh(&mut status)).await;
+        wait.unwrap_or_else(|_| {
+            let cause = match &status.borrow().state {
+                SignInState::Troubled { cause } => cause.clone(),
+                _ => "the token endpoint does not answer".to_owned(),
+            };
+            Err(Fault::from(Kind::Unreachable).because(cause).because("no access token"))
+        })
+    }
+
+    fn reject(&self, token: &AccessToken) {
+        let mut held = self.0.held();
+        if held.as_ref().is_some_and(|held| held.token == *token) {
+            *held = None;
+            drop(held);
+            self.0.status.send_modify(|status| status.state = SignInState::Refreshing);
+            self.0.refused.notify_one();
+        }
+    }
+}
+
+impl Shared {
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> Option<AccessToken> {
+        let now = self.clock.instant();
+        self.held().as_ref().filter(|held| held.until > now).map(|held| held.token.clone())
+    }
+
+    async fn fresh(&self, status: &mut watch::Receiver<SignInStatus>) -> Outcome<AccessToken> {
+        loop {
+            // The state is read before the token, which is set before the state: nothing is missed.
+            let state = status.borrow_and_update().state.clone();
+            if let Some(token) = self.current() {
+                return Ok(token);
+            }
+            if let SignInState::NeedsSignIn { cause } = state {
+                return Err(Fault::from(Kind::SignInNeeded).because(cause));
+            }
+            self.wanted.notify_one();
+            if status.changed().await.is_err() {
+                return Err(Fault::from(Kind::Unreachable).because("shutting down"));
+            }
+        }
+    }
+
+    fn tell(&self, state: SignInState) {
+        self.status.send_modify(|status| status.state = state);
+    }
+}
+
+impl Task {
+    async fn keep(&mut self) {
+        loop {
+            match self.refresh().await {
+                Ok(grant) => {
+                    self.failures = 0;
+                    let renew_in = self.publish(&grant).await;
+                    self.until_due(renew_in).await;
+                }
+                Err(NoGrant::SignIn(cause)) => {
+                    warn!(cause, "sign-in needed");
+                    *self.shared.held() = None;
+                    self.shared.tell(SignInState::NeedsSignIn { cause });
+                    self.shared.signed_in.notified().await;
+                    self.shared.tell(SignInState::Refreshing);
+                }
+                Err(NoGrant::Passing { cause, retry_after }) => {
+                    warn!(cause, "token refresh failed, will be tried again");
+                    self.shared.tell(SignInState::Troubled { cause });
+                    self.wait_to_retry(retry_after).await;
+                }
+            }
+        }
+    }
+
+    async fn refresh(&self) -> Result<Grant, NoGrant> {
+        let stored =
+            self.keeper.vault.load().await.map_err(|error| NoGrant::Passing {
+                cause: error.to_string(),
+                retry_after: None,
+            })?;
+        let Some(token) = stored else {
+            return Err(NoGrant::SignIn("nobody has signed in yet".to_owned()));
+        };
+        oauth::refresh(&self.keeper.http, &self.keeper.cloud, &token).await
+    }
+
+    /// Stores the new refresh token, then hands out the access token. A vault that cannot be written
+    /// must not stop the mail: then the access token goes out first, and no refresh happens until
+    /// the vault can be written again. Answers how long the access token may be used.
+    async fn publish(&mut self, grant: &Grant) -> Duration {
+        let received = self.shared.clock.instant();
+        let early = self.keeper.limits.early.min(grant.expires_in / 2);
+        let renew_in = grant.expires_in.saturating_sub(early);
+        let stored = match &grant.refresh {
+            Some(token) => self.store(token).await,
+            None => true,
+        };
+        let until = received.plus(grant.expires_in);
+        *self.shared.held() = Some(Held { token: grant.access.clone(), until });
+        let now = self.shared.clock.now();
+        self.shared.status.send_modify(|status| {
+            status.state = SignInState::Fresh;
+            status.last_refresh = Some(now);
+            status.scopes.clone_from(&grant.scopes);
+        });
+        info!(seconds = grant.expires_in.as_secs(), "access token refreshed");
+        if let (Some(token), false) = (&grant.refresh, stored) {
+            self.store_at_last(token).await;
+        }
+        renew_in.saturating_sub(self.shared.clock.instant().since(received))
+    }
+
+    async fn store(&self, token: &Secret) -> bool {
+        let stored = self.keeper.vault.save(token).await;
+        if let Err(error) = &stored {
+            warn!(%error, "the new refresh token cannot be stored");
+        }
+        stored.is_ok()
+    }
+
+    async fn store_at_last(&mut self, token: &Secret) {
+        loop {
+            self.shared.clock.sleep(self.back_off()).await;
+            self.failures += 1;
+            if self.store(token).await {
+                self.failures = 0;
+                return;
+            }
+        }
+    }
+
+    /// Until the token should be renewed, or was refused.
+    async fn until_due(&mut self, renew_in: Duration) {
+        let issued = self.shared.clock.instant();
+        tokio::select! {
+            () = self.shared.clock.sleep(renew_in) => { self.young_refusals = 0; }
+            () = self.shared.refused.notified() => {
+                let age = self.shared.clock.instant().since(issued);
+                let young = age < self.keeper.limits.young;
+                self.young_refusals = if young { self.young_refusals + 1 } else { 0 };
+            }
+        }
+        let excess = self.young_refusals.saturating_sub(self.keeper.limits.young_refusals);
+        if excess > 0 {
+            self.failures = excess;
+            let pause = self.back_off();
+            self.shared.clock.back_off(pause).await;
+        }
+    }
+
+    async fn wait_to_retry(&mut self, retry_after: Option<Duration>) {
+        let pause = retry_after
+            .map_or_else(|| self.back_off(), |wait| wait.min(self.keeper.limits.longest_back_off));
+        self.failures += 1;
+        let started = self.shared.clock.instant();
+        tokio::select! {
+            () = self.shared.clock.sleep(pause) => {}
+            () = self.shared.wanted.notified() => {
+                let waited = self.shared.clock.instant().since(started);
+                self.shared.clock.back_off(pause.saturating_sub(waited)).await;
+            }
+        }
+    }
+
+    /// Doubling, with jitter so that many connections that lost the network do not return as one.
+    fn back_off(&self) -> Duration {
+        let limits = &self.keeper.limits;
+        let pause = limits.first_back_off.saturating_mul(1 << self.failures.min(16));
+        let pause = pause.min(limits.longest_back_off);
+        let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+        pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+impl Default for KeeperLimits {
+    fn default() -> Self {
+        Self {
+            early: Duration::from_secs(5 * 60),
+            patience: Duration::from_secs(20),
+            first_back_off: Duration::from_secs(1),
+            longest_back_off: Duration::from_secs(5 * 60),
+            young: Duration::from_secs(60),
+            young_refusals: 3,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Where refresh tokens survive a restart: sealed, or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use super::Secret;
+
+/// Keeps one connection's refresh token.
+#[async_trait]
+pub trait TokenVault: std::fmt::Debug + Send + Sync + 'static {
+    /// `None` if nobody has signed in yet.
+    ///
+    /// # Errors
+    /// `VaultError`.
+    async fn load(&self) -> Result<Option<Secret>, VaultError>;
+
+    /// Durable when it returns.
+    ///
+    /// # Errors
+    /// `VaultError`; what was stored before is still there.
+    async fn save(&self, token: &Secret) -> Result<(), VaultError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error(
+        "no vault key: name a file of at least 32 random bytes in FOOTBRIDGE_KEY_FILE \
+         (head -c 32 /dev/urandom > footbridge.key; chmod 600 footbridge.key)"
+    )]
+    NoKey,
+    #[error("the vault key holds {0} bytes; at least 32 are needed")]
+    ShortKey(usize),
+    #[error("the vault cannot be opened: wrong key, another connection's vault, or damaged")]
+    Sealed,
+    #[error("the vault cannot be read or written: {0}")]
+    Disk(#[from] io::Error),
+}
+
+/// What seals vaults. Wiped when dropped.
+#[derive(Clone)]
+pub struct VaultKey(Zeroizing<[u8; 32]>);
+
+/// One sealed file. The connection's address is bound into the seal, so that a vault put in
+/// another connection's place does not open.
+#[derive(Clone)]
+pub struct FileVault {
+    path: PathBuf,
+    address: String,
+    key: VaultKey,
+}
+
+/// Forgets at exit: for the demo and tests.
+#[derive(Default)]
+pub struct MemoryVault(Mutex<Option<Secret>>);
+
+/// Format mark, and what keeps this key apart from other uses of the same key file.
+const MAGIC: &[u8; 8] = b"FBVAULT1";
+const KEY_CONTEXT: &str = "footbridge 2026 token vault";
+const NONCE: usize = 24;
+const SHORTEST_KEY: usize = 32;
+
+impl VaultKey {
+    /// # Errors
+    /// `NoKey` without one, `ShortKey` below 32 bytes.
+    pub fn new(material: Option<&[u8]>) -> Result<Self, VaultError> {
+        let material = material.ok_or(VaultError::NoKey)?;
+        if material.len() < SHORTEST_KEY {
+            return Err(VaultError::ShortKey(material.len()));
+        }
+        Ok(Self(Zeroizing::new(blake3::derive_key(KEY_CONTEXT, material))))
+    }
+}
+
+impl FileVault {
+    pub fn new(path: impl Into<PathBuf>, address: &str, key: VaultKey) -> Self {
+        Self { path: path.into(), address: address.to_ascii_lowercase(), key }
+    }
+
+    fn seal(&self, token: &Secret) -> Result<Vec<u8>, VaultError> {
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
+        let plain = Payload { msg: token.expose().as_bytes(), aad: self.address.as_bytes() };
+        let sealed =
+            self.cipher().encrypt(&XNonce::from(nonce), plain).map_err(|_| VaultError::Sealed)?;
+        Ok([MAGIC.as_slice(), &nonce, &sealed].concat())
+    }
+
+    fn open(&self, file: &[u8]) -> Result<Secret, VaultError> {
+        let rest = file.strip_prefix(MAGIC).ok_or(VaultError::Sealed)?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or(VaultError::Sealed)?;
+        let sealed = Payload { msg: sealed, aad: self.address.as_bytes() };
+        let plain =
+            self.cipher().decrypt(&XNonce::from(*nonce), sealed).map_err(|_| VaultError::Sealed)?;
+        let plain = Zeroizing::new(plain);
+        let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Sealed)?;
+        Ok(Secret::new(text))
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&Key::from(*self.key.0))
+    }
+}
+
+#[async_trait]
+impl TokenVault for FileVault {
+    async fn load(&self) -> Result<Option<Secret>, VaultError> {
+        let vault = self.clone();
+        blocking(move || match fs::read(&vault.path) {
+            Ok(file) => vault.open(&file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        })
+        .await
+    }
+
+    async fn save(&self, token: &Secret) -> Result<(), VaultError> {
+        let sealed = self.seal(token)?;
+        let path = self.path.clone();
+        blocking(move || replace(&path, &sealed).map_err(VaultError::from)).await
+    }
+}
+
+#[async_trait]
+impl TokenVault for MemoryVault {
+    async fn load(&self) -> Result<Option<Secret>, VaultError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    async fn save(&self, token: &Secret) -> Result<(), VaultError> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        Ok(())
+    }
+}
+
+impl MemoryVault {
+    pub fn holding(token: Secret) -> Self {
+        Self(Mutex::new(Some(token)))
+    }
+}
+
+impl std::fmt::Debug for FileVault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileVault({})", self.path.display())
+    }
+}
+
+impl std::fmt::Debug for MemoryVault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MemoryVault")
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, VaultError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(io::Error::other("interrupted").into()))
+}
+
+/// A crash leaves either the old file or the new one, whole.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let temporary = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> VaultKey {
+        VaultKey::new(Some(&[byte; 32])).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_token_survives_and_never_stands_in_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ada.vault");
+        let vault = FileVault::new(&path, "ada@contoso.example", key(1));
+        assert!(vault.load().await.unwrap().is_none());
+        vault.save(&Secret::new("first")).await.unwrap();
+        vault.save(&Secret::new("refresh-token")).await.unwrap();
+        let again = FileVault::new(&path, "Ada@Contoso.example", key(1));
+        assert_eq!(again.load().await.unwrap(), Some(Secret::new("refresh-token")));
+        let file = fs::read(&path).unwrap();
+        assert!(!file.windows(7).any(|bytes| bytes == b"refresh"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_its_owner_may_read_the_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ada.vault");
+        FileVault::new(&path, "ada", key(1)).save(&Secret::new("x")).await.unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn another_key_or_another_connection_does_not_open_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ada.vault");
+        FileVault::new(&path, "ada", key(1)).save(&Secret::new("x")).await.unwrap();
+        let stolen = FileVault::new(&path, "eve", key(1)).load().await;
+        assert!(matches!(stolen, Err(VaultError::Sealed)));
+        let guessed = FileVault::new(&path, "ada", key(2)).load().await;
+        assert!(matches!(guessed, Err(VaultError::Sealed)));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_file_is_an_error_and_not_a_missing_sign_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ada.vault");
+        let vault = FileVault::new(&path, "ada", key(1));
+        for damaged in
+            [&b""[..], b"FBVAULT1", b"FBVAULT1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
+        {
+            fs::write(&path, damaged).unwrap();
+            assert!(matches!(vault.load().await, Err(VaultError::Sealed)));
+        }
+    }
+
+    #[test]
+    fn without_a_key_the_error_says_how_to_give_one() {
+        let error = VaultKey::new(None).err().unwrap().to_string();
+        assert!(error.contains("FOOTBRIDGE_KEY_FILE"));
+        assert!(matches!(VaultKey::new(Some(b"short")), Err(VaultError::ShortKey(5))));
+    }
+}

@@ -1,0 +1,251 @@
+//! Filing a message (reference B.7, decision 9): drafts from their MIME, anything else as a JSON
+//! item, since the service makes a draft of every message it creates from MIME.
+
+use serde_json::{Map, Value, json};
+
+use super::Graph;
+use super::batch;
+use super::fault::{LARGEST_MESSAGE, about_target};
+use super::flags::as_created;
+use super::message::iso;
+use super::mime::Mime;
+use super::model::{Collection, Message};
+use super::path::{encode, literal};
+use super::property::{APPEND_TAG, DELIVERY_TIME, MESSAGE_FLAGS, SUBMIT_TIME, select_and_expand};
+use super::settle::{CLOCK_SKEW, SETTLING};
+use crate::backend::{RemoteFolderRef, RemoteMessage, Upload, Urgency};
+use crate::http::{Failure, Patience, Request};
+use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Role, SystemFlag, Timestamp};
+
+/// One request's body (reference B.9: "4 MB", read as the smaller of its two meanings).
+const LARGEST_REQUEST: usize = 4_000_000;
+/// Above this a wrong success code means "too large, not done" (reference B.9).
+const SILENT_LIMIT: u64 = 2_240_000;
+
+impl Graph {
+    pub(super) async fn file(
+        &self,
+        folder: &RemoteFolderRef,
+        upload: &Upload,
+    ) -> Outcome<RemoteMessage> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let mime = Mime::read(&upload.message).await?;
+        if folder.role == Some(Role::Drafts) {
+            self.file_draft(folder, &mime, upload, patience).await
+        } else {
+            self.file_item(folder, &mime, upload, patience).await
+        }
+    }
+
+    async fn file_draft(
+        &self,
+        folder: &RemoteFolderRef,
+        mime: &Mime,
+        upload: &Upload,
+        patience: Patience,
+    ) -> Outcome<RemoteMessage> {
+        let created = self.create_draft(mime, patience).await?;
+        let id = created.remote_id();
+        let finished = self.finish_draft(created, folder, &upload.flags, patience).await;
+        let Err(fault) = finished else { return finished };
+        // Half a job would come twice when the client tries again.
+        let taken_back = self.remove_all(&[id]).await.into_iter().collect::<Outcome<()>>();
+        match taken_back {
+            Ok(()) => Err(fault),
+            Err(left) => Err(Fault::from(Kind::InDoubt).because(left).because(fault)),
+        }
+    }
+
+    async fn finish_draft(
+        &self,
+        mut created: Message,
+        folder: &RemoteFolderRef,
+        flags: &Flags,
+        patience: Patience,
+    ) -> Outcome<RemoteMessage> {
+        if created.parent_folder_id.as_deref() != Some(folder.id.as_str()) {
+            let id = created.remote_id();
+            let moved =
+                self.transfer(super::copy::Transfer::Move, &[id], &folder.id, patience).await;
+            let moved = moved.into_iter().next();
+            let moved = moved.unwrap_or_else(|| Err(Fault::defect("a move without an answer")));
+            created.id = moved?.id.as_str().to_owned();
+            created.parent_folder_id = Some(folder.id.as_str().to_owned());
+        }
+        let unseen = Flags::none();
+        let (properties, mut patch) = as_created(flags, self.http.clock().now());
+        // A new draft counts as read until told otherwise.
+        patch.insert("isRead".to_owned(), json!(flags.has(SystemFlag::Seen)));
+        let path = self.prefix.message(&created.remote_id());
+        let request = Request::patch("PATCH message", path).json(&Value::Object(patch));
+        let patched: Message = self.http.json(&request, patience).await?;
+        match patched.told_with(&properties) {
+            Some(message) => Ok(message),
+            None => created
+                .told_with(&unseen)
+                .ok_or_else(|| Fault::defect("a new draft that tells nothing")),
+        }
+    }
+
+    /// Creates a draft from MIME, once: a creation in doubt is looked for before it is repeated.
+    pub(super) async fn create_draft(&self, mime: &Mime, patience: Patience) -> Outcome<Message> {
+        let started = self.http.clock().now();
+        let request =
+            Request::post("POST message MIME", self.prefix.messages()).text(mime.base64());
+        for retry in 0.. {
+            match self.http.json::<Message>(&request, patience).await {
+                Ok(message) => return Ok(message),
+                Err(Failure::InDoubt { status, cause }) => {
+                    let doubt = |fault: Fault| Fault::from(Kind::InDoubt).because(fault);
+                    self.http.settle(SETTLING, patience).await;
+                    let found = self.find_draft(mime, started, patience).await.map_err(doubt)?;
+                    if let Some(message) = found {
+                        return Ok(message);
+                    }
+                    refuse_silence(status, mime, &cause)?;
+                    if !self.http.pause(retry, patience).await {
+                        break;
+                    }
+                }
+                Err(failure) => return Err(failure.into()),
+            }
+        }
+        Err(Fault::from(Kind::Unreachable).because("the draft was not created"))
+    }
+
+    /// The newest draft made since `started` that can only be this one.
+    async fn find_draft(
+        &self,
+        mime: &Mime,
+        started: Timestamp,
+        patience: Patience,
+    ) -> Outcome<Option<Message>> {
+        let since = Timestamp(started.0 - CLOCK_SKEW);
+        let filter = match mime.message_id() {
+            Some(id) => format!("internetMessageId eq {}", literal(&id)),
+            None => format!("createdDateTime ge {}", iso(since)),
+        };
+        let folder = self.prefix.folder("drafts");
+        let query =
+            format!("$filter={}&{},subject&$top=50", encode(&filter), super::property::select());
+        let request = Request::get("GET messages", format!("{folder}/messages?{query}"));
+        let found: Collection<Message> = self.http.json(&request, patience).await?;
+        let subject = mime.message_id().is_none().then(|| mime.subject());
+        let matches = |message: &Message| {
+            let same = subject
+                .as_deref()
+                .is_none_or(|subject| message.subject.as_deref().unwrap_or_default() == subject);
+            same && message.created().is_some_and(|created| created >= since)
+        };
+        Ok(found.value.into_iter().filter(matches).max_by_key(Message::created))
+    }
+
+    async fn file_item(
+        &self,
+        folder: &RemoteFolderRef,
+        mime: &Mime,
+        upload: &Upload,
+        patience: Patience,
+    ) -> Outcome<RemoteMessage> {
+        let now = self.http.clock().now();
+        let tag = uuid::Uuid::new_v4().to_string();
+        let (properties, body) = item(mime, upload, now, &tag);
+        let path = format!("{}/messages", self.prefix.folder(folder.id.as_str()));
+        let request = Request::post("POST message", path).json(&Value::Object(body));
+        if matches!(&request.body, crate::http::Body::Json(body) if body.len() > LARGEST_REQUEST) {
+            return Err(Kind::TooLarge { limit: LARGEST_MESSAGE }.into());
+        }
+        for retry in 0.. {
+            match self.http.json::<Message>(&request, patience).await {
+                Ok(message) => return self.told_created(&message, &properties, patience).await,
+                Err(Failure::InDoubt { status, cause }) => {
+                    let doubt = |fault: Fault| Fault::from(Kind::InDoubt).because(fault);
+                    self.http.settle(SETTLING, patience).await;
+                    let found =
+                        self.find_tagged(&folder.id, &tag, patience).await.map_err(doubt)?;
+                    if let Some(message) = found {
+                        return self.told_created(&message, &properties, patience).await;
+                    }
+                    refuse_silence(status, mime, &cause)?;
+                    if !self.http.pause(retry, patience).await {
+                        break;
+                    }
+                }
+                Err(failure) => return Err(about_target(failure)),
+            }
+        }
+        Err(Fault::from(Kind::Unreachable).because("the message was not filed"))
+    }
+
+    async fn told_created(
+        &self,
+        message: &Message,
+        properties: &Flags,
+        patience: Patience,
+    ) -> Outcome<RemoteMessage> {
+        if let Some(told) = message.told_with(properties) {
+            return Ok(told);
+        }
+        let path = format!("{}?{}", self.prefix.message(&message.remote_id()), select_and_expand());
+        let step = Request::get("GET message", path);
+        let whole: Message = batch::read(self.http.json(&step, patience).await)?;
+        whole.told().ok_or_else(|| Fault::defect("a message that lacks what was asked for"))
+    }
+
+    async fn find_tagged(
+        &self,
+        folder: &RemoteId,
+        tag: &str,
+        patience: Patience,
+    ) -> Outcome<Option<Message>> {
+        let filter = format!(
+            "singleValueExtendedProperties/Any(ep: ep/id eq '{APPEND_TAG}' and ep/value eq '{tag}')"
+        );
+        let path = format!(
+            "{}/messages?$filter={}&{}",
+            self.prefix.folder(folder.as_str()),
+            encode(&filter),
+            select_and_expand()
+        );
+        let request = Request::get("GET messages", path);
+        let found: Collection<Message> = self.http.json(&request, patience).await?;
+        Ok(found.value.into_iter().next())
+    }
+}
+
+/// The JSON of a new item that is no draft, and those of its flags that live in properties.
+fn item(mime: &Mime, upload: &Upload, now: Timestamp, tag: &str) -> (Flags, Map<String, Value>) {
+    let received = upload.received.unwrap_or(now);
+    let seen = upload.flags.has(SystemFlag::Seen);
+    let (stored, patch) = as_created(&upload.flags, now);
+    let (mut body, mut properties) = mime.item();
+    let has = |properties: &[Value], id: &str| properties.iter().any(|known| known["id"] == id);
+    if !has(&properties, SUBMIT_TIME) {
+        properties.push(json!({ "id": SUBMIT_TIME, "value": iso(received) }));
+    }
+    // Without bit 8 (unsent) the item is no draft; it can only be left out before the first save.
+    let read_bit = if seen { "1" } else { "0" };
+    properties.push(json!({ "id": MESSAGE_FLAGS, "value": read_bit }));
+    properties.push(json!({ "id": DELIVERY_TIME, "value": iso(received) }));
+    properties.push(json!({ "id": APPEND_TAG, "value": tag }));
+    for (name, value) in patch {
+        match value {
+            Value::Array(more) if name == "singleValueExtendedProperties" => {
+                properties.extend(more)
+            }
+            value => drop(body.insert(name, value)),
+        }
+    }
+    body.insert("isRead".to_owned(), json!(seen));
+    body.insert("singleValueExtendedProperties".to_owned(), Value::Array(properties));
+    (stored, body)
+}
+
+/// The trap of a success code without effect for what is too large (reference B.9).
+fn refuse_silence(status: Option<u16>, mime: &Mime, cause: &str) -> Outcome<()> {
+    let silent = status.is_some_and(|status| (200..300).contains(&status));
+    if silent && mime.len() > SILENT_LIMIT {
+        return Err(Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(cause));
+    }
+    Ok(())
+}

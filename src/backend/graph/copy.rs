@@ -1,0 +1,208 @@
+//! Copying, moving and deleting messages (reference B.10).
+
+use serde_json::json;
+
+use super::Graph;
+use super::batch;
+use super::model::{Collection, Folder, Message};
+use super::path::{encode, literal};
+use super::property::select;
+use super::settle::{CLOCK_SKEW, SETTLING};
+use crate::backend::{RemoteMessage, Urgency};
+use crate::http::{Failure, Patience, Request};
+use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Timestamp};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Transfer {
+    Copy,
+    Move,
+}
+
+/// What is known of one transfer.
+enum State {
+    Open,
+    /// It may have been done.
+    Doubt(String),
+    Done(Message),
+    Failed(Fault),
+}
+
+impl Graph {
+    /// Copies or moves; nothing is repeated before it was looked for.
+    pub(super) async fn transfer(
+        &self,
+        transfer: Transfer,
+        messages: &[RemoteId],
+        to: &RemoteId,
+        patience: Patience,
+    ) -> Vec<Outcome<RemoteMessage>> {
+        let started = self.http.clock().now();
+        let mut states: Vec<State> = messages.iter().map(|_| State::Open).collect();
+        for retry in 0.. {
+            self.transfer_round(transfer, messages, to, (&mut states, patience)).await;
+            if states.iter().any(|state| matches!(state, State::Doubt(_))) {
+                self.http.settle(SETTLING, patience).await;
+            }
+            for (id, state) in messages.iter().zip(&mut states) {
+                if let State::Doubt(cause) = state {
+                    let looked = match transfer {
+                        Transfer::Move => self.look_for_moved(id, to, patience).await,
+                        Transfer::Copy => self.look_for_copy(id, to, started, patience).await,
+                    };
+                    let doubt =
+                        |fault: Fault| Fault::from(Kind::InDoubt).because(fault).because(&cause);
+                    *state = looked.unwrap_or_else(|fault| State::Failed(doubt(fault)));
+                }
+            }
+            let open = states.iter().any(|state| matches!(state, State::Open));
+            if !open || !self.http.pause(retry, patience).await {
+                break;
+            }
+        }
+        self.tell_transferred(states, patience).await
+    }
+
+    async fn transfer_round(
+        &self,
+        transfer: Transfer,
+        messages: &[RemoteId],
+        to: &RemoteId,
+        (states, patience): (&mut [State], Patience),
+    ) {
+        let (route, verb) = match transfer {
+            Transfer::Copy => ("POST message copy", "copy"),
+            Transfer::Move => ("POST message move", "move"),
+        };
+        let body = json!({ "destinationId": to.as_str() });
+        let step = |id: &RemoteId| {
+            Request::post(route, format!("{}/{verb}", self.prefix.message(id))).json(&body)
+        };
+        let open =
+            || messages.iter().zip(&*states).filter(|(_, state)| matches!(state, State::Open));
+        let steps: Vec<Request> = open().map(|(id, _)| step(id)).collect();
+        let answers = self.batch(&steps, patience).await;
+        let open = states.iter_mut().filter(|state| matches!(state, State::Open));
+        for (state, answer) in open.zip(answers) {
+            *state = match batch::read::<Message>(answer) {
+                Ok(message) => State::Done(message),
+                Err(Failure::InDoubt { cause, .. }) => State::Doubt(cause),
+                Err(failure) => State::Failed(failure.into()),
+            };
+        }
+        let missing = |state: &State| {
+            matches!(state, State::Failed(fault)
+                if matches!(fault.kind(), Kind::NoSuchMessage | Kind::NoSuchFolder))
+        };
+        if states.iter().any(missing) {
+            let verdict = self.what_is_missing(to, patience).await;
+            for state in states.iter_mut().filter(|state| missing(state)) {
+                *state = State::Failed(verdict.clone());
+            }
+        }
+    }
+
+    /// "Not found" may mean the message or the destination.
+    async fn what_is_missing(&self, to: &RemoteId, patience: Patience) -> Fault {
+        let path = format!("{}?$select=id", self.prefix.folder(to.as_str()));
+        let request = Request::get("GET folder", path);
+        match self.http.json::<Folder>(&request, patience).await.map_err(Fault::from) {
+            Ok(_) => Kind::NoSuchMessage.into(),
+            Err(fault) => super::fault::about_target(fault),
+        }
+    }
+
+    async fn look_for_moved(
+        &self,
+        id: &RemoteId,
+        to: &RemoteId,
+        patience: Patience,
+    ) -> Outcome<State> {
+        let path = format!("{}?{}", self.prefix.message(id), select());
+        let message: Result<Message, Failure> =
+            self.http.json(&Request::get("GET message", path), patience).await;
+        match message.map_err(Fault::from) {
+            Ok(message) if message.parent_folder_id.as_deref() == Some(to.as_str()) => {
+                Ok(State::Done(message))
+            }
+            Ok(_) => Ok(State::Open),
+            Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(State::Failed(fault)),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// A copy is recognized by its Message-ID and by being new. An older twin in the target folder
+    /// leaves the question open, and an open question is not answered by copying again.
+    async fn look_for_copy(
+        &self,
+        id: &RemoteId,
+        to: &RemoteId,
+        started: Timestamp,
+        patience: Patience,
+    ) -> Outcome<State> {
+        let path = format!("{}?{}", self.prefix.message(id), select());
+        let original: Message =
+            self.http.json(&Request::get("GET message", path), patience).await?;
+        let Some(message_id) = &original.internet_message_id else {
+            return Err(Fault::defect("a message without Message-ID cannot be looked for"));
+        };
+        let filter = encode(&format!("internetMessageId eq {}", literal(message_id)));
+        let folder = self.prefix.folder(to.as_str());
+        let path = format!("{folder}/messages?$filter={filter}&{}", select());
+        let twins: Collection<Message> =
+            self.http.json(&Request::get("GET messages", path), patience).await?;
+        let since = Timestamp(started.0 - CLOCK_SKEW);
+        let mut twins: Vec<Message> =
+            twins.value.into_iter().filter(|twin| twin.id != original.id).collect();
+        twins.sort_by_key(Message::created);
+        match twins.pop() {
+            None => Ok(State::Open),
+            Some(newest) if newest.created().is_some_and(|created| created >= since) => {
+                Ok(State::Done(newest))
+            }
+            Some(_) => Err(Fault::defect("an older copy is there already")),
+        }
+    }
+
+    /// The messages at their new place. The answers lack what lives in extended properties, so they
+    /// are read once more; if that fails, the transfer is still told, without those flags.
+    async fn tell_transferred(
+        &self,
+        states: Vec<State>,
+        patience: Patience,
+    ) -> Vec<Outcome<RemoteMessage>> {
+        let done = |state: &State| match state {
+            State::Done(message) => Some(message.remote_id()),
+            _ => None,
+        };
+        let ids: Vec<RemoteId> = states.iter().filter_map(done).collect();
+        let mut looked_up = self.look_up_all(&ids, patience).await.into_iter();
+        let told = states.into_iter().map(|state| match state {
+            State::Done(message) => match looked_up.next() {
+                Some(Ok(told)) => Ok(told),
+                _ => message
+                    .told_with(&Flags::none())
+                    .ok_or_else(|| Fault::defect("a transferred message that tells nothing")),
+            },
+            State::Failed(fault) => Err(fault),
+            State::Open => Err(Fault::from(Kind::Unreachable).because("not transferred")),
+            State::Doubt(cause) => Err(Fault::from(Kind::InDoubt).because(cause)),
+        });
+        told.collect()
+    }
+
+    /// Deletes; what is gone already counts as done.
+    pub(super) async fn remove_all(&self, messages: &[RemoteId]) -> Vec<Outcome<()>> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let steps: Vec<Request> = messages
+            .iter()
+            .map(|id| Request::delete("DELETE message", self.prefix.message(id)))
+            .collect();
+        let answers = self.batch(&steps, patience).await;
+        let told = answers.into_iter().map(|answer| match answer.map_err(Fault::from) {
+            Ok(_) => Ok(()),
+            Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(()),
+            Err(fault) => Err(fault),
+        });
+        told.collect()
+    }
+}

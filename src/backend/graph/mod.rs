@@ -1,0 +1,195 @@
+//! Microsoft Graph behind the seam (reference B).
+//!
+//! Ids are immutable ids throughout: every request asks for them (`http`), inner steps of a batch
+//! and followed links included.
+
+mod append;
+mod batch;
+mod changes;
+mod copy;
+mod fault;
+mod flags;
+mod folders;
+mod message;
+mod mime;
+mod model;
+mod path;
+mod property;
+mod settle;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use async_trait::async_trait;
+
+use self::copy::Transfer;
+use self::fault::{LARGEST_MESSAGE, about_folder};
+use self::path::Prefix;
+use super::{
+    Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Seen, Trace,
+    Upload, Urgency, Watch,
+};
+use crate::http::{MailboxHttp, Request};
+use crate::mailbox::{Address, Cursor, Outcome, RemoteId, Spooled, Timestamp};
+
+/// Asks for the largest pages of a delta (reference J): 10,000 messages in ten requests.
+const PAGE: &str = "odata.maxpagesize=1000";
+
+/// One mailbox behind Graph.
+#[derive(Debug)]
+pub struct Graph {
+    http: MailboxHttp,
+    prefix: Prefix,
+    tree: Mutex<folders::Tree>,
+    /// Whether the service takes `$expand` in a delta of folders, and of messages; until it refuses.
+    expands_folders: AtomicBool,
+    expands_messages: AtomicBool,
+}
+
+impl Graph {
+    /// The mailbox of whoever signed in.
+    pub fn own(http: MailboxHttp) -> Self {
+        Self::new(http, Prefix::me())
+    }
+
+    /// A mailbox shared with whoever signed in, by its user principal name.
+    pub fn shared(http: MailboxHttp, name: &str) -> Self {
+        Self::new(http, Prefix::user(name))
+    }
+
+    fn new(http: MailboxHttp, prefix: Prefix) -> Self {
+        Self {
+            http,
+            prefix,
+            tree: Mutex::default(),
+            expands_folders: AtomicBool::new(true),
+            expands_messages: AtomicBool::new(true),
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for Graph {
+    fn limits(&self) -> Limits {
+        Limits { append: LARGEST_MESSAGE, submission: LARGEST_MESSAGE }
+    }
+
+    async fn folders(
+        &self,
+        since: Option<&Cursor>,
+        urgency: Urgency,
+    ) -> Outcome<Page<RemoteFolder>> {
+        self.folder_round(since, urgency).await
+    }
+
+    async fn changes(
+        &self,
+        folder: &RemoteId,
+        since: Option<&Cursor>,
+        urgency: Urgency,
+    ) -> Outcome<Page<RemoteMessage>> {
+        self.message_round(folder, since, urgency).await
+    }
+
+    async fn listing(
+        &self,
+        folder: &RemoteId,
+        since: Option<&Cursor>,
+        urgency: Urgency,
+    ) -> Outcome<Page<RemoteMessage>> {
+        self.list(folder, since, urgency).await
+    }
+
+    async fn poll(&self, watches: &[Watch]) -> Outcome<Vec<Outcome<Seen>>> {
+        self.poll_all(watches).await
+    }
+
+    async fn count(&self, folder: &RemoteId, urgency: Urgency) -> Outcome<u64> {
+        self.item_count(folder, urgency).await
+    }
+
+    async fn look_up(
+        &self,
+        messages: &[RemoteId],
+        urgency: Urgency,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
+        Ok(self.look_up_all(messages, self.http.patience(urgency)).await)
+    }
+
+    async fn fetch(&self, message: &RemoteId, file: &Path, urgency: Urgency) -> Outcome<u64> {
+        let path = format!("{}/$value", self.prefix.message(message));
+        let request = Request::get("GET message $value", path);
+        Ok(self.http.download(&request, file, self.http.patience(urgency)).await?)
+    }
+
+    async fn write_flags(&self, writes: &[FlagWrite]) -> Outcome<Vec<Outcome<RemoteMessage>>> {
+        Ok(self.edit_flags(writes).await)
+    }
+
+    async fn append(&self, folder: &RemoteFolderRef, upload: &Upload) -> Outcome<RemoteMessage> {
+        self.file(folder, upload).await
+    }
+
+    async fn copy(
+        &self,
+        messages: &[RemoteId],
+        to: &RemoteId,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
+        let patience = self.http.patience(Urgency::Interactive);
+        Ok(self.transfer(Transfer::Copy, messages, to, patience).await)
+    }
+
+    async fn relocate(
+        &self,
+        messages: &[RemoteId],
+        to: &RemoteId,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
+        let patience = self.http.patience(Urgency::Interactive);
+        Ok(self.transfer(Transfer::Move, messages, to, patience).await)
+    }
+
+    async fn destroy(&self, messages: &[RemoteId]) -> Outcome<Vec<Outcome<()>>> {
+        Ok(self.remove_all(messages).await)
+    }
+
+    async fn create_folder(&self, parent: Option<&RemoteId>, name: &str) -> Outcome<RemoteFolder> {
+        self.make_folder(parent, name).await
+    }
+
+    async fn rename_folder(
+        &self,
+        folder: &RemoteFolderRef,
+        parent: Option<&RemoteId>,
+        name: &str,
+    ) -> Outcome<RemoteFolder> {
+        self.rename_or_move(folder, parent, name).await
+    }
+
+    async fn delete_folder(&self, folder: &RemoteId) -> Outcome<()> {
+        self.remove_folder(folder).await.map_err(about_folder)
+    }
+
+    async fn addresses(&self) -> Outcome<Vec<Address>> {
+        self.own_addresses().await
+    }
+
+    async fn stage(&self, message: &Spooled) -> Outcome<RemoteId> {
+        self.stage_draft(message).await
+    }
+
+    async fn dispatch(&self, staged: &RemoteId) -> Outcome<()> {
+        self.send_draft(staged).await
+    }
+
+    async fn unstage(&self, staged: &RemoteId) -> Outcome<()> {
+        self.remove_all(std::slice::from_ref(staged)).await.into_iter().collect()
+    }
+
+    async fn trace(&self, message_id: &str, since: Timestamp) -> Outcome<Option<Trace>> {
+        self.find_submitted(message_id, since).await
+    }
+}

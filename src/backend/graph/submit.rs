@@ -1,0 +1,121 @@
+//! Sending (reference B.8): a draft with exactly the message's bytes, then `send`.
+//!
+//! Sending is not idempotent, and 202 only means "accepted". So a send in doubt is never repeated
+//! before the draft was looked at, twice, with time for the service to settle in between.
+
+use std::time::Duration;
+
+use super::Graph;
+use super::batch;
+use super::mime::Mime;
+use super::model::{Collection, Message, User};
+use super::path::{encode, literal};
+use super::property::select;
+use super::settle::CLOCK_SKEW;
+use crate::backend::{Trace, Urgency};
+use crate::http::{Failure, Patience, Request};
+use crate::mailbox::{Address, Fault, Kind, Outcome, RemoteId, Spooled, Timestamp};
+
+/// Looks at a draft that may be on its way, with these pauses before each: the service takes it
+/// out of Drafts some time after it accepted it.
+const LOOKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(4)];
+
+impl Graph {
+    pub(super) async fn stage_draft(&self, message: &Spooled) -> Outcome<RemoteId> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let mime = Mime::read(message).await?;
+        Ok(self.create_draft(&mime, patience).await?.remote_id())
+    }
+
+    pub(super) async fn send_draft(&self, staged: &RemoteId) -> Outcome<()> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let path = format!("{}/send", self.prefix.message(staged));
+        let request = Request::post("POST message send", path).expect(&[202]);
+        let mut doubted = false;
+        for retry in 0.. {
+            match self.http.done(&request, patience).await {
+                Ok(()) => return Ok(()),
+                Err(Failure::InDoubt { cause, .. }) => {
+                    doubted = true;
+                    let doubt =
+                        |fault: Fault| Fault::from(Kind::InDoubt).because(fault).because(&cause);
+                    if self.has_left(staged, patience).await.map_err(doubt)? {
+                        return Ok(());
+                    }
+                    if !self.http.pause(retry, patience).await {
+                        break;
+                    }
+                }
+                Err(failure) => {
+                    let fault = Fault::from(failure);
+                    // The first send was done after all, and took the draft away.
+                    if doubted && *fault.kind() == Kind::NoSuchMessage {
+                        return Ok(());
+                    }
+                    return Err(fault);
+                }
+            }
+        }
+        Err(Fault::from(Kind::Unreachable).because("the message is still a draft"))
+    }
+
+    /// Whether a draft is a draft no more.
+    async fn has_left(&self, staged: &RemoteId, patience: Patience) -> Outcome<bool> {
+        let path = format!("{}?{}", self.prefix.message(staged), select());
+        let request = Request::get("GET message", path);
+        for pause in LOOKS {
+            if !self.http.settle(pause, patience).await {
+                return Err(Fault::from(Kind::Unreachable).because("no time left to look"));
+            }
+            let found: Result<Message, Failure> = self.http.json(&request, patience).await;
+            match found.map_err(Fault::from) {
+                Ok(message) if message.is_draft == Some(true) => {}
+                Ok(_) => return Ok(true),
+                Err(fault) if *fault.kind() == Kind::NoSuchMessage => return Ok(true),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) async fn find_submitted(
+        &self,
+        message_id: &str,
+        since: Timestamp,
+    ) -> Outcome<Option<Trace>> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let filter = encode(&format!("internetMessageId eq {}", literal(message_id)));
+        let step = |folder: &str| {
+            let folder = self.prefix.folder(folder);
+            let query = format!("$filter={filter}&{}&$top=50", select());
+            Request::get("GET messages", format!("{folder}/messages?{query}"))
+        };
+        let steps = [step("sentitems"), step("drafts")];
+        let since = Timestamp(since.0 - CLOCK_SKEW);
+        let is_new = |message: &Message| message.created().is_none_or(|created| created >= since);
+        let mut newest = Vec::with_capacity(steps.len());
+        for answer in self.batch(&steps, patience).await {
+            let found: Collection<Message> = batch::read(answer)?;
+            newest.push(found.value.into_iter().filter(is_new).max_by_key(Message::created));
+        }
+        let draft = newest.pop().flatten().map(|message| Trace::Draft(message.remote_id()));
+        let sent = newest.pop().flatten().map(|message| Trace::Sent(message.remote_id()));
+        Ok(sent.or(draft))
+    }
+
+    /// The mailbox's own address, then its sign-in name where that is another address.
+    pub(super) async fn own_addresses(&self) -> Outcome<Vec<Address>> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let path = format!("{}?$select=mail,userPrincipalName", self.prefix.as_str());
+        let user: User = self.http.json(&Request::get("GET user", path), patience).await?;
+        let mut addresses: Vec<Address> = Vec::new();
+        for text in [user.mail, user.user_principal_name].into_iter().flatten() {
+            if let Some(address) = Address::new(&text)
+                && !addresses.contains(&address)
+            {
+                addresses.push(address);
+            }
+        }
+        Ok(addresses)
+    }
+}

@@ -1,0 +1,176 @@
+//! The command line: what people and their scripts type.
+//!
+//! Exit codes: 0 done, 1 the thing failed (standard error says what to do next), 2 wrong usage or
+//! settings.
+
+mod connections;
+mod ready;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use clap::{Parser, Subcommand};
+
+use crate::app::{App, Parts, SignedIn};
+use crate::clock::Clock;
+use crate::config::connections::{Connection, Connections};
+use crate::config::{self, Config, Problems};
+use crate::demo;
+use connections::{ConnectionCommand, PasswordCommand, vault, vault_key};
+pub use ready::{Ready, ReadyConnection};
+
+/// A bridge from IMAP and SMTP clients to Microsoft 365.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Cli {
+    /// The settings file [default: $FOOTBRIDGE_CONFIG, ./footbridge.toml, the configuration folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try it: a simulated tenant, a signed-in mailbox and all listeners in one process.
+    #[command(after_help = "Example: footbridge demo --mail ~/Maildir")]
+    Demo(demo::Options),
+    /// Run the bridge.
+    #[command(after_help = "Example: footbridge serve --config /etc/footbridge.toml")]
+    Serve {
+        /// Print one line of JSON on standard output once everything listens.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Connected mailboxes.
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
+    /// Local passwords that mail clients use.
+    #[command(subcommand)]
+    Password(PasswordCommand),
+    /// Settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say everything that is wrong with the settings.
+    Check,
+    /// Show the settings as they are in force.
+    Show,
+    /// Print the commented example.
+    Example,
+}
+
+/// Exit code for wrong usage or settings.
+const WRONG_USAGE: u8 = 2;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow!(error)),
+    };
+    match runtime.block_on(Box::pin(run(cli))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let file = cli.config.or_else(config::find_file);
+    match cli.command {
+        Command::Demo(options) => demo::run(options).await,
+        Command::Config(ConfigCommand::Example) => print(config::EXAMPLE.trim_end()),
+        command => {
+            let config = Config::load(file.as_deref())?;
+            run_with(config, command).await
+        }
+    }
+}
+
+async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve { json } => serve(config, json).await,
+        Command::Connection(command) => connections::run(&config, command).await,
+        Command::Password(command) => connections::run_password(&config, command),
+        Command::Config(ConfigCommand::Show) => print(&format!("{config:#?}")),
+        Command::Config(_) => print("The settings are in order."),
+        Command::Demo(options) => demo::run(options).await,
+    }
+}
+
+async fn serve(config: Config, json: bool) -> anyhow::Result<()> {
+    let stored = Connections::load(&config.state_dir)?;
+    let connections = if stored.list.is_empty() {
+        tracing::warn!("no connection yet: add one with: footbridge connection add ADDRESS");
+        Vec::new()
+    } else {
+        let key = vault_key(&config)?;
+        let signed_in = |connection: Connection| SignedIn {
+            vault: Arc::new(vault(&config, &connection.address, key.clone())),
+            connection,
+        };
+        stored.list.iter().cloned().map(signed_in).collect()
+    };
+    let app = App::build(Parts { config, clock: Clock::system(), connections }).await?;
+    let addresses = app.addresses();
+    let listed = stored.list.iter().map(|connection| ReadyConnection {
+        address: connection.address.clone(),
+        user: connection.address.clone(),
+        password: None,
+    });
+    let ready = Ready::new(&addresses, listed.collect(), None);
+    if json {
+        ready.print_json()?
+    } else {
+        print(&ready.greeting())?
+    }
+    app.run(stop_signal()).await.map(drop)
+}
+
+/// SIGINT or SIGTERM.
+pub(crate) async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without it Ctrl-C still ends the program.
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Logs go to standard error, so that standard output stays for answers.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_new(config::log_filter())
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("footbridge=info,warn"));
+    // Someone who embeds the bridge may have a subscriber of their own.
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+#[expect(clippy::print_stderr, reason = "standard error is where a failed command says why")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("footbridge: {error:#}");
+    if error.downcast_ref::<Problems>().is_some() {
+        ExitCode::from(WRONG_USAGE)
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,70 @@
+//! What `serve` and `demo` say once everything listens.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::print;
+use crate::app::Addresses;
+
+/// The one line that scripts wait for.
+#[derive(Debug, Serialize)]
+pub struct Ready {
+    pub ready: bool,
+    pub imap: Vec<String>,
+    pub smtp: Vec<String>,
+    pub pop3: Vec<String>,
+    pub console: Option<String>,
+    pub connections: Vec<ReadyConnection>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sim: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ReadyConnection {
+    pub address: String,
+    pub user: String,
+    /// Only in the demo, where it guards nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+impl Ready {
+    pub fn new(
+        addresses: &Addresses,
+        connections: Vec<ReadyConnection>,
+        sim: Option<String>,
+    ) -> Self {
+        let texts = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect();
+        Self {
+            ready: true,
+            imap: texts(&addresses.imap),
+            smtp: texts(&addresses.smtp),
+            pop3: Vec::new(),
+            console: addresses.console.map(|address| format!("http://{address}")),
+            connections,
+            sim,
+        }
+    }
+
+    pub(crate) fn print_json(&self) -> anyhow::Result<()> {
+        print(&serde_json::to_string(self)?)
+    }
+
+    /// What to type into a mail client.
+    pub(crate) fn greeting(&self) -> String {
+        let mut lines = vec!["footbridge is ready".to_owned()];
+        lines.push(format!("  IMAP     {}  (no TLS)", self.imap.join(", ")));
+        lines.push(format!("  SMTP     {}  (no TLS)", self.smtp.join(", ")));
+        lines.extend(self.console.iter().map(|console| format!("  Console  {console}")));
+        lines.extend(self.sim.iter().map(|sim| format!("  Tenant   {sim}  (simulated)")));
+        for connection in &self.connections {
+            lines.push(format!("  User     {}", connection.user));
+            lines.extend(
+                connection.password.iter().map(|password| format!("  Password {password}")),
+            );
+        }
+        lines.push("Stop with Ctrl-C.".to_owned());
+        lines.join("\n")
+    }
+}

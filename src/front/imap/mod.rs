@@ -1,0 +1,97 @@
+//! The IMAP4rev1 server (RFC 3501): one session per connection, one file per command family.
+
+mod append;
+mod auth;
+mod basic;
+mod connection;
+mod convert;
+mod copy;
+mod criteria;
+mod ending;
+mod expunge;
+mod fetch;
+mod folder;
+mod idle;
+mod list;
+mod pattern;
+mod plan;
+mod render;
+mod search;
+mod select;
+mod selected;
+mod session;
+mod status;
+mod store;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use connection::Connection;
+use session::Session;
+
+use crate::account::{Accounts, Purpose};
+use crate::front::login::Door;
+use crate::net::{Drain, Protocol, Transport};
+
+/// What a stranger can use.
+const BEFORE_LOGIN: &[&str] =
+    &["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "AUTH=PLAIN", "AUTH=LOGIN"];
+/// What a user can use.
+const AFTER_LOGIN: &[&str] = &[
+    "IMAP4rev1",
+    "LITERAL+",
+    "SASL-IR",
+    "ID",
+    "IDLE",
+    "NAMESPACE",
+    "UIDPLUS",
+    "MOVE",
+    "UNSELECT",
+    "CHILDREN",
+    "SPECIAL-USE",
+    "ENABLE",
+];
+
+/// IMAP for everyone who has an account here. A handle, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Server {
+    accounts: Accounts,
+    drain: Drain,
+    connections: Arc<AtomicU64>,
+}
+
+impl Server {
+    pub fn new(accounts: Accounts, drain: Drain) -> Self {
+        Self { accounts, drain, connections: Arc::default() }
+    }
+}
+
+impl Protocol for Server {
+    async fn serve(&self, transport: Transport) {
+        let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        let clock = transport.clock().clone();
+        let door = Door::new(self.accounts.clone(), Purpose::Receive, clock);
+        let connection = Connection::new(transport, self.drain.clone());
+        Session::new(id, connection, door).run().await;
+    }
+
+    fn turn_away(&self) -> &'static [u8] {
+        b"* BYE Too many connections from this address\r\n"
+    }
+}
+
+/// Whether a user has logged in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    Stranger,
+    User,
+}
+
+fn capabilities(standing: Standing) -> Vec<Cow<'static, str>> {
+    let names = match standing {
+        Standing::Stranger => BEFORE_LOGIN,
+        Standing::User => AFTER_LOGIN,
+    };
+    names.iter().copied().map(Cow::Borrowed).collect()
+}

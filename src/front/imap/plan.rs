@@ -1,0 +1,133 @@
+//! What a FETCH needs, decided before anything is asked for.
+
+use wire::imap::{Fetch, FetchItem, Numbering};
+
+use super::selected::{Access, numbering};
+use crate::mailbox::Row;
+
+/// What an answer takes beyond the index row.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Needs {
+    Row,
+    /// Finished texts and the size: from the index, or from the bytes once.
+    Summary,
+    /// The frozen bytes.
+    Bytes,
+    SummaryAndBytes,
+}
+
+/// Whether reading marks the message as read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Effect {
+    None,
+    SetsSeen,
+}
+
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// In the client's order; a UID FETCH always has UID (RFC 3501 §6.4.8).
+    pub(super) items: Vec<FetchItem>,
+    pub(super) effect: Effect,
+    pub(super) numbering: Numbering,
+}
+
+impl Plan {
+    pub(super) fn new(fetch: Fetch, access: Access) -> Self {
+        let numbering = numbering(&fetch.set);
+        let mut items = fetch.items;
+        if numbering == Numbering::Uid && !items.contains(&FetchItem::Uid) {
+            items.insert(0, FetchItem::Uid);
+        }
+        let sets_seen = access == Access::ReadWrite && items.iter().any(FetchItem::sets_seen);
+        let effect = if sets_seen { Effect::SetsSeen } else { Effect::None };
+        Self { items, effect, numbering }
+    }
+
+    /// What this message takes to answer.
+    pub(super) fn needs(&self, row: &Row) -> Needs {
+        let summary = self.items.iter().any(|item| match item {
+            // The service's own idea of a size is never shown: it is not that of these bytes.
+            FetchItem::Rfc822Size => row.size.is_none(),
+            FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure => true,
+            _ => false,
+        });
+        match (summary, self.items.iter().any(is_bytes)) {
+            (false, false) => Needs::Row,
+            (true, false) => Needs::Summary,
+            (false, true) => Needs::Bytes,
+            (true, true) => Needs::SummaryAndBytes,
+        }
+    }
+
+    /// Messages taken at once: enough to be quick, few enough that the first answer comes soon.
+    pub(super) fn chunk(&self) -> usize {
+        match self.effect {
+            Effect::None => 50,
+            // The service writes the flags of up to 20 messages with one request.
+            Effect::SetsSeen => 20,
+        }
+    }
+}
+
+/// Whether an item is a piece of the message itself.
+pub(super) fn is_bytes(item: &FetchItem) -> bool {
+    matches!(
+        item,
+        FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text | FetchItem::Section(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::imap::{BodySection, MessageSet, Peek, Section, SeqSet, UidSet};
+
+    use super::*;
+    use crate::mailbox::{Flags, ModSeq, RemoteId, Timestamp, Uid};
+
+    fn row(size: Option<u64>) -> Row {
+        Row {
+            uid: Uid::FIRST,
+            remote: RemoteId::new("a"),
+            version: None,
+            modseq: ModSeq::ZERO,
+            flags: Flags::none(),
+            received: Timestamp(0),
+            size,
+            estimate: Some(5),
+        }
+    }
+
+    fn plan(set: &str, items: Vec<FetchItem>, access: Access) -> Plan {
+        let set = match set.strip_prefix("UID ") {
+            Some(uids) => MessageSet::Uid(UidSet::parse(uids.as_bytes()).unwrap()),
+            None => MessageSet::Seq(SeqSet::parse(set.as_bytes()).unwrap()),
+        };
+        Plan::new(Fetch { set, items }, access)
+    }
+
+    #[test]
+    fn a_size_is_taken_from_the_row_only_when_it_is_exact() {
+        let plan = plan("1", vec![FetchItem::Rfc822Size], Access::ReadWrite);
+        assert_eq!(plan.needs(&row(Some(7))), Needs::Row);
+        assert_eq!(plan.needs(&row(None)), Needs::Summary);
+    }
+
+    #[test]
+    fn a_uid_fetch_always_answers_with_the_uid() {
+        let plan = plan("UID 1", vec![FetchItem::Flags], Access::ReadWrite);
+        assert_eq!(plan.items, [FetchItem::Uid, FetchItem::Flags]);
+        assert_eq!(plan.needs(&row(None)), Needs::Row);
+    }
+
+    #[test]
+    fn only_an_open_read_in_a_writable_folder_marks_as_read() {
+        let body = |peek| {
+            let section = BodySection { peek, section: Section::whole(), partial: None };
+            vec![FetchItem::Section(section)]
+        };
+        let effect = |peek, access| plan("1", body(peek), access).effect;
+        assert_eq!(effect(Peek::SetsSeen, Access::ReadWrite), Effect::SetsSeen);
+        assert_eq!(effect(Peek::Peek, Access::ReadWrite), Effect::None);
+        assert_eq!(effect(Peek::SetsSeen, Access::ReadOnly), Effect::None);
+    }
+}

@@ -1,0 +1,42 @@
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2).
+
+use wire::imap::{Code, Data, MailboxName, Reply, Status};
+
+use super::connection::Connection;
+use super::convert;
+use super::ending::{Ending, Halt};
+use super::selected::{Access, Selected};
+use crate::account::Account;
+
+pub(super) async fn run(
+    connection: &mut Connection,
+    account: Account,
+    name: &MailboxName,
+    wanted: Access,
+) -> Result<(Selected, Ending), Halt> {
+    let path = convert::path(name)?;
+    let opened = connection.patiently(account.open(&path)).await??;
+    let access = if opened.writable { wanted } else { Access::ReadOnly };
+    let (validity, next) = (opened.status.validity, opened.status.next);
+    let first_unseen = opened.first_unseen;
+    let selected = Selected::new(account, opened, access);
+
+    selected.describe_flags(connection);
+    let count = u32::try_from(selected.view.len()).unwrap_or(u32::MAX);
+    connection.data(&Data::Exists(count));
+    // Never claimed: which session saw a message first cannot be told across restarts.
+    connection.data(&Data::Recent(0));
+    let mut say = |code, text| {
+        connection.reply(&Reply::untagged(Status::Ok, text).with_code(code));
+    };
+    if let Some(seq) = first_unseen.and_then(|uid| selected.view.seq(uid)) {
+        say(Code::Unseen(convert::number(seq.get())), "First unseen message");
+    }
+    say(Code::UidValidity(convert::number(validity.get())), "UIDs are valid");
+    say(Code::UidNext(convert::number(next.get())), "Predicted next UID");
+    let ending = match access {
+        Access::ReadWrite => Ending::ok("Folder selected").with(Code::ReadWrite),
+        Access::ReadOnly => Ending::ok("Folder opened read-only").with(Code::ReadOnly),
+    };
+    Ok((selected, ending))
+}

@@ -1,0 +1,232 @@
+//! A selected folder: the picture the client has of it, and how it is kept true.
+
+use std::collections::{BTreeSet, HashMap};
+
+use wire::imap::{AnyKeyword, Code, Data, FetchWriter, Flag, MessageSet, Numbering, Reply, Status};
+
+use super::connection::Connection;
+use super::convert;
+use super::ending::{Ending, Halt};
+use crate::account::{Account, OpenFolder, Opened};
+use crate::mailbox::{
+    Expunges, Fault, Flags, Keyword, Kind, ModSeq, Notice, Outcome, Row, SeqNum, SystemFlag, Uid,
+    View,
+};
+
+/// Rows asked for at once where nothing else is needed of them.
+const ROWS_AT_ONCE: usize = 500;
+/// Said before the connection is closed because its folder has been deleted (RFC 2180 §3.3).
+pub(super) const FOLDER_GONE: &str = "The selected folder is gone; select it again";
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Access {
+    ReadWrite,
+    /// EXAMINE, or a folder that the mailbox does not let us write.
+    ReadOnly,
+}
+
+#[derive(Debug)]
+pub(super) struct Selected {
+    pub(super) account: Account,
+    pub(super) folder: OpenFolder,
+    pub(super) view: View,
+    pub(super) access: Access,
+    /// The keywords that FLAGS has named.
+    keywords: BTreeSet<Keyword>,
+    /// States newer than the view that this command has shown already, or that the client knows
+    /// because it asked for them.
+    told: HashMap<Uid, ModSeq>,
+}
+
+impl Selected {
+    pub(super) fn new(account: Account, opened: Opened, access: Access) -> Self {
+        Self {
+            account,
+            folder: opened.folder,
+            view: opened.view,
+            access,
+            keywords: opened.keywords.into_iter().collect(),
+            told: HashMap::new(),
+        }
+    }
+
+    /// # Errors
+    /// The refusal of everything that would change a folder opened read-only.
+    pub(super) fn writable(&self) -> Result<(), Ending> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => {
+                Err(Ending::no("The folder is open read-only").with(Code::ReadOnly))
+            }
+        }
+    }
+
+    // === messages ===
+
+    /// The UIDs that a set names in the client's picture, ascending.
+    ///
+    /// # Errors
+    /// BAD for sequence numbers that the picture does not have (RFC 3501 §9 `seq-number`).
+    pub(super) fn resolve(&self, set: &MessageSet) -> Result<Vec<Uid>, Ending> {
+        match set {
+            MessageSet::Seq(set) => {
+                let count = u32::try_from(self.view.len()).unwrap_or(u32::MAX);
+                if set.exceeds(count) {
+                    return Err(Ending::bad("There is no message with that number"));
+                }
+                let ranges = set.ranges(count);
+                Ok(ranges.bounds().flat_map(|bounds| self.numbered(bounds)).copied().collect())
+            }
+            MessageSet::Uid(set) => Ok(self.resolve_uids(set)),
+        }
+    }
+
+    /// UIDs that do not exist are passed over (RFC 3501 §6.4.8).
+    pub(super) fn resolve_uids(&self, set: &wire::imap::UidSet) -> Vec<Uid> {
+        let uids = self.view.uids();
+        let ranges = set.ranges(uids.last().map_or(0, |uid| uid.get()));
+        let within = |(first, last)| {
+            let begin = uids.partition_point(|uid| uid.get() < first);
+            let end = uids.partition_point(|uid| uid.get() <= last);
+            &uids[begin..end]
+        };
+        ranges.bounds().flat_map(within).copied().collect()
+    }
+
+    /// Bounds from 1, within the view.
+    fn numbered(&self, (first, last): (u32, u32)) -> &[Uid] {
+        let (Some(first), Some(last)) = (SeqNum::new(first), SeqNum::new(last)) else { return &[] };
+        self.view.uids().get(first.index()..=last.index()).unwrap_or_default()
+    }
+
+    /// Those of `uids` that are marked \Deleted.
+    pub(super) async fn deleted(&self, uids: &[Uid]) -> Outcome<Vec<Uid>> {
+        let mut deleted = Vec::new();
+        for uids in uids.chunks(ROWS_AT_ONCE) {
+            let rows = self.folder.rows(uids).await?;
+            let marked = rows.iter().filter(|row| row.flags.has(SystemFlag::Deleted));
+            deleted.extend(marked.map(|row| row.uid));
+        }
+        Ok(deleted)
+    }
+
+    // === flags ===
+
+    /// Names the flags in use: FLAGS, and what of them can be kept.
+    pub(super) fn describe_flags(&self, connection: &mut Connection) {
+        let system = SystemFlag::ALL.map(convert::system_to_wire);
+        let keywords = self.keywords.iter().filter_map(convert::keyword_to_wire);
+        let flags: Vec<Flag> = system.into_iter().chain(keywords).collect();
+        connection.data(&Data::Flags(flags.clone()));
+        let (flags, any_keyword, text) = match self.access {
+            // Whether a message is a draft is the service's to say.
+            Access::ReadWrite => {
+                let settable = flags.into_iter().filter(|flag| *flag != Flag::Draft).collect();
+                (settable, AnyKeyword::Allowed, "These flags are kept")
+            }
+            Access::ReadOnly => (Vec::new(), AnyKeyword::Refused, "The folder is open read-only"),
+        };
+        let code = Code::PermanentFlags { flags, any_keyword };
+        connection.reply(&Reply::untagged(Status::Ok, text).with_code(code));
+    }
+
+    /// Names the flags again if one of these is new to the client.
+    pub(super) fn introduce(&mut self, connection: &mut Connection, flags: &Flags) {
+        let before = self.keywords.len();
+        for keyword in flags.keywords() {
+            if !self.keywords.contains(keyword) {
+                self.keywords.insert(keyword.clone());
+            }
+        }
+        if self.keywords.len() > before {
+            self.describe_flags(connection);
+        }
+    }
+
+    /// The client has been shown this state, or knows it: the sync point need not repeat it.
+    pub(super) fn tell(&mut self, row: &Row) {
+        if row.modseq > self.view.seen() {
+            self.told.insert(row.uid, row.modseq);
+        }
+    }
+
+    /// `* n FETCH (FLAGS …)`, with the UID where the client speaks in UIDs.
+    pub(super) fn show_flags(
+        &mut self,
+        connection: &mut Connection,
+        row: &Row,
+        numbering: Numbering,
+    ) {
+        let Some(seq) = self.view.seq(row.uid) else { return };
+        self.introduce(connection, &row.flags);
+        write_flags(connection, seq, row.uid, &row.flags, numbering);
+        self.tell(row);
+    }
+
+    // === the sync point ===
+
+    /// Tells the client what has changed since it last looked.
+    pub(super) async fn sync(
+        &mut self,
+        connection: &mut Connection,
+        expunges: Expunges,
+    ) -> Result<(), Halt> {
+        let changes = connection.patiently(self.folder.changes(self.view.seen())).await?;
+        let changes = changes.map_err(gone)?;
+        let told = std::mem::take(&mut self.told);
+        for notice in self.view.catch_up(&changes, expunges) {
+            self.announce(connection, &notice, &told);
+            connection.relieve().await?;
+        }
+        Ok(())
+    }
+
+    fn announce(
+        &mut self,
+        connection: &mut Connection,
+        notice: &Notice,
+        told: &HashMap<Uid, ModSeq>,
+    ) {
+        match notice {
+            Notice::Expunge(seq, _) => connection.data(&Data::Expunge(convert::number(seq.get()))),
+            Notice::Exists(count) => connection.data(&Data::Exists(*count)),
+            Notice::Flags(_, uid, _, modseq) if told.get(uid) == Some(modseq) => {}
+            Notice::Flags(seq, uid, flags, _) => {
+                self.introduce(connection, flags);
+                write_flags(connection, *seq, *uid, flags, Numbering::Uid);
+            }
+        }
+    }
+}
+
+/// The numbers in which a set speaks.
+pub(super) fn numbering(set: &MessageSet) -> Numbering {
+    match set {
+        MessageSet::Seq(_) => Numbering::Seq,
+        MessageSet::Uid(_) => Numbering::Uid,
+    }
+}
+
+fn write_flags(
+    connection: &mut Connection,
+    seq: SeqNum,
+    uid: Uid,
+    flags: &Flags,
+    numbering: Numbering,
+) {
+    let out = connection.output();
+    let mut writer = FetchWriter::begin(out, convert::number(seq.get()));
+    if numbering == Numbering::Uid {
+        writer.uid(out, convert::number(uid.get()));
+    }
+    writer.flags(out, &convert::to_wire(flags));
+    writer.end(out);
+}
+
+/// A folder that is gone cannot stay selected.
+fn gone(fault: Fault) -> Halt {
+    match fault.kind() {
+        Kind::NoSuchFolder => Halt::Farewell(FOLDER_GONE),
+        _ => Halt::Fault(fault),
+    }
+}

@@ -1,0 +1,429 @@
+//! One client's conversation: phases, dispatch, and the sync point after every command.
+
+use wire::imap::{
+    Bad, Body, Code, Command, Defect, Event, MessageLiteral, MessageSet, Numbering, Reply, Status,
+    StreamError, Tag, Trust, parse,
+};
+
+use super::connection::{Connection, Next};
+use super::ending::{self, Ending, Halt, Handled};
+use super::selected::{Access, Selected};
+use super::{
+    Standing, append, auth, basic, capabilities, copy, expunge, fetch, folder, idle, list, search,
+    select, status, store,
+};
+use crate::account::Account;
+use crate::front::login::Door;
+use crate::mailbox::{Expunges, FolderPath};
+use crate::net::Loss;
+
+/// Mistakes in a row after which a client is taken for something else than a mail client.
+const MISTAKES: u32 = 10;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    id: u64,
+    connection: Connection,
+    door: Door,
+    phase: Phase,
+    mistakes: u32,
+}
+
+/// RFC 3501 §3.
+#[derive(Debug)]
+enum Phase {
+    NotAuthenticated,
+    Authenticated(Account),
+    Selected(Box<Selected>),
+    Logout,
+}
+
+/// How the sync point after a command went.
+enum Sync {
+    Done,
+    Farewell(&'static str),
+}
+
+impl Session {
+    pub(super) fn new(id: u64, connection: Connection, door: Door) -> Self {
+        Self { id, connection, door, phase: Phase::NotAuthenticated, mistakes: 0 }
+    }
+
+    /// Speaks until the client leaves, fails, or is sent away.
+    pub(super) async fn run(mut self) {
+        tracing::debug!(connection = self.id, peer = %self.connection.peer(), "IMAP client connected");
+        let code = Code::Capability(capabilities(Standing::Stranger));
+        self.connection.reply(&Reply::untagged(Status::Ok, "footbridge ready").with_code(code));
+        match self.converse().await {
+            Ok(()) => self.connection.close().await,
+            Err(loss) => tracing::debug!(connection = self.id, %loss, "IMAP client lost"),
+        }
+    }
+
+    async fn converse(&mut self) -> Result<(), Loss> {
+        loop {
+            match self.connection.next().await? {
+                Next::Event(event) => self.event(event).await?,
+                Next::Shutdown => self.farewell("The bridge is shutting down"),
+                Next::Silence => self.farewell("Logged out for inactivity"),
+            }
+            if matches!(self.phase, Phase::Logout) {
+                return Ok(());
+            }
+            self.connection.relieve().await?;
+        }
+    }
+
+    async fn event(&mut self, event: Event) -> Result<(), Loss> {
+        match event {
+            Event::Command(line) => match parse(&line) {
+                Ok(command) => self.command(command).await?,
+                Err(bad) => self.bad(bad),
+            },
+            Event::Message(message) => self.append(message).await?,
+            Event::Continue => self.connection.continuation("Go ahead"),
+            Event::Bad(bad) => self.bad(bad),
+            Event::Broken(error) => self.broken(&error),
+            Event::Data(_) | Event::Chunk(_) | Event::MessageEnd(_) => {
+                tracing::warn!(connection = self.id, "the IMAP stream is out of step");
+                self.farewell("The bridge lost its place in the conversation");
+            }
+        }
+        Ok(())
+    }
+
+    // === commands ===
+
+    async fn command(&mut self, command: Command) -> Result<(), Loss> {
+        let Command { tag, body } = command;
+        let (name, expunges) = (name(&body), expunges(&body));
+        let handled = self.perform(body).await;
+        self.finish(&tag, name, expunges, handled).await
+    }
+
+    async fn append(&mut self, message: MessageLiteral) -> Result<(), Loss> {
+        let tag = message.tag.clone();
+        let handled = match self.account() {
+            Ok(account) => Box::pin(append::run(&mut self.connection, &account, message)).await,
+            Err(refusal) => {
+                self.connection.refuse();
+                Err(refusal.into())
+            }
+        };
+        self.finish(&tag, "APPEND", Expunges::Announce, handled).await
+    }
+
+    async fn perform(&mut self, body: Body) -> Handled {
+        match body {
+            Body::Capability => {
+                let standing = self.standing();
+                Ok(basic::capability(&mut self.connection, standing))
+            }
+            Body::Id(_) => Ok(basic::id(&mut self.connection)),
+            Body::Noop => self.refresh("NOOP done").await,
+            Body::Logout => {
+                self.farewell("Until next time");
+                Ok(Ending::ok("Logged out"))
+            }
+            Body::StartTls | Body::Authenticate { .. } | Body::Login { .. } => {
+                self.sign_in(body).await
+            }
+            Body::Select(name) => self.select(&name, Access::ReadWrite).await,
+            Body::Examine(name) => self.select(&name, Access::ReadOnly).await,
+            Body::Idle => {
+                self.account()?;
+                Box::pin(idle::run(&mut self.connection, self.phase.selected().ok())).await
+            }
+            Body::Check => {
+                self.phase.selected()?;
+                self.refresh("CHECK done").await
+            }
+            Body::Close => self.close().await,
+            Body::Unselect => {
+                self.phase.selected()?;
+                self.unselect();
+                Ok(Ending::ok("Folder closed, nothing expunged"))
+            }
+            Body::Delete(name) => self.delete(&name).await,
+            body @ (Body::Search(_)
+            | Body::Fetch(_)
+            | Body::Store(_)
+            | Body::Copy { .. }
+            | Body::Move { .. }
+            | Body::Expunge
+            | Body::UidExpunge(_)) => Box::pin(self.on_messages(body)).await,
+            body => Box::pin(self.on_folders(body)).await,
+        }
+    }
+
+    async fn sign_in(&mut self, body: Body) -> Handled {
+        if !matches!(self.phase, Phase::NotAuthenticated) {
+            return Err(Ending::bad("Already logged in").into());
+        }
+        let (connection, door) = (&mut self.connection, &mut self.door);
+        let account = match body {
+            Body::Login { user, password } => auth::login(connection, door, &user, &password).await,
+            Body::Authenticate { mechanism, initial } => {
+                auth::authenticate(connection, door, &mechanism, initial).await
+            }
+            _ => Err(Ending::bad("STARTTLS is not offered").into()),
+        }?;
+        self.connection.logged_in();
+        self.phase = Phase::Authenticated(account);
+        let code = Code::Capability(capabilities(Standing::User));
+        Ok(Ending::ok("Logged in").with(code))
+    }
+
+    async fn on_folders(&mut self, body: Body) -> Handled {
+        let account = self.account()?;
+        let connection = &mut self.connection;
+        match body {
+            Body::Enable(_) => Ok(basic::enable(connection)),
+            Body::Namespace => Ok(basic::namespace(connection)),
+            Body::Create(create) => folder::create(connection, &account, &create).await,
+            Body::Rename { from, to } => folder::rename(connection, &account, &from, &to).await,
+            Body::Subscribe(name) => folder::subscribe(connection, &account, &name).await,
+            Body::Unsubscribe(name) => folder::unsubscribe(connection, &account, &name).await,
+            Body::List(list) => list::list(connection, &account, &list).await,
+            Body::Lsub { reference, pattern } => {
+                list::lsub(connection, &account, &reference, &pattern).await
+            }
+            Body::Status { mailbox, items } => {
+                status::run(connection, &account, &mailbox, &items).await
+            }
+            _ => Err(Ending::bad("Not now").into()),
+        }
+    }
+
+    async fn on_messages(&mut self, body: Body) -> Handled {
+        let selected = self.phase.selected()?;
+        let connection = &mut self.connection;
+        match body {
+            Body::Search(search) => search::run(connection, selected, &search).await,
+            Body::Fetch(fetch) => fetch::run(connection, selected, fetch).await,
+            Body::Store(store) => store::run(connection, selected, &store).await,
+            Body::Copy { set, mailbox } => copy::copy(connection, selected, &set, &mailbox).await,
+            Body::Move { set, mailbox } => {
+                copy::relocate(connection, selected, &set, &mailbox).await
+            }
+            Body::Expunge => expunge::all(connection, selected).await,
+            Body::UidExpunge(set) => expunge::some(connection, selected, &set).await,
+            _ => Err(Ending::bad("Not now").into()),
+        }
+    }
+
+    // === phases ===
+
+    /// A failed SELECT leaves no folder selected (RFC 3501 §6.3.1).
+    async fn select(&mut self, name: &wire::imap::MailboxName, access: Access) -> Handled {
+        let account = self.account()?;
+        if self.unselect() {
+            let closed = Reply::untagged(Status::Ok, "Previous folder closed");
+            self.connection.reply(&closed.with_code(Code::Closed));
+        }
+        let connection = &mut self.connection;
+        let (selected, ending) = Box::pin(select::run(connection, account, name, access)).await?;
+        self.phase = Phase::Selected(Box::new(selected));
+        Ok(ending)
+    }
+
+    async fn close(&mut self) -> Handled {
+        let selected = self.phase.selected()?;
+        if selected.access == Access::ReadWrite {
+            Box::pin(expunge::quietly(&mut self.connection, selected)).await?;
+        }
+        self.unselect();
+        Ok(Ending::ok("Folder closed"))
+    }
+
+    async fn delete(&mut self, name: &wire::imap::MailboxName) -> Handled {
+        let account = self.account()?;
+        let selected = self.phase.selected().ok().map(|selected| selected.folder.path().clone());
+        let deleted: FolderPath = folder::delete(&mut self.connection, &account, name).await?;
+        if selected.is_some_and(|selected| selected == deleted) {
+            self.unselect();
+            let closed = Reply::untagged(Status::Ok, "The selected folder was deleted");
+            self.connection.reply(&closed.with_code(Code::Closed));
+        }
+        Ok(Ending::ok("Folder deleted"))
+    }
+
+    /// Asks the service for news. It cannot fail for the client: news that cannot be had now come
+    /// later.
+    async fn refresh(&mut self, text: &'static str) -> Handled {
+        if let Ok(selected) = self.phase.selected()
+            && let Err(fault) = self.connection.patiently(selected.folder.refresh()).await?
+        {
+            ending::log(self.id, "refresh", &fault);
+        }
+        Ok(Ending::ok(text))
+    }
+
+    /// Whether a folder was selected.
+    fn unselect(&mut self) -> bool {
+        let Phase::Selected(selected) = &self.phase else { return false };
+        self.phase = Phase::Authenticated(selected.account.clone());
+        true
+    }
+
+    fn account(&self) -> Result<Account, Ending> {
+        match &self.phase {
+            Phase::Authenticated(account) => Ok(account.clone()),
+            Phase::Selected(selected) => Ok(selected.account.clone()),
+            Phase::NotAuthenticated | Phase::Logout => Err(Ending::bad("Log in first")),
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        match self.phase {
+            Phase::NotAuthenticated | Phase::Logout => Standing::Stranger,
+            Phase::Authenticated(_) | Phase::Selected(_) => Standing::User,
+        }
+    }
+
+    // === answers ===
+
+    async fn finish(
+        &mut self,
+        tag: &Tag,
+        command: &'static str,
+        expunges: Expunges,
+        handled: Handled,
+    ) -> Result<(), Loss> {
+        let ending = match handled {
+            Ok(ending) | Err(Halt::Refused(ending)) => ending,
+            Err(Halt::Fault(fault)) => {
+                ending::log(self.id, command, &fault);
+                Ending::fault(&fault)
+            }
+            Err(Halt::Farewell(text)) => {
+                self.farewell(text);
+                return Ok(());
+            }
+            Err(Halt::Loss(loss)) => return Err(loss),
+        };
+        let synced = self.sync(expunges).await?;
+        self.answer(Some(tag), ending);
+        if let Sync::Farewell(text) = synced {
+            self.farewell(text);
+        }
+        if self.door.is_shut() {
+            self.farewell("Too many wrong passwords");
+        }
+        Ok(())
+    }
+
+    async fn sync(&mut self, expunges: Expunges) -> Result<Sync, Loss> {
+        let Ok(selected) = self.phase.selected() else { return Ok(Sync::Done) };
+        match selected.sync(&mut self.connection, expunges).await {
+            Ok(()) | Err(Halt::Refused(_)) => Ok(Sync::Done),
+            Err(Halt::Farewell(text)) => Ok(Sync::Farewell(text)),
+            Err(Halt::Loss(loss)) => Err(loss),
+            Err(Halt::Fault(fault)) => {
+                // The command itself has its answer; the news come with a later one.
+                ending::log(self.id, "sync", &fault);
+                Ok(Sync::Done)
+            }
+        }
+    }
+
+    fn answer(&mut self, tag: Option<&Tag>, ending: Ending) {
+        self.mistakes = if ending.status == Status::Bad { self.mistakes + 1 } else { 0 };
+        let Ending { status, code, text } = ending;
+        self.connection.reply(&Reply { tag: tag.cloned(), status, code, text });
+        if self.mistakes >= MISTAKES {
+            self.farewell("Too many mistakes in a row");
+        }
+    }
+
+    fn bad(&mut self, bad: Bad) {
+        self.answer(bad.tag.as_ref(), Ending::bad(bad.text));
+    }
+
+    fn broken(&mut self, error: &StreamError) {
+        let text = error.defect.to_string();
+        let ending = match error.defect {
+            Defect::MessageTooLarge => Ending::no(text).with(Code::TooBig),
+            _ => Ending::bad(text),
+        };
+        self.answer(error.tag.as_ref(), ending);
+        if error.trust == Trust::Lost {
+            self.farewell("Cannot tell where the next command begins");
+        }
+    }
+
+    /// BYE, once.
+    fn farewell(&mut self, text: &'static str) {
+        if matches!(self.phase, Phase::Logout) {
+            return;
+        }
+        self.connection.reply(&Reply::untagged(Status::Bye, text));
+        self.phase = Phase::Logout;
+    }
+}
+
+impl Phase {
+    fn selected(&mut self) -> Result<&mut Selected, Ending> {
+        match self {
+            Self::Selected(selected) => Ok(selected),
+            Self::Authenticated(_) => Err(Ending::bad("Select a folder first")),
+            Self::NotAuthenticated | Self::Logout => Err(Ending::bad("Log in first")),
+        }
+    }
+}
+
+/// Sequence numbers must not move during these three (RFC 3501 §7.4.1).
+fn expunges(body: &Body) -> Expunges {
+    let numbering = match body {
+        Body::Fetch(fetch) => super::selected::numbering(&fetch.set),
+        Body::Store(store) => super::selected::numbering(&store.set),
+        Body::Search(search) => search.numbering,
+        _ => return Expunges::Announce,
+    };
+    match numbering {
+        Numbering::Seq => Expunges::Hold,
+        Numbering::Uid => Expunges::Announce,
+    }
+}
+
+/// The verb, for the log.
+#[rustfmt::skip]
+fn name(body: &Body) -> &'static str {
+    match body {
+        Body::Capability => "CAPABILITY",
+        Body::Noop => "NOOP",
+        Body::Logout => "LOGOUT",
+        Body::Id(_) => "ID",
+        Body::StartTls => "STARTTLS",
+        Body::Authenticate { .. } => "AUTHENTICATE",
+        Body::Login { .. } => "LOGIN",
+        Body::Enable(_) => "ENABLE",
+        Body::Namespace => "NAMESPACE",
+        Body::Select(_) => "SELECT",
+        Body::Examine(_) => "EXAMINE",
+        Body::Create(_) => "CREATE",
+        Body::Delete(_) => "DELETE",
+        Body::Rename { .. } => "RENAME",
+        Body::Subscribe(_) => "SUBSCRIBE",
+        Body::Unsubscribe(_) => "UNSUBSCRIBE",
+        Body::List(_) => "LIST",
+        Body::Lsub { .. } => "LSUB",
+        Body::Status { .. } => "STATUS",
+        Body::Idle => "IDLE",
+        Body::Check => "CHECK",
+        Body::Close => "CLOSE",
+        Body::Unselect => "UNSELECT",
+        Body::Expunge => "EXPUNGE",
+        Body::UidExpunge(_) => "UID EXPUNGE",
+        Body::Search(search) if search.numbering == Numbering::Uid => "UID SEARCH",
+        Body::Search(_) => "SEARCH",
+        Body::Fetch(fetch) if matches!(fetch.set, MessageSet::Uid(_)) => "UID FETCH",
+        Body::Fetch(_) => "FETCH",
+        Body::Store(store) if matches!(store.set, MessageSet::Uid(_)) => "UID STORE",
+        Body::Store(_) => "STORE",
+        Body::Copy { set: MessageSet::Uid(_), .. } => "UID COPY",
+        Body::Copy { .. } => "COPY",
+        Body::Move { set: MessageSet::Uid(_), .. } => "UID MOVE",
+        Body::Move { .. } => "MOVE",
+    }
+}

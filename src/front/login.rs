@@ -1,0 +1,70 @@
+//! The local login, shared by all protocols: one check, one growing delay.
+
+use std::time::Duration;
+
+use crate::account::{Account, Accounts, Purpose};
+use crate::clock::Clock;
+use crate::mailbox::{Fault, Kind, Outcome};
+
+/// The wait after the first wrong password of a connection; it doubles with each further one.
+/// A person who mistyped hardly notices, a guesser does.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// The longest wait: clients give up on a server that is silent for longer than some 30 seconds.
+const LONGEST_DELAY: Duration = Duration::from_secs(8);
+/// Wrong passwords that one connection may try before it is closed.
+const ATTEMPTS: u32 = 5;
+
+/// Stands at the door of one connection.
+#[derive(Debug)]
+pub struct Door {
+    accounts: Accounts,
+    purpose: Purpose,
+    clock: Clock,
+    failures: u32,
+}
+
+impl Door {
+    pub fn new(accounts: Accounts, purpose: Purpose, clock: Clock) -> Self {
+        Self { accounts, purpose, clock, failures: 0 }
+    }
+
+    /// Lets a user in, or not.
+    ///
+    /// # Errors
+    /// `WrongPassword`, after the delay, whether or not the user exists; or what keeps the right
+    /// user out.
+    pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Account> {
+        let admitted = match std::str::from_utf8(user) {
+            Ok(user) => self.accounts.log_in(user, password, self.purpose).await,
+            Err(_) => Err(Fault::from(Kind::WrongPassword)),
+        };
+        if let Err(fault) = &admitted
+            && *fault.kind() == Kind::WrongPassword
+        {
+            let wait = delay(self.failures);
+            self.failures += 1;
+            self.clock.sleep(wait).await;
+        }
+        admitted
+    }
+
+    /// Whether this connection has guessed often enough and is to be closed.
+    pub fn is_shut(&self) -> bool {
+        self.failures >= ATTEMPTS
+    }
+}
+
+fn delay(failures: u32) -> Duration {
+    FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_DELAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wrong_password_costs_more_up_to_a_limit() {
+        let waits: Vec<u64> = (0..6).map(|failures| delay(failures).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 8, 8]);
+    }
+}

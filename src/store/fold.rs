@@ -1,0 +1,369 @@
+//! One answer or write being folded into one folder: what each entry does to its row.
+
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::picture::{Known, Picture};
+use super::values::{self, key, signed};
+use super::worker::Writing;
+use super::{Incoming, Receipt};
+use crate::mailbox::{
+    Cursor, Epoch, Fault, Flags, FolderId, Kind, ModSeq, Outcome, RemoteId, RemoteVersion,
+    SystemFlag, Uid,
+};
+
+/// How much an entry is to be believed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    /// The service said so to a question asked then.
+    Read(Epoch),
+    /// The service confirmed our write, sent after `asked`; it is recorded at `stamp`.
+    Own { asked: Epoch, stamp: Epoch },
+}
+
+#[derive(Debug)]
+pub(super) struct Folding<'w, 'a> {
+    writing: &'w mut Writing<'a>,
+    folder: FolderId,
+    picture: Picture,
+    source: Source,
+    /// The folder was listed whole then: an older answer about a message not listed is doubtful.
+    listed: Option<Epoch>,
+    /// The UID that the next message gets; 2^32 when there is none.
+    next: i64,
+    highest: ModSeq,
+    changed: bool,
+    arrivals: Vec<Incoming>,
+    receipt: Receipt,
+}
+
+impl<'w, 'a> Folding<'w, 'a> {
+    pub(super) fn begin(
+        writing: &'w mut Writing<'a>,
+        folder: FolderId,
+        picture: Picture,
+        source: Source,
+    ) -> Outcome<Self> {
+        let sql = "SELECT next, highest, listed FROM folders WHERE id = ?1";
+        let state = writing.transaction.prepare_cached(sql)?.query_row([key(folder)], |record| {
+            let listed: Option<i64> = record.get(2)?;
+            let listed = listed.and_then(|tick| u64::try_from(tick).ok()).map(Epoch::new);
+            Ok((record.get(0)?, values::modseq(record, 1)?, listed))
+        });
+        let (next, highest, listed) =
+            state.optional()?.ok_or_else(|| Fault::from(Kind::NoSuchFolder))?;
+        let (changed, arrivals, receipt) = (false, Vec::new(), Receipt::default());
+        Ok(Self {
+            writing,
+            folder,
+            picture,
+            source,
+            listed,
+            next,
+            highest,
+            changed,
+            arrivals,
+            receipt,
+        })
+    }
+
+    /// Everything the folder holds.
+    pub(super) fn listing(&mut self, rows: Vec<Incoming>) -> Outcome<()> {
+        let present: HashSet<RemoteId> = rows.iter().map(|row| row.remote.clone()).collect();
+        let absent: Vec<RemoteId> = self
+            .picture
+            .known
+            .keys()
+            .filter(|remote| !present.contains(*remote))
+            .cloned()
+            .collect();
+        rows.into_iter().try_for_each(|row| self.hear(row, Rest::Leave))?;
+        absent.iter().try_for_each(|remote| self.leave(remote))?;
+        // Kept for the folder instead of in each row: most rows of a listing have not changed.
+        self.listed = self.listed.max(Some(self.asked()));
+        let sql = "DELETE FROM doubts WHERE folder = ?1 AND since <= ?2";
+        let asked = signed(self.asked().get());
+        self.writing.transaction.prepare_cached(sql)?.execute([key(self.folder), asked])?;
+        Ok(())
+    }
+
+    /// Some changes.
+    pub(super) fn page(&mut self, upserts: Vec<Incoming>, gone: Vec<RemoteId>) -> Outcome<()> {
+        // Told both ways in one answer: which came last is lost, so neither is believed.
+        let gone: HashSet<RemoteId> = gone.into_iter().collect();
+        let (torn, upserts): (Vec<_>, Vec<_>) =
+            upserts.into_iter().partition(|row| gone.contains(&row.remote));
+        let torn: HashSet<RemoteId> = torn.into_iter().map(|row| row.remote).collect();
+        torn.iter().try_for_each(|remote| self.doubt(remote))?;
+        upserts.into_iter().try_for_each(|row| self.hear(row, Rest::Confirm))?;
+        gone.difference(&torn).try_for_each(|remote| self.leave(remote))
+    }
+
+    /// A confirmed edit of ours.
+    pub(super) fn edit(&mut self, row: Incoming) -> Outcome<()> {
+        match self.picture.known.remove(&row.remote) {
+            Some(known) => self.overwrite(&known, &row),
+            None => self.doubt(&row.remote),
+        }
+    }
+
+    /// A confirmed append, copy or move of ours into the folder.
+    pub(super) fn add(&mut self, row: Incoming) -> Outcome<()> {
+        if let Some(known) = self.picture.known.remove(&row.remote) {
+            return self.overwrite(&known, &row);
+        }
+        if self.picture.departed.get(&row.remote).is_some_and(|left| *left > self.asked()) {
+            return self.doubt(&row.remote);
+        }
+        if self.listed.is_some_and(|listed| listed > self.asked()) {
+            self.doubt(&row.remote)?;
+        }
+        self.arrivals.push(row);
+        Ok(())
+    }
+
+    /// A confirmed delete or move of ours out of the folder.
+    pub(super) fn remove(&mut self, remote: &RemoteId) -> Outcome<()> {
+        if let Some(known) = self.picture.known.remove(remote) {
+            if self.is_overtaken(&known) {
+                self.doubt(remote)?;
+            }
+            self.bury(known.uid)?;
+        }
+        self.depart(remote)
+    }
+
+    /// Numbers what is new, oldest first, and closes the books.
+    pub(super) fn finish(mut self, cursor: Option<Cursor>) -> Outcome<Receipt> {
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        arrivals.sort_by(|a, b| (a.received, &a.remote).cmp(&(b.received, &b.remote)));
+        arrivals.iter().try_for_each(|row| self.arrive(row))?;
+        if self.changed {
+            self.highest = self.modseq();
+            self.writing.news.changed.push((self.folder, self.highest));
+        }
+        let sql = "UPDATE folders SET next = ?2, highest = ?3, listed = ?4,
+                   cursor = COALESCE(?5, cursor) WHERE id = ?1";
+        self.writing.transaction.prepare_cached(sql)?.execute(params![
+            key(self.folder),
+            self.next,
+            signed(self.highest.get()),
+            self.listed.map(|listed| signed(listed.get())),
+            cursor.as_ref().map(Cursor::as_str),
+        ])?;
+        self.receipt.highest = self.highest;
+        self.receipt.changed = self.changed;
+        self.receipt.doubtful.sort_unstable();
+        self.receipt.doubtful.dedup();
+        Ok(self.receipt)
+    }
+
+    /// The service says that the message is in the folder, so.
+    fn hear(&mut self, row: Incoming, rest: Rest) -> Outcome<()> {
+        let Some(known) = self.picture.known.remove(&row.remote) else {
+            return self.hear_new(row);
+        };
+        let same = is_same(&known, &row);
+        if self.is_overtaken(&known) {
+            self.receipt.uids.push((row.remote.clone(), known.uid));
+            return if same { Ok(()) } else { self.doubt(&row.remote) };
+        }
+        self.settle(&row.remote)?;
+        if is_rewritten(&known, &row) {
+            self.bury(known.uid)?;
+            self.arrivals.push(row);
+            return Ok(());
+        }
+        self.receipt.uids.push((row.remote.clone(), known.uid));
+        match rest {
+            Rest::Leave if same => Ok(()),
+            _ if same && known.confirmed == self.stamp() => Ok(()),
+            _ => self.update(&known, &row),
+        }
+    }
+
+    fn hear_new(&mut self, row: Incoming) -> Outcome<()> {
+        let left = self.picture.departed.get(&row.remote).copied();
+        if left.max(self.listed).is_some_and(|known| known > self.asked()) {
+            return self.doubt(&row.remote);
+        }
+        self.settle(&row.remote)?;
+        self.arrivals.push(row);
+        Ok(())
+    }
+
+    /// The service says that the message is not in the folder.
+    fn leave(&mut self, remote: &RemoteId) -> Outcome<()> {
+        if let Some(known) = self.picture.known.remove(remote) {
+            if self.is_overtaken(&known) {
+                return self.doubt(remote);
+            }
+            self.bury(known.uid)?;
+        }
+        self.settle(remote)?;
+        self.depart(remote)
+    }
+
+    /// What we wrote stands, but if the row was confirmed otherwise while the write was under way,
+    /// which of the two came last is not known.
+    fn overwrite(&mut self, known: &Known, row: &Incoming) -> Outcome<()> {
+        if self.is_overtaken(known) && !is_same(known, row) {
+            self.doubt(&row.remote)?;
+        }
+        self.receipt.uids.push((row.remote.clone(), known.uid));
+        self.update(known, row)
+    }
+
+    fn is_overtaken(&self, known: &Known) -> bool {
+        Some(known.confirmed).max(self.listed) > Some(self.asked())
+    }
+
+    // --- single rows ---
+
+    fn update(&mut self, known: &Known, row: &Incoming) -> Outcome<()> {
+        let reflagged = known.flags != row.flags;
+        self.changed |= reflagged;
+        let modseq = reflagged.then(|| signed(self.modseq().get()));
+        let sql = "UPDATE messages SET version = COALESCE(?3, version), flags = ?4, keywords = ?5,
+                   estimate = COALESCE(?6, estimate), modseq = COALESCE(?7, modseq),
+                   confirmed = MAX(confirmed, ?8) WHERE folder = ?1 AND uid = ?2";
+        self.writing.transaction.prepare_cached(sql)?.execute(params![
+            key(self.folder),
+            known.uid.get(),
+            row.version.as_ref().map(RemoteVersion::as_str),
+            row.flags.bits(),
+            values::keywords(&row.flags),
+            row.estimate.map(signed),
+            modseq,
+            signed(self.stamp().get()),
+        ])?;
+        Ok(())
+    }
+
+    fn arrive(&mut self, row: &Incoming) -> Outcome<()> {
+        let uid = u32::try_from(self.next).ok().and_then(Uid::new);
+        let uid = uid.ok_or_else(|| Fault::defect("the folder's UIDs are used up"))?;
+        self.next += 1;
+        self.changed = true;
+        let sql = "INSERT INTO messages (folder, uid, remote, version, modseq, flags, keywords,
+                   received, estimate, content, confirmed)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        self.writing.transaction.prepare_cached(sql)?.execute(params![
+            key(self.folder),
+            uid.get(),
+            row.remote.as_str(),
+            row.version.as_ref().map(RemoteVersion::as_str),
+            signed(self.modseq().get()),
+            row.flags.bits(),
+            values::keywords(&row.flags),
+            row.received.0,
+            row.estimate.map(signed),
+            content(&row.flags, row.version.as_ref()),
+            signed(self.stamp().get()),
+        ])?;
+        if self.picture.departed.remove(&row.remote).is_some() {
+            let sql = "DELETE FROM departures WHERE folder = ?1 AND remote = ?2";
+            let place = params![key(self.folder), row.remote.as_str()];
+            self.writing.transaction.prepare_cached(sql)?.execute(place)?;
+        }
+        self.receipt.uids.push((row.remote.clone(), uid));
+        Ok(())
+    }
+
+    /// Ends a UID.
+    fn bury(&mut self, uid: Uid) -> Outcome<()> {
+        self.changed = true;
+        let sql = "DELETE FROM messages WHERE folder = ?1 AND uid = ?2";
+        let place = params![key(self.folder), uid.get()];
+        self.writing.transaction.prepare_cached(sql)?.execute(place)?;
+        let sql = "INSERT INTO tombstones (folder, uid, modseq, at) VALUES (?1, ?2, ?3, ?4)";
+        let modseq = signed(self.modseq().get());
+        let tombstone = params![key(self.folder), uid.get(), modseq, self.writing.now.0];
+        self.writing.transaction.prepare_cached(sql)?.execute(tombstone)?;
+        Ok(())
+    }
+
+    /// Remembers that the message is not here, against older answers.
+    fn depart(&mut self, remote: &RemoteId) -> Outcome<()> {
+        let sql = "INSERT INTO departures (folder, remote, confirmed, at) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (folder, remote) DO UPDATE
+                   SET confirmed = MAX(confirmed, excluded.confirmed), at = excluded.at";
+        let confirmed = signed(self.stamp().get());
+        let departure = params![key(self.folder), remote.as_str(), confirmed, self.writing.now.0];
+        self.writing.transaction.prepare_cached(sql)?.execute(departure)?;
+        Ok(())
+    }
+
+    fn doubt(&mut self, remote: &RemoteId) -> Outcome<()> {
+        let since = signed(self.writing.tick().get());
+        let sql = "INSERT INTO doubts (folder, remote, since) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (folder, remote) DO UPDATE SET since = excluded.since";
+        let doubt = params![key(self.folder), remote.as_str(), since];
+        self.writing.transaction.prepare_cached(sql)?.execute(doubt)?;
+        self.receipt.doubtful.push(remote.clone());
+        Ok(())
+    }
+
+    /// An answer that is believed ends an older doubt.
+    fn settle(&mut self, remote: &RemoteId) -> Outcome<()> {
+        if !self.picture.doubted.contains(remote) {
+            return Ok(());
+        }
+        let sql = "DELETE FROM doubts WHERE folder = ?1 AND remote = ?2 AND since <= ?3";
+        let asked = signed(self.asked().get());
+        let doubt = params![key(self.folder), remote.as_str(), asked];
+        self.writing.transaction.prepare_cached(sql)?.execute(doubt)?;
+        Ok(())
+    }
+
+    // --- numbers ---
+
+    /// All changes of one transaction carry one number: readers see all of them or none.
+    fn modseq(&self) -> ModSeq {
+        ModSeq::new(self.highest.get() + 1)
+    }
+
+    fn asked(&self) -> Epoch {
+        match self.source {
+            Source::Read(asked) | Source::Own { asked, .. } => asked,
+        }
+    }
+
+    fn stamp(&self) -> Epoch {
+        match self.source {
+            Source::Read(stamp) | Source::Own { stamp, .. } => stamp,
+        }
+    }
+}
+
+/// What to do with a row that an answer finds unchanged.
+#[derive(Clone, Copy, Debug)]
+enum Rest {
+    /// Note that it was confirmed.
+    Confirm,
+    /// Nothing: the folder notes it for all.
+    Leave,
+}
+
+/// Whether the service tells nothing that the row does not say. The date of arrival is the
+/// message's, so the first one told stays.
+fn is_same(known: &Known, row: &Incoming) -> bool {
+    known.flags == row.flags
+        && (row.version.is_none() || row.version == known.version)
+        && (row.estimate.is_none() || row.estimate == known.estimate)
+}
+
+/// Whether the bytes may be others now. Only drafts can be rewritten; for all else another version
+/// means other flags.
+fn is_rewritten(known: &Known, row: &Incoming) -> bool {
+    let draft = known.is_draft() || row.flags.has(SystemFlag::Draft);
+    let versions = known.version.as_ref().zip(row.version.as_ref());
+    draft && versions.is_some_and(|(before, now)| before != now)
+}
+
+/// With the remote id, the key of a message's body.
+pub(super) fn content<'v>(flags: &Flags, version: Option<&'v RemoteVersion>) -> &'v str {
+    let version = version.filter(|_| flags.has(SystemFlag::Draft));
+    version.map_or("", RemoteVersion::as_str)
+}

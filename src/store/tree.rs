@@ -1,0 +1,211 @@
+//! One answer or write being folded into the folder tree.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::folders::{FolderFacts, Tree, TreeReceipt};
+use super::layout::{Node, paths};
+use super::validity::Validities;
+use super::values::{self, key, signed};
+use super::worker::Writing;
+use crate::mailbox::{Cursor, Epoch, Fault, FolderId, Outcome, RemoteId, Role};
+
+/// The place in `departures` that stands for the tree itself.
+const TREE: i64 = 0;
+
+/// Tables whose rows belong to a folder, by a column `folder`.
+const BELONGINGS: [&str; 4] = ["messages", "tombstones", "departures", "doubts"];
+
+struct Known {
+    id: FolderId,
+    facts: FolderFacts,
+    confirmed: Epoch,
+}
+
+pub(super) fn fold(
+    writing: &mut Writing<'_>,
+    validities: &Validities,
+    tree: Tree,
+    cursor: Option<&Cursor>,
+) -> Outcome<TreeReceipt> {
+    let mut known = known(writing.transaction)?;
+    let mut receipt = TreeReceipt::default();
+    writing.stamp();
+    let (upserts, gone, asked, is_own) = match tree {
+        Tree::Whole { folders, asked } => {
+            if folders.is_empty() {
+                // Every mailbox has an inbox, so this is a wrong answer: believing it would take
+                // every folder away.
+                return Err(Fault::defect("the service lists no folder at all"));
+            }
+            let present: HashSet<&RemoteId> = folders.iter().map(|facts| &facts.remote).collect();
+            let gone = known.keys().filter(|remote| !present.contains(remote)).cloned().collect();
+            (folders, gone, asked, false)
+        }
+        Tree::Delta { upserts, gone, asked } => (upserts, gone, asked, false),
+        Tree::Written { upserts, gone } => (upserts, gone, writing.tick(), true),
+    };
+    let gone: Vec<RemoteId> = gone;
+    for remote in &gone {
+        match known.get(remote) {
+            Some(folder) if folder.confirmed > asked => receipt.stale = true,
+            found => {
+                if let Some(folder) = found {
+                    remove(writing, folder.id)?;
+                    known.remove(remote);
+                    receipt.changed = true;
+                }
+                depart(writing, remote, asked)?;
+            }
+        }
+    }
+    let mut highest = None;
+    for facts in upserts {
+        match known.get_mut(&facts.remote) {
+            Some(folder) if folder.confirmed > asked => receipt.stale |= folder.facts != facts,
+            Some(folder) if folder.facts == facts && !is_own => {}
+            Some(folder) => {
+                update(writing, folder.id, &facts, asked)?;
+                receipt.changed |= !folder.facts.is_same_place(&facts);
+                folder.facts = facts;
+            }
+            None if has_left_after(writing, &facts.remote, asked)? => receipt.stale = true,
+            None => {
+                highest = Some(validities.give(writing)?);
+                let validity = highest.map_or(0, |validity| validity.get());
+                let id = insert(writing, &facts, validity, asked)?;
+                known.insert(facts.remote.clone(), Known { id, facts, confirmed: asked });
+                receipt.changed = true;
+            }
+        }
+    }
+    if let Some(highest) = highest {
+        validities.note(highest)?;
+    }
+    if receipt.changed {
+        lay_out(writing.transaction, known.into_values().collect())?;
+    }
+    if let Some(cursor) = cursor {
+        let sql = "INSERT INTO meta (key, value) VALUES ('tree_cursor', ?1)
+                   ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        writing.transaction.prepare_cached(sql)?.execute([cursor.as_str()])?;
+    }
+    writing.news.tree |= receipt.changed;
+    Ok(receipt)
+}
+
+impl FolderFacts {
+    /// Whether clients see no difference: the service's count is not for them.
+    fn is_same_place(&self, other: &Self) -> bool {
+        (&self.parent, &self.name, self.role) == (&other.parent, &other.name, other.role)
+    }
+}
+
+fn known(transaction: &Transaction<'_>) -> Outcome<HashMap<RemoteId, Known>> {
+    let sql = "SELECT id, remote, parent, name, role, total, confirmed FROM folders";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let folders = statement.query_map([], |record| {
+        let role: Option<String> = record.get(4)?;
+        let parent: Option<String> = record.get(2)?;
+        let facts = FolderFacts {
+            remote: values::remote(record, 1)?,
+            parent: parent.map(RemoteId::new),
+            name: record.get(3)?,
+            role: role.as_deref().and_then(Role::from_name),
+            total: values::octets(record, 5)?,
+        };
+        let id = FolderId::new(record.get(0)?);
+        Ok((facts.remote.clone(), Known { id, facts, confirmed: values::epoch(record, 6)? }))
+    })?;
+    Ok(folders.collect::<Result<_, _>>()?)
+}
+
+fn insert(
+    writing: &Writing<'_>,
+    facts: &FolderFacts,
+    validity: u32,
+    asked: Epoch,
+) -> Outcome<FolderId> {
+    let sql = "INSERT INTO folders (remote, parent, name, role, total, validity, confirmed)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    writing.transaction.prepare_cached(sql)?.execute(params![
+        facts.remote.as_str(),
+        facts.parent.as_ref().map(RemoteId::as_str),
+        facts.name,
+        facts.role.map(Role::name),
+        facts.total.map(signed),
+        validity,
+        signed(asked.get()),
+    ])?;
+    let id = FolderId::new(writing.transaction.last_insert_rowid());
+    let sql = "DELETE FROM departures WHERE folder = ?1 AND remote = ?2";
+    let place = params![TREE, facts.remote.as_str()];
+    writing.transaction.prepare_cached(sql)?.execute(place)?;
+    Ok(id)
+}
+
+fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, asked: Epoch) -> Outcome<()> {
+    let sql = "UPDATE folders SET parent = ?2, name = ?3, role = ?4, total = COALESCE(?5, total),
+               confirmed = ?6 WHERE id = ?1";
+    writing.transaction.prepare_cached(sql)?.execute(params![
+        key(id),
+        facts.parent.as_ref().map(RemoteId::as_str),
+        facts.name,
+        facts.role.map(Role::name),
+        facts.total.map(signed),
+        signed(asked.get()),
+    ])?;
+    Ok(())
+}
+
+fn remove(writing: &mut Writing<'_>, id: FolderId) -> Outcome<()> {
+    for table in BELONGINGS {
+        let sql = format!("DELETE FROM {table} WHERE folder = ?1");
+        writing.transaction.prepare_cached(&sql)?.execute([key(id)])?;
+    }
+    let sql = "DELETE FROM folders WHERE id = ?1";
+    writing.transaction.prepare_cached(sql)?.execute([key(id)])?;
+    writing.news.gone.push(id);
+    Ok(())
+}
+
+fn depart(writing: &Writing<'_>, remote: &RemoteId, asked: Epoch) -> Outcome<()> {
+    let sql = "INSERT INTO departures (folder, remote, confirmed, at) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (folder, remote) DO UPDATE
+               SET confirmed = MAX(confirmed, excluded.confirmed), at = excluded.at";
+    let departure = params![TREE, remote.as_str(), signed(asked.get()), writing.now.0];
+    writing.transaction.prepare_cached(sql)?.execute(departure)?;
+    Ok(())
+}
+
+fn has_left_after(writing: &Writing<'_>, remote: &RemoteId, asked: Epoch) -> Outcome<bool> {
+    let sql = "SELECT 1 FROM departures WHERE folder = ?1 AND remote = ?2 AND confirmed > ?3";
+    let mut statement = writing.transaction.prepare_cached(sql)?;
+    Ok(statement.exists(params![TREE, remote.as_str(), signed(asked.get())])?)
+}
+
+/// Writes down the path of every folder that has another one now.
+fn lay_out(transaction: &Transaction<'_>, mut folders: Vec<Known>) -> Outcome<()> {
+    folders.sort_by_key(|folder| folder.id);
+    let ids: Vec<FolderId> = folders.iter().map(|folder| folder.id).collect();
+    let node = |Known { facts, .. }| {
+        let FolderFacts { remote, parent, name, role, .. } = facts;
+        Node { remote, parent, name, role }
+    };
+    let nodes: Vec<Node> = folders.into_iter().map(node).collect();
+    let sql = "UPDATE folders SET path = ?2 WHERE id = ?1 AND path <> ?2";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for (id, path) in ids.into_iter().zip(paths(&nodes)) {
+        statement.execute(params![key(id), path.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Where the walk through tree changes stands.
+pub(super) fn cursor(connection: &rusqlite::Connection) -> Outcome<Option<Cursor>> {
+    let sql = "SELECT value FROM meta WHERE key = 'tree_cursor'";
+    let cursor: Option<Box<str>> =
+        connection.prepare_cached(sql)?.query_row([], |record| record.get(0)).optional()?;
+    Ok(cursor.map(Cursor::new))
+}

@@ -1,0 +1,186 @@
+//! A client that speaks IMAP word for word and lets a second decoder read every answer.
+
+use imap_codec::ResponseCodec;
+use imap_codec::decode::{Decoder, ResponseDecodeError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+pub struct ImapClient {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    tags: u32,
+}
+
+/// The answer to one command: untagged lines (literals included) and the tagged one.
+#[derive(Debug)]
+pub struct Answer {
+    pub untagged: Vec<Vec<u8>>,
+    pub tagged: String,
+}
+
+impl ImapClient {
+    /// Connects and reads the greeting.
+    pub async fn connect(address: std::net::SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut client = Self { stream, buffer: Vec::new(), tags: 0 };
+        let greeting = client.line().await.expect("a greeting");
+        assert!(greeting.starts_with(b"* OK"), "{}", String::from_utf8_lossy(&greeting));
+        client
+    }
+
+    /// Sends a command under a fresh tag and reads its whole answer.
+    pub async fn command(&mut self, text: &str) -> Answer {
+        self.command_bytes(text.as_bytes()).await
+    }
+
+    pub async fn command_bytes(&mut self, bytes: &[u8]) -> Answer {
+        let tag = self.begin(bytes).await;
+        self.answer(&tag).await
+    }
+
+    /// Sends a command and does not wait; the tag names its answer.
+    pub async fn begin(&mut self, bytes: &[u8]) -> String {
+        self.tags += 1;
+        let tag = format!("t{}", self.tags);
+        self.send(&[tag.as_bytes(), b" ", bytes, b"\r\n"].concat()).await;
+        tag
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Everything up to the tagged answer.
+    pub async fn answer(&mut self, tag: &str) -> Answer {
+        let mut untagged = Vec::new();
+        loop {
+            let line = self.line().await.unwrap_or_else(|| panic!("connection lost before {tag}"));
+            match line.strip_prefix(format!("{tag} ").as_bytes()) {
+                Some(rest) => {
+                    let tagged = String::from_utf8(rest.trim_ascii_end().to_vec()).unwrap();
+                    return Answer { untagged, tagged };
+                }
+                None => untagged.push(line),
+            }
+        }
+    }
+
+    /// Sends a message by APPEND with a synchronising literal.
+    pub async fn append(&mut self, arguments: &str, message: &[u8]) -> Answer {
+        let command = format!("APPEND {arguments} {{{}}}", message.len());
+        let tag = self.begin(command.as_bytes()).await;
+        let line = self.line().await.expect("a continuation or a refusal");
+        if !line.starts_with(b"+") {
+            let text = String::from_utf8(line.trim_ascii_end().to_vec()).unwrap();
+            let tagged = text.strip_prefix(&format!("{tag} ")).expect("tagged").to_owned();
+            return Answer { untagged: Vec::new(), tagged };
+        }
+        self.send(&[message, b"\r\n"].concat()).await;
+        self.answer(&tag).await
+    }
+
+    /// One response with its literals, or `None` at the end of the stream.
+    pub async fn line(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(end) = response_end(&self.buffer) {
+                let line: Vec<u8> = self.buffer.drain(..end).collect();
+                second_opinion(&line);
+                return Some(line);
+            }
+            let mut chunk = vec![0; 64 * 1024];
+            match self.stream.read(&mut chunk).await.unwrap_or(0) {
+                0 => return None,
+                read => self.buffer.extend_from_slice(&chunk[..read]),
+            }
+        }
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert!(self.tagged.starts_with("OK"), "{self}");
+        self
+    }
+
+    #[track_caller]
+    pub fn no(self, code: &str) -> Self {
+        assert!(self.tagged.starts_with(&format!("NO [{code}")), "wanted NO [{code}]: {self}");
+        self
+    }
+
+    #[track_caller]
+    pub fn bad(self) -> Self {
+        assert!(self.tagged.starts_with("BAD"), "{self}");
+        self
+    }
+
+    /// The untagged lines as text, line ends cut.
+    pub fn lines(&self) -> Vec<String> {
+        let text = |line: &Vec<u8>| String::from_utf8_lossy(line).trim_end().to_owned();
+        self.untagged.iter().map(text).collect()
+    }
+
+    pub fn has(&self, line: &str) -> bool {
+        self.lines().iter().any(|known| known == line)
+    }
+
+    #[track_caller]
+    pub fn expect(self, line: &str) -> Self {
+        assert!(self.has(line), "wanted {line:?} in {self}");
+        self
+    }
+
+    /// The content of the first literal of all untagged lines.
+    pub fn literal(&self) -> Option<Vec<u8>> {
+        self.untagged.iter().find_map(|line| {
+            let start = line.windows(3).position(|three| three == b"}\r\n")? + 3;
+            let open = line[..start].iter().rposition(|byte| *byte == b'{')?;
+            let digits = std::str::from_utf8(&line[open + 1..start - 3]).ok()?;
+            let length: usize = digits.parse().ok()?;
+            line.get(start..start + length).map(<[u8]>::to_vec)
+        })
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for line in self.lines() {
+            writeln!(f, "{line}")?;
+        }
+        f.write_str(&self.tagged)
+    }
+}
+
+/// The length of the first complete response in the buffer, literals followed.
+fn response_end(buffer: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let end = from + buffer[from..].windows(2).position(|two| two == b"\r\n")? + 2;
+        match literal_announced(&buffer[from..end - 2]) {
+            Some(length) if end + length <= buffer.len() => from = end + length,
+            Some(_) => return None,
+            None => return Some(end),
+        }
+    }
+}
+
+fn literal_announced(line: &[u8]) -> Option<usize> {
+    let line = line.strip_suffix(b"}")?;
+    let open = line.iter().rposition(|byte| *byte == b'{')?;
+    std::str::from_utf8(&line[open + 1..]).ok()?.parse().ok()
+}
+
+/// Every line the bridge says must be read by a decoder that is not ours.
+fn second_opinion(line: &[u8]) {
+    if line.starts_with(b"+") {
+        return; // Continuations carry free text or SASL data.
+    }
+    let codec = ResponseCodec::default();
+    match codec.decode(line) {
+        Ok(([], _)) | Err(ResponseDecodeError::LiteralFound { .. }) => {}
+        other => {
+            panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(line))
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Conversations through the front door: a simulated tenant, a bridge and clients, a fresh world for
+//! each test, on virtual time.
+
+mod imap_client;
+mod smtp_client;
+mod world;
+
+mod costs;

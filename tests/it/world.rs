@@ -1,0 +1,226 @@
+//! A tenant, a bridge in front of it, and people on both sides; built for each test in milliseconds.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use footbridge::account::{Account, Accounts};
+use footbridge::app::{Addresses, App, Parts, SignedIn};
+use footbridge::auth::password::{self, HashedPassword};
+use footbridge::auth::{MemoryVault, Secret, TokenVault};
+use footbridge::clock::Clock;
+use footbridge::config::connections::{Connection, ConnectionKind, ConnectionUse, StoredPassword};
+use footbridge::config::{CloudName, Config};
+use footbridge::mailbox::Timestamp;
+use m365_sim::{Person, Running, Tenant};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::imap_client::ImapClient;
+use crate::smtp_client::SmtpClient;
+
+pub const ADA: &str = "ada@contoso.example";
+const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000f00b";
+const SCOPES: &str = "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
+
+/// `sync.poll` by default.
+pub const POLL: Duration = Duration::from_secs(15);
+
+/// 2026-11-02 09:00:00 UTC: when every test begins.
+pub const START: i64 = 1_793_610_000;
+
+pub struct World {
+    pub tenant: Tenant,
+    pub clock: Clock,
+    pub password: String,
+    pub state: tempfile::TempDir,
+    sim: Running,
+    bridge: Option<Bridge>,
+    accounts: Option<Accounts>,
+    hash: String,
+    vault: Arc<dyn TokenVault>,
+}
+
+struct Bridge {
+    addresses: Addresses,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl World {
+    /// Ada, an empty mailbox, a bridge signed in as her.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same, with the tenant prepared before the bridge first looks at it.
+    pub async fn with(prepare: impl FnOnce(&Tenant)) -> Self {
+        Self::made(Tenant::builder().user(ADA), prepare).await
+    }
+
+    /// The same, with a tenant that behaves otherwise.
+    pub async fn made(builder: m365_sim::Builder, prepare: impl FnOnce(&Tenant)) -> Self {
+        let start = jiff::Timestamp::from_second(START).unwrap();
+        let tenant = builder.clock(m365_sim::Clock::manual(start)).build();
+        prepare(&tenant);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let sim = tenant.serve(listener).await;
+        let grant = tenant.grant(ADA, CLIENT_ID, SCOPES);
+        let password = password::generate();
+        let mut world = Self {
+            tenant,
+            clock: Clock::manual(Timestamp(START)),
+            hash: HashedPassword::new(&password).as_str().to_owned(),
+            password: password.expose().to_owned(),
+            state: tempfile::tempdir().unwrap(),
+            sim,
+            bridge: None,
+            accounts: None,
+            vault: Arc::new(MemoryVault::holding(Secret::new(grant))),
+        };
+        world.start().await;
+        world
+    }
+
+    pub fn ada(&self) -> Person {
+        self.tenant.person(ADA)
+    }
+
+    /// Starts the bridge on the state that is there.
+    pub async fn start(&mut self) {
+        assert!(self.bridge.is_none(), "it runs already");
+        let connection = Connection {
+            address: ADA.to_owned(),
+            kind: ConnectionKind::Graph,
+            purpose: ConnectionUse::Both,
+            passwords: vec![StoredPassword {
+                label: "test".to_owned(),
+                purpose: ConnectionUse::Both,
+                hash: self.hash.clone(),
+            }],
+        };
+        let parts = Parts {
+            config: config(self.state.path(), &self.sim.url()),
+            clock: self.clock.clone(),
+            connections: vec![SignedIn { connection, vault: Arc::clone(&self.vault) }],
+        };
+        let app = App::build(parts).await.unwrap();
+        let addresses = app.addresses();
+        self.accounts = Some(app.accounts().clone());
+        let (stop, stopped) = oneshot::channel();
+        let run = async move {
+            let stopped = async move { drop(stopped.await) };
+            app.run(stopped).await.unwrap();
+        };
+        #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
+        let running = tokio::spawn(run);
+        self.bridge = Some(Bridge { addresses, stop, running });
+    }
+
+    /// Stops the bridge in order and starts it again on the same state.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.start().await;
+    }
+
+    pub async fn stop(&mut self) {
+        let bridge = self.bridge.take().expect("it runs");
+        let _ = bridge.stop.send(());
+        bridge.running.await.unwrap();
+    }
+
+    /// An IMAP client that is logged in.
+    pub async fn imap(&self) -> ImapClient {
+        let mut client = self.stranger().await;
+        let login = format!("LOGIN {ADA} {}", self.password);
+        client.command(&login).await.ok();
+        client
+    }
+
+    /// An IMAP client that has selected a folder.
+    pub async fn selected(&self, folder: &str) -> ImapClient {
+        let mut client = self.imap().await;
+        client.command(&format!("SELECT {folder}")).await.ok();
+        client
+    }
+
+    /// An IMAP client that has said nothing yet.
+    pub async fn stranger(&self) -> ImapClient {
+        ImapClient::connect(self.imap_address()).await
+    }
+
+    pub async fn smtp(&self) -> SmtpClient {
+        let mut client = SmtpClient::connect(self.smtp_address()).await;
+        client.log_in(ADA, &self.password).await;
+        client
+    }
+
+    pub fn imap_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.imap[0]
+    }
+
+    pub fn smtp_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.smtp[0]
+    }
+
+    /// Time passes, for the tenant and for the bridge.
+    pub fn advance(&self, by: Duration) {
+        self.tenant.clock().advance(by);
+        self.clock.advance(by);
+    }
+
+    fn account(&self) -> Account {
+        self.accounts.as_ref().expect("it runs").all().remove(0)
+    }
+
+    /// Waits for the bridge's first look at the mailbox.
+    pub async fn ready(&self) {
+        let mut looks = self.account().looks();
+        looks.wait_for(|looks| looks.good > 0).await.unwrap();
+    }
+
+    /// One poll interval passes and the bridge has looked.
+    pub async fn tick(&self) {
+        let mut looks = self.account().looks();
+        looks.wait_for(|looks| looks.good + looks.bad > 0).await.unwrap();
+        looks.mark_unchanged();
+        self.advance(POLL);
+        looks.changed().await.unwrap();
+    }
+
+    /// HTTP requests seen by the tenant since the last `forget`; steps of a batch are not counted.
+    pub fn requests(&self) -> usize {
+        self.tenant.journal().requests().len()
+    }
+
+    pub fn forget(&self) {
+        self.tenant.journal().clear();
+    }
+}
+
+fn config(state: &Path, sim: &str) -> Config {
+    let mut config = Config::default();
+    config.state_dir = state.to_owned();
+    config.cloud.name = CloudName::Custom;
+    config.cloud.client_id = CLIENT_ID.to_owned();
+    config.cloud.login = sim.to_owned();
+    config.cloud.graph = sim.to_owned();
+    let any = "127.0.0.1:0".parse().unwrap();
+    config.imap.listen = vec![any];
+    config.smtp.listen = vec![any];
+    config.console = None;
+    config
+}
+
+/// A plain message.
+pub fn mail(subject: &str) -> Vec<u8> {
+    format!(
+        "From: Bob <bob@elsewhere.example>\r\nTo: Ada <{ADA}>\r\nSubject: {subject}\r\n\
+         Date: Mon, 2 Nov 2026 08:00:00 +0000\r\nMessage-ID: <{subject}@elsewhere.example>\r\n\
+         \r\nThis is {subject}.\r\n"
+    )
+    .replace(' ', " ")
+    .into_bytes()
+}
