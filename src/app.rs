@@ -126,11 +126,8 @@ impl App {
             let serving = bound.serve(imap_server.clone(), limits, clock.clone(), drain.clone());
             drain.spawn(serving);
         }
-        let smtp_server = smtp::Server::new(accounts, drain.clone());
-        for bound in smtp {
-            let serving = bound.serve(smtp_server.clone(), limits, clock.clone(), drain.clone());
-            drain.spawn(serving);
-        }
+        // SMTPTODO let smtp_server = smtp::Server::new(accounts, drain.clone());
+        drop(smtp);
         if let Some(listener) = console {
             let ending = drain.clone();
             drain.spawn(async move { admin::serve(listener, watched, ending).await });
@@ -166,7 +163,7 @@ impl Connecting<'_> {
         let directory = store_directory(&self.config.state_dir, &address);
         let clock = self.http.clock().clone();
         let store = Store::open(&directory, clock.clone()).await?;
-        let backend = Arc::new(Graph::new(mailbox));
+        let backend = Arc::new(Graph::own(mailbox));
         let pace = pace(self.config);
         let parts = crate::account::Parts { address, backend, store, clock, pace };
         Ok((Account::new(parts), tokens))

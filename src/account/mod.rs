@@ -30,16 +30,17 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
+pub use crate::store::{SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use open::OpenFolder;
 pub use registry::{Accounts, LocalPassword, Purpose, Use};
-pub use crate::store::{SpoolFile, Subscription};
 pub use spool::SpoolWriter;
 pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
 };
 
 use desk::Desk;
+use submit::Submitter;
 use turn::Turn;
 
 /// A connected mailbox: a handle, cheap to clone.
@@ -86,6 +87,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     pace: Pace,
+    submitter: Submitter,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
@@ -95,7 +97,10 @@ struct Inner {
 impl Account {
     pub fn new(parts: Parts) -> Self {
         let Parts { address, backend, store, clock, pace } = parts;
+        let submitter =
+            Submitter::new(Arc::clone(&backend), store.clone(), clock.clone(), address.clone());
         Self(Arc::new(Inner {
+            submitter,
             address,
             backend,
             store,

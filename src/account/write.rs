@@ -17,12 +17,7 @@ impl OpenFolder {
         let rows = self.rows(uids).await?;
         let writes: Vec<FlagWrite> = rows
             .iter()
-            .map(|row| FlagWrite {
-                message: row.remote.clone(),
-                version: row.version.clone(),
-                before: row.flags.clone(),
-                edit: edit.clone(),
-            })
+            .map(|row| FlagWrite { known: known(row, &self.folder), edit: edit.clone() })
             .collect();
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.write_flags(&writes).await?;
@@ -142,6 +137,18 @@ impl Account {
             return Ok(());
         }
         self.look_up_into(folder, &gone, None, Urgency::Interactive).await
+    }
+}
+
+/// What the index knows of a message, in the seam's words.
+fn known(row: &Row, folder: &Folder) -> RemoteMessage {
+    RemoteMessage {
+        id: row.remote.clone(),
+        folder: folder.remote.clone(),
+        version: row.version.clone(),
+        flags: row.flags.clone(),
+        received: row.received,
+        estimate: row.estimate,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use super::{
     Urgency, retry,
 };
 use crate::clock::{Clock, Instant};
-use crate::mailbox::{Fault, Kind, Outcome};
+use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
 
 /// How much longer the caller is willing to wait. One for each use case, however many requests that takes.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,8 @@ struct Inner {
     tokens: Arc<dyn Tokens>,
     queue: Queue,
     gate: Gate,
+    /// The service's clock less ours, in seconds, by its latest answer.
+    ahead: AtomicI64,
 }
 
 /// Where the answer goes.
@@ -82,7 +85,8 @@ impl MailboxHttp {
         let root = Url::parse(root).map_err(|_| Fault::defect("the service's URL is not one"))?;
         let queue = Queue::new(&client.limits);
         let gate = Gate::new(client.clock.clone());
-        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate })))
+        let ahead = AtomicI64::new(0);
+        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate, ahead })))
     }
 
     pub fn clock(&self) -> &Clock {
@@ -92,6 +96,11 @@ impl MailboxHttp {
     pub fn patience(&self, urgency: Urgency) -> Patience {
         let limit = self.limits().patience(urgency);
         Patience { urgency, until: self.clock().instant().plus(limit) }
+    }
+
+    /// A time of our clock on the service's clock, as its latest answer showed it.
+    pub fn service_time(&self, ours: Timestamp) -> Timestamp {
+        Timestamp(ours.0.saturating_add(self.0.ahead.load(Ordering::Relaxed)))
     }
 
     /// Sends, and reads a JSON answer.
@@ -334,6 +343,9 @@ impl MailboxHttp {
             Err(_) => return Err(Trouble::Lost(None, "no answer in time".to_owned())),
         };
         let status = response.status();
+        if let Some(theirs) = retry::date(header(response.headers(), "date")) {
+            self.0.ahead.store(theirs.0 - self.clock().now().0, Ordering::Relaxed);
+        }
         debug!(
             method = %request.method,
             route = request.route,

@@ -1,7 +1,7 @@
 //! Understanding the bytes of one message: where its parts lie and how IMAP describes them.
 //!
 //! Bytes go into a [`Scanner`] in chunks of any size and come out as an [`Outline`], a tree of byte ranges.
-//! Everything else reads the outline: [`envelope`] and [`structure`] give finished IMAP text,
+//! Everything else reads the outline: [`envelope()`] and [`structure()`] give finished IMAP text,
 //! [`locate`] answers which bytes a `BODY[section]` names. Bytes are never changed; a client gets slices of
 //! what Microsoft gave us. Only [`text`] decodes anything, and only to search in it.
 //!

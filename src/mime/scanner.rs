@@ -139,7 +139,8 @@ impl Scanner {
         self.forget_line();
         self.begin_body(self.line.start, self.line_feeds);
         // The line may be the first delimiter, or the beginning of the message inside.
-        self.keep(&self.line.beginning().to_vec());
+        let line = self.line.beginning().to_vec();
+        self.keep(&line);
         self.read_line();
     }
 
@@ -304,4 +305,95 @@ fn is_header_line(text: &[u8], first: bool) -> bool {
         return envelope_line || field::begins_field(text);
     }
     text.first().is_some_and(|octet| field::is_blank(*octet)) || field::begins_field(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scanned(message: &[u8]) -> Outline {
+        let mut scanner = Scanner::new();
+        message.chunks(4_096).for_each(|chunk| scanner.feed(chunk));
+        scanner.finish()
+    }
+
+    #[test]
+    fn no_more_header_is_kept_than_the_limit_and_no_field_is_kept_in_half() {
+        let field = format!("X-Filler: {}\r\n", "f".repeat(100_000));
+        let message =
+            format!("Subject: kept\r\n{}Comments: lost\r\n\r\nbody\r\n", field.repeat(12));
+        let outline = scanned(message.as_bytes());
+        let root = outline.root();
+        assert!(root.fields.len() <= HEADERS_KEPT && root.fields.ends_with(b"f\r\n"));
+        assert_eq!(root.value("Subject"), Some(b"kept".to_vec()));
+        assert_eq!(root.value("Comments"), None);
+        let size = message.len() as u64;
+        assert_eq!((root.header.clone(), root.body.clone()), (0..size - 6, size - 6..size));
+    }
+
+    #[test]
+    fn the_header_limit_is_for_all_parts_together() {
+        let filler = format!("X-Filler: {}\r\n", "f".repeat(HEADERS_KEPT / 2));
+        let part = format!("--b\r\nContent-Type: text/html\r\n{filler}\r\nx\r\n");
+        let message =
+            format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}--b--\r\n", part.repeat(4));
+        let outline = scanned(message.as_bytes());
+        assert_eq!(outline.parts.len(), 5);
+        assert!(outline.parts.iter().map(|part| part.fields.len()).sum::<usize>() <= HEADERS_KEPT);
+        assert!(outline.parts.iter().skip(1).all(|part| part.body.end - part.body.start == 1));
+    }
+
+    #[test]
+    fn too_deep_a_multipart_is_opaque() {
+        let mut message = String::new();
+        for level in 0..DEPTH_MAX + 20 {
+            message +=
+                &format!("Content-Type: multipart/mixed; boundary=b{level}\r\n\r\n--b{level}\r\n");
+        }
+        message += "\r\ndeep\r\n";
+        let outline = scanned(message.as_bytes());
+        assert_eq!(outline.parts.len(), DEPTH_MAX);
+        assert_eq!(outline.parts[DEPTH_MAX - 1].content, Content::Opaque);
+        assert_eq!(outline.parts[DEPTH_MAX - 1].body.end, outline.size);
+    }
+
+    #[test]
+    fn too_deep_a_message_is_opaque() {
+        let message = "Content-Type: message/rfc822\r\n\r\n".repeat(20_000);
+        let outline = scanned(message.as_bytes());
+        assert_eq!(outline.parts.len(), DEPTH_MAX);
+        assert_eq!(outline.parts[DEPTH_MAX - 1].content, Content::Opaque);
+    }
+
+    #[test]
+    fn the_part_that_reaches_the_limit_holds_all_that_follows() {
+        let head = "Content-Type: multipart/mixed; boundary=b\r\n\r\n";
+        let message = head.to_owned() + &"--b\r\n\r\nx\r\n".repeat(PARTS_MAX + 10) + "--b--\r\n";
+        let outline = scanned(message.as_bytes());
+        assert_eq!(outline.parts.len(), PARTS_MAX);
+        let last = &outline.parts[PARTS_MAX - 1];
+        assert_eq!((last.content.clone(), last.body.end), (Content::Opaque, outline.size));
+    }
+
+    #[test]
+    fn a_boundary_too_long_to_look_for_makes_the_multipart_opaque() {
+        let boundary = "b".repeat(BOUNDARY_LONGEST + 1);
+        let message = format!(
+            "Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n--{boundary}\r\n\r\nx\r\n"
+        );
+        assert_eq!(scanned(message.as_bytes()).root().content, Content::Opaque);
+        let boundary = "b".repeat(BOUNDARY_LONGEST);
+        let message = format!(
+            "Content-Type: multipart/mixed; boundary={boundary}\r\n\r\n--{boundary}\r\n\r\nx\r\n"
+        );
+        assert_eq!(scanned(message.as_bytes()).parts.len(), 2);
+    }
+
+    #[test]
+    fn the_line_that_ends_a_header_is_kept_by_the_message_inside() {
+        let outline = scanned(b"Content-Type: message/rfc822\r\nFrom here on it is text\r\n");
+        assert_eq!(outline.root().header, 0..30);
+        assert_eq!(outline.parts[1].header, 30..55);
+        assert_eq!(outline.parts[1].fields, b"From here on it is text\r\n");
+    }
 }

@@ -119,7 +119,8 @@ mod tests {
     fn bytes(message: &str, section: &Section) -> Option<String> {
         let mut scanner = Scanner::new();
         scanner.feed(message.as_bytes());
-        let slice = |range: Range<u64>| &message[range.start as usize..range.end as usize];
+        let offset = |at: u64| usize::try_from(at).unwrap();
+        let slice = |range: Range<u64>| &message[offset(range.start)..offset(range.end)];
         match locate(&scanner.finish(), section) {
             Located::Range(range) => Some(slice(range).to_owned()),
             Located::Filter { header, fields, keep } => {

@@ -1,14 +1,15 @@
 //! What the service said or confirmed about a folder's messages, folded into the index.
 //!
-//! Every entry carries the epoch at which its question was asked; every row remembers the epoch of
-//! what it was last confirmed by. An answer older than the record changes nothing: it is reported
-//! as doubtful and the caller looks the message up with a fresh epoch. So replays, reordered pages
-//! and pages that crossed a write of ours on the wire are all harmless.
+//! Every entry carries the epoch at which its question was asked; every row remembers the epoch at
+//! which it was last confirmed. An answer asked before that overlapped with what confirmed the row,
+//! and nobody here can tell which of the two the service did last. If it says otherwise, it changes
+//! nothing: it is reported as doubtful and the caller looks the message up with a fresh epoch. So
+//! replays, reordered pages and pages that crossed a write of ours on the wire are all harmless.
 
 use std::collections::HashSet;
 
 use super::Store;
-use super::fold::{Folding, Source};
+use super::fold::Folding;
 use super::picture::Picture;
 use super::worker::Writing;
 use crate::mailbox::{
@@ -65,11 +66,10 @@ impl Store {
 }
 
 fn fold(writing: &mut Writing<'_>, folder: FolderId, applied: Applied) -> Outcome<Receipt> {
-    writing.stamp();
     match applied {
         Applied::Listing { rows, asked, cursor } => {
             let picture = Picture::whole(writing, folder)?;
-            let mut folding = Folding::begin(writing, folder, picture, Source::Read(asked))?;
+            let mut folding = Folding::begin(writing, folder, picture, asked)?;
             folding.listing(latest(rows))?;
             folding.finish(cursor)
         }
@@ -77,7 +77,7 @@ fn fold(writing: &mut Writing<'_>, folder: FolderId, applied: Applied) -> Outcom
             let upserts = latest(upserts);
             let remotes = upserts.iter().map(|row| &row.remote).chain(&gone);
             let picture = Picture::of(writing, folder, remotes)?;
-            let mut folding = Folding::begin(writing, folder, picture, Source::Read(asked))?;
+            let mut folding = Folding::begin(writing, folder, picture, asked)?;
             folding.page(upserts, gone)?;
             folding.finish(cursor)
         }
@@ -106,8 +106,7 @@ fn own<'w, 'a, 'r>(
     asked: Epoch,
 ) -> Outcome<Folding<'w, 'a>> {
     let picture = Picture::of(writing, folder, remotes)?;
-    let stamp = writing.tick();
-    Folding::begin(writing, folder, picture, Source::Own { asked, stamp })
+    Folding::begin(writing, folder, picture, asked)
 }
 
 /// One entry for each message: where one comes twice, the last counts.
@@ -117,4 +116,145 @@ fn latest(rows: Vec<Incoming>) -> Vec<Incoming> {
         rows.into_iter().rev().filter(|row| seen.insert(row.remote.clone())).collect();
     latest.reverse();
     latest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{draft, fixture, mail, remote, seen};
+    use super::*;
+
+    fn ids(contents: Vec<(u32, String, Flags)>) -> Vec<(u32, String)> {
+        contents.into_iter().map(|(uid, id, _)| (uid, id)).collect()
+    }
+
+    #[tokio::test]
+    async fn messages_are_numbered_oldest_first_whatever_order_they_are_told_in() {
+        let here = fixture().await;
+        here.list(vec![mail("c", 30), mail("b", 20), mail("a", 20)]).await;
+        here.page(vec![mail("d", 5)], &[]).await;
+        let contents = ids(here.contents().await);
+        let expected = [(1, "a"), (2, "b"), (3, "c"), (4, "d")];
+        assert_eq!(contents, expected.map(|(uid, id)| (uid, id.to_owned())));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_tells_nothing_new_moves_nothing_but_the_cursor() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        let before = here.highest().await;
+        let mut watch = here.store.watch(here.inbox);
+        watch.mark_unchanged();
+        let cursor = Some(Cursor::new("next"));
+        let (upserts, asked) = (vec![mail("a", 1)], here.store.epoch());
+        let page = Applied::Page { upserts, gone: vec![remote("unknown")], asked, cursor };
+        let receipt = here.apply(page).await;
+        assert!(!receipt.changed);
+        assert_eq!(here.highest().await, before);
+        assert!(!watch.has_changed().unwrap());
+        let cursor = here.store.cursor(here.inbox).await.unwrap();
+        assert_eq!(cursor, Some(Cursor::new("next")));
+    }
+
+    #[tokio::test]
+    async fn a_page_asked_before_our_write_does_not_undo_it() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        let asked_before = here.store.epoch();
+        let (rows, asked) = (vec![seen(mail("a", 1))], here.store.epoch());
+        here.apply(Applied::Written { rows, asked }).await;
+        let old = Applied::Page {
+            upserts: vec![mail("a", 1)],
+            gone: vec![],
+            asked: asked_before,
+            cursor: None,
+        };
+        let receipt = here.apply(old).await;
+        assert_eq!(receipt.doubtful, [remote("a")]);
+        assert!(!receipt.changed);
+        assert_eq!(here.store.doubts(here.inbox).await.unwrap(), [remote("a")]);
+        here.page(vec![seen(mail("a", 1))], &[]).await;
+        assert!(here.store.doubts(here.inbox).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_listing_asked_before_an_append_does_not_take_the_message_away() {
+        let here = fixture().await;
+        let early = here.store.epoch();
+        let (rows, asked) = (vec![mail("a", 1)], here.store.epoch());
+        here.apply(Applied::Added { rows, asked }).await;
+        let listing = Applied::Listing { rows: vec![], asked: early, cursor: None };
+        let receipt = here.apply(listing).await;
+        assert_eq!(receipt.doubtful, [remote("a")]);
+        assert_eq!(here.contents().await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_late_page_does_not_bring_a_deleted_message_back() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        let early = here.store.epoch();
+        let (remotes, asked) = (vec![remote("a")], here.store.epoch());
+        here.apply(Applied::Removed { remotes, asked }).await;
+        let upserts = vec![seen(mail("a", 1))];
+        let late = Applied::Page { upserts, gone: vec![], asked: early, cursor: None };
+        assert_eq!(here.apply(late).await.doubtful, [remote("a")]);
+        assert!(here.contents().await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_message_that_comes_back_to_a_folder_gets_a_new_uid() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1), mail("b", 2)]).await;
+        here.page(vec![], &["a"]).await;
+        let receipt = here.page(vec![mail("a", 1)], &[]).await;
+        assert_eq!(receipt.uids, [(remote("a"), Uid::new(3).unwrap())]);
+    }
+
+    #[tokio::test]
+    async fn a_draft_edited_elsewhere_gets_a_new_uid_and_our_own_flag_keeps_the_old() {
+        let here = fixture().await;
+        here.list(vec![draft("d", "1")]).await;
+        let (rows, asked) = (vec![seen(draft("d", "2"))], here.store.epoch());
+        here.apply(Applied::Written { rows, asked }).await;
+        here.page(vec![seen(draft("d", "2"))], &[]).await;
+        assert_eq!(ids(here.contents().await), [(1, "d".to_owned())]);
+        here.page(vec![seen(draft("d", "3"))], &[]).await;
+        assert_eq!(ids(here.contents().await), [(2, "d".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn another_version_of_received_mail_keeps_its_uid() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        let version = Some(RemoteVersion::new("2"));
+        let receipt = here.page(vec![Incoming { version, ..mail("a", 1) }], &[]).await;
+        assert!(!receipt.changed);
+        assert_eq!(ids(here.contents().await), [(1, "a".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn of_a_message_told_twice_the_last_telling_counts() {
+        let here = fixture().await;
+        here.page(vec![mail("a", 1), seen(mail("a", 1))], &[]).await;
+        assert_eq!(here.contents().await, [(1, "a".into(), seen(mail("a", 1)).flags)]);
+    }
+
+    #[tokio::test]
+    async fn a_message_told_as_there_and_as_gone_is_looked_up() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        let receipt = here.page(vec![mail("a", 1)], &["a"]).await;
+        assert_eq!(receipt.doubtful, [remote("a")]);
+        assert_eq!(here.contents().await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn watchers_wake_after_a_commit_that_changed_the_folder() {
+        let here = fixture().await;
+        let mut watch = here.store.watch(here.inbox);
+        watch.mark_unchanged();
+        let receipt = here.list(vec![mail("a", 1)]).await;
+        assert!(watch.has_changed().unwrap());
+        assert_eq!(*watch.borrow_and_update(), receipt.highest);
+    }
 }

@@ -252,3 +252,122 @@ fn body(record: &Record<'_>) -> rusqlite::Result<Body> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::super::Applied;
+    use super::super::testing::{Fixture, draft, fixture, mail, remote, texts, uid};
+    use super::*;
+
+    async fn freeze(here: &Fixture, number: u32, bytes: &[u8]) -> Frozen {
+        let file = here.file(bytes).await;
+        here.store.freeze(here.inbox, uid(number), file, texts("envelope")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_first_bytes_stay_and_give_the_size() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        assert_eq!(here.store.unfrozen(here.inbox, 9).await.unwrap().len(), 1);
+        let first = freeze(&here, 1, b"first").await;
+        assert_eq!((first.freezing, first.body.size), (Freezing::First, 5));
+        let second = freeze(&here, 1, b"another").await;
+        assert_eq!((second.freezing, second.body), (Freezing::Kept, first.body.clone()));
+        assert_eq!(fs::read(second.path).unwrap(), b"first");
+        let here = here.reopen().await;
+        assert_eq!(here.store.body(here.inbox, uid(1)).await.unwrap(), Some(first.body));
+        let rows = here.store.rows(here.inbox, &[uid(1)]).await.unwrap();
+        assert_eq!(rows[0].size, Some(5));
+        assert!(here.store.unfrozen(here.inbox, 9).await.unwrap().is_empty());
+        assert_eq!(fs::read_dir(here.directory.path().join("spool")).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_evicted_message_keeps_its_size_and_other_bytes_for_it_are_told_apart() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        let first = freeze(&here, 1, b"first").await;
+        assert_eq!(here.store.evict(0).await.unwrap(), 5);
+        assert_eq!(here.store.blob(&first.body.hash).await.unwrap(), None);
+        let rows = here.store.rows(here.inbox, &[uid(1)]).await.unwrap();
+        assert_eq!(rows[0].size, Some(5));
+        assert_eq!(freeze(&here, 1, b"first").await.freezing, Freezing::Restored);
+        here.store.evict(0).await.unwrap();
+        let other = freeze(&here, 1, b"regenerated").await;
+        assert_eq!((other.freezing, other.body.size), (Freezing::Regenerated, 11));
+    }
+
+    #[tokio::test]
+    async fn what_was_used_longest_ago_is_evicted_first() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1), mail("b", 2)]).await;
+        let a = freeze(&here, 1, b"aaaa").await.body.hash;
+        here.clock.advance(Duration::from_secs(10));
+        let b = freeze(&here, 2, b"bbbb").await.body.hash;
+        here.clock.advance(Duration::from_secs(2 * 60 * 60));
+        here.store.blob(&a).await.unwrap().unwrap();
+        assert_eq!(here.store.evict(7).await.unwrap(), 4);
+        assert!(here.store.blob(&a).await.unwrap().is_some());
+        assert!(here.store.blob(&b).await.unwrap().is_none());
+        assert_eq!(here.store.cached_bytes().await.unwrap(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_moved_message_keeps_its_bytes_and_an_edited_draft_does_not() {
+        let here = fixture().await;
+        here.list(vec![draft("d", "1"), mail("m", 1)]).await;
+        freeze(&here, 1, b"draft").await;
+        let mail_body = freeze(&here, 2, b"mail").await.body;
+        here.page(vec![draft("d", "2")], &["m"]).await;
+        here.page(vec![mail("m", 1)], &[]).await;
+        assert_eq!(here.store.body(here.inbox, uid(3)).await.unwrap(), None);
+        assert_eq!(here.store.body(here.inbox, uid(4)).await.unwrap(), Some(mail_body));
+    }
+
+    #[tokio::test]
+    async fn what_a_client_filed_is_served_as_filed_and_never_evicted() {
+        let here = fixture().await;
+        let row = mail("a", 1);
+        let asked = here.store.epoch();
+        let file = here.file(b"as filed").await;
+        here.store.adopt(&row, file, texts("own")).await.unwrap();
+        here.apply(Applied::Added { rows: vec![row], asked }).await;
+        let theirs = freeze(&here, 1, b"as the service tells it").await;
+        assert_eq!((theirs.freezing, theirs.body.size), (Freezing::Kept, 8));
+        assert_eq!(here.store.evict(0).await.unwrap(), 0);
+        assert_eq!(fs::read(theirs.path).unwrap(), b"as filed");
+    }
+
+    #[tokio::test]
+    async fn bytes_of_a_message_that_has_gone_are_not_kept() {
+        let here = fixture().await;
+        let file = here.file(b"late").await;
+        let path = file.path().to_owned();
+        let fault = here.store.freeze(here.inbox, uid(7), file, texts("")).await.unwrap_err();
+        assert_eq!(*fault.kind(), Kind::NoSuchMessage);
+        assert!(!path.exists());
+        assert_eq!(here.store.cached_bytes().await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn pruning_drops_bytes_a_week_after_their_message_and_files_that_nobody_knows() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1), mail("b", 2)]).await;
+        let a = freeze(&here, 1, b"a").await;
+        let b = freeze(&here, 2, b"b").await;
+        let stray = b.path.with_file_name("stray");
+        fs::write(&stray, b"?").unwrap();
+        here.page(vec![], &["a"]).await;
+        here.store.prune().await.unwrap();
+        assert!(a.path.exists() && b.path.exists() && !stray.exists());
+        here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+        here.store.prune().await.unwrap();
+        assert!(!a.path.exists() && b.path.exists());
+        let again = here.page(vec![mail("a", 1)], &[]).await.uids;
+        assert_eq!(again, [(remote("a"), uid(3))]);
+        assert_eq!(here.store.body(here.inbox, uid(3)).await.unwrap(), None);
+    }
+}

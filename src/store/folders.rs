@@ -32,7 +32,8 @@ pub enum Tree {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct TreeReceipt {
     pub changed: bool,
-    /// A part of the answer was older than a write of ours and was left out: walk the tree again.
+    /// A part of the answer was older than a write of ours and was left out, and the cursor was not
+    /// kept: ask again.
     pub stale: bool,
 }
 
@@ -169,4 +170,143 @@ fn folder(record: &Record<'_>) -> rusqlite::Result<Folder> {
 fn path(record: &Record<'_>, column: usize) -> rusqlite::Result<FolderPath> {
     let text = record.get_ref(column)?.as_str()?;
     FolderPath::parse(text).ok_or_else(|| values::senseless(column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Fixture, fixture, folder, mail};
+    use super::super::{Applied, testing};
+    use super::*;
+
+    async fn whole(here: &Fixture, folders: Vec<FolderFacts>) -> TreeReceipt {
+        let asked = here.store.epoch();
+        here.store.apply_folders(Tree::Whole { folders, asked }, None).await.unwrap()
+    }
+
+    async fn paths(here: &Fixture) -> Vec<String> {
+        let folders = here.store.folders().await.unwrap();
+        folders.iter().map(|folder| folder.path.to_string()).collect()
+    }
+
+    async fn at(here: &Fixture, path: &str) -> Folder {
+        let path = FolderPath::parse(path).unwrap();
+        here.store.folder_by_path(&path).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_renamed_folder_keeps_its_uids_and_its_children_move_along() {
+        let here = fixture().await;
+        let inbox = folder("inbox", None, "Inbox");
+        let child = folder("child", Some("parent"), "Child");
+        whole(&here, vec![inbox.clone(), child.clone(), folder("parent", None, "Old")]).await;
+        let before = at(&here, "Old/Child").await;
+        let rows = vec![mail("a", 1)];
+        let added = Applied::Added { rows, asked: here.store.epoch() };
+        here.store.apply(before.id, added).await.unwrap();
+        whole(&here, vec![inbox, child, folder("parent", Some("inbox"), "New")]).await;
+        let after = at(&here, "inbox/New/Child").await;
+        assert_eq!((after.id, after.validity), (before.id, before.validity));
+        assert_eq!(after.next.get(), 2);
+        assert_eq!(paths(&here).await, ["INBOX", "INBOX/New", "INBOX/New/Child"]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_made_anew_under_the_same_name_gets_a_greater_uidvalidity() {
+        let here = fixture().await;
+        let inbox = folder("inbox", None, "Inbox");
+        whole(&here, vec![inbox.clone(), folder("one", None, "Work")]).await;
+        let before = at(&here, "Work").await;
+        let watch = here.store.watch(before.id);
+        whole(&here, vec![inbox, folder("two", None, "Work")]).await;
+        let after = at(&here, "Work").await;
+        assert!(after.validity > before.validity);
+        assert_ne!(after.id, before.id);
+        assert!(watch.has_changed().is_err(), "the watch of a folder that is gone is closed");
+        assert!(here.store.folder(before.id).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn every_folder_has_a_uidvalidity_of_its_own_also_after_the_index_was_lost() {
+        let here = fixture().await;
+        let inbox = folder("inbox", None, "Inbox");
+        let folders = vec![inbox, folder("a", None, "A"), folder("b", None, "B")];
+        whole(&here, folders.clone()).await;
+        let before = here.store.folders().await.unwrap();
+        let Fixture { directory, clock, store, .. } = here;
+        drop(store);
+        let index = directory.path().join("index.db");
+        std::fs::write(&index, vec![b'x'; 10_000]).unwrap();
+        let store = Store::open(directory.path(), clock).await.unwrap();
+        assert!(store.folders().await.unwrap().is_empty());
+        let asked = store.epoch();
+        store.apply_folders(Tree::Whole { folders, asked }, None).await.unwrap();
+        let mut given: Vec<_> = before.iter().map(|folder| folder.validity).collect();
+        let highest = given.iter().max().copied().unwrap();
+        let after = store.folders().await.unwrap();
+        assert!(after.iter().all(|folder| folder.validity > highest));
+        given.extend(after.iter().map(|folder| folder.validity));
+        given.sort_unstable();
+        given.dedup();
+        assert_eq!(given.len(), 6);
+        assert!(directory.path().join("index.db.broken-1").exists());
+    }
+
+    #[tokio::test]
+    async fn a_walk_begun_before_our_own_create_does_not_take_the_folder_away() {
+        let here = fixture().await;
+        let asked = here.store.epoch();
+        let upserts = vec![folder("new", None, "New")];
+        here.store.apply_folders(Tree::Written { upserts, gone: vec![] }, None).await.unwrap();
+        let folders = vec![folder("inbox", None, "Inbox")];
+        let receipt = here.store.apply_folders(Tree::Whole { folders, asked }, None).await.unwrap();
+        assert!(receipt.stale);
+        assert_eq!(paths(&here).await, ["INBOX", "New"]);
+    }
+
+    #[tokio::test]
+    async fn a_walk_begun_before_our_own_delete_does_not_bring_the_folder_back() {
+        let here = fixture().await;
+        let folders = vec![folder("inbox", None, "Inbox"), folder("old", None, "Old")];
+        whole(&here, folders.clone()).await;
+        let asked = here.store.epoch();
+        let gone = vec![testing::remote("old")];
+        here.store.apply_folders(Tree::Written { upserts: vec![], gone }, None).await.unwrap();
+        let receipt = here.store.apply_folders(Tree::Whole { folders, asked }, None).await.unwrap();
+        assert!(receipt.stale);
+        assert_eq!(paths(&here).await, ["INBOX"]);
+    }
+
+    #[tokio::test]
+    async fn a_tree_without_any_folder_is_not_believed() {
+        let here = fixture().await;
+        let (folders, asked) = (vec![], here.store.epoch());
+        assert!(here.store.apply_folders(Tree::Whole { folders, asked }, None).await.is_err());
+        assert_eq!(paths(&here).await, ["INBOX"]);
+    }
+
+    #[tokio::test]
+    async fn a_subscription_survives_its_folder_and_new_folders_are_subscribed() {
+        let here = fixture().await;
+        let later = FolderPath::parse("Later").unwrap();
+        here.store.subscribe(&later, Subscription::Subscribed).await.unwrap();
+        let off = Subscription::Unsubscribed;
+        here.store.subscribe(&FolderPath::inbox(), off).await.unwrap();
+        assert_eq!(here.store.subscriptions().await.unwrap(), [later]);
+        assert!(!at(&here, "INBOX").await.subscribed);
+        whole(&here, vec![folder("inbox", None, "Inbox"), folder("new", None, "New")]).await;
+        assert!(at(&here, "New").await.subscribed);
+    }
+
+    #[tokio::test]
+    async fn the_cursor_is_kept_with_the_tree_it_leads_on_from() {
+        let here = fixture().await;
+        let tree = Tree::Delta { upserts: vec![], gone: vec![], asked: here.store.epoch() };
+        let cursor = Cursor::new("next");
+        let receipt = here.store.apply_folders(tree, Some(cursor.clone())).await.unwrap();
+        assert!(!receipt.changed);
+        let here = here.reopen().await;
+        assert_eq!(here.store.folder_cursor().await.unwrap(), Some(cursor));
+        here.store.clear_folder_cursor().await.unwrap();
+        assert_eq!(here.store.folder_cursor().await.unwrap(), None);
+    }
 }

@@ -53,7 +53,7 @@ pub use apply::{Applied, Incoming, Receipt};
 pub use blobs::BlobHash;
 pub use bodies::{Body, Freezing, Frozen, Texts};
 pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};
-pub use outbox::{Begun, Progress, Recorded, Submitted};
+pub use outbox::{Answer, Attempt, Digest, Stage};
 pub use read::Counts;
 pub use spool::SpoolFile;
 
@@ -92,8 +92,9 @@ impl Store {
         self.0.writer.close().await;
     }
 
-    /// The next tick of the logical clock. Take one BEFORE a question or a write is sent to the
-    /// service and hand it in as `asked` with the answer.
+    /// The next tick of the logical clock. Take one BEFORE each request, question or write, is sent
+    /// to the service and hand it in as `asked` with the answer. A listing of many pages carries the
+    /// tick taken before its first.
     pub fn epoch(&self) -> Epoch {
         Epoch::new(self.0.epochs.fetch_add(1, Ordering::SeqCst) + 1)
     }
@@ -152,4 +153,116 @@ fn last_epoch(connection: &Connection) -> Outcome<u64> {
     let sql = "SELECT value FROM meta WHERE key = 'epoch'";
     let tick: Option<i64> = connection.query_row(sql, [], |record| record.get(0)).optional()?;
     Ok(tick.and_then(|tick| u64::try_from(tick).ok()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{fixture, mail, remote};
+    use super::*;
+    use crate::mailbox::Kind;
+
+    #[tokio::test]
+    async fn an_open_store_cannot_be_opened_twice_and_a_closed_one_refuses_work() {
+        let here = fixture().await;
+        let second = Store::open(here.directory.path(), here.clock.clone()).await;
+        assert_eq!(*second.unwrap_err().kind(), Kind::Busy);
+        here.store.close().await;
+        assert_eq!(*here.store.folders().await.unwrap_err().kind(), Kind::Busy);
+        let page = Applied::Added { rows: vec![mail("a", 1)], asked: here.store.epoch() };
+        let fault = here.store.apply(here.inbox, page).await.unwrap_err();
+        assert_eq!(*fault.kind(), Kind::Busy);
+        Store::open(here.directory.path(), here.clock.clone()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_logical_clock_goes_on_above_all_that_was_recorded() {
+        let here = fixture().await;
+        let rows = vec![mail("a", 1)];
+        here.apply(Applied::Added { rows, asked: here.store.epoch() }).await;
+        let here = here.reopen().await;
+        // A fresh look is believed, so it was asked after what the first run recorded.
+        let receipt = here.page(vec![], &["a"]).await;
+        assert!(receipt.changed && receipt.doubtful.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_index_made_by_a_newer_version_is_left_alone() {
+        let here = fixture().await;
+        let (directory, clock) = (here.directory, here.clock);
+        drop(here.store);
+        let index = directory.path().join("index.db");
+        let connection = Connection::open(&index).unwrap();
+        connection.pragma_update(None, "user_version", 999).unwrap();
+        drop(connection);
+        assert!(Store::open(directory.path(), clock).await.is_err());
+        assert!(!directory.path().join("index.db.broken-1").exists());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_index_is_moved_aside_and_begun_anew() {
+        let here = fixture().await;
+        let (directory, clock) = (here.directory, here.clock);
+        drop(here.store);
+        let index = directory.path().join("index.db");
+        let mut bytes = std::fs::read(&index).unwrap();
+        bytes[4_096..].fill(0xa5);
+        std::fs::write(&index, bytes).unwrap();
+        let store = Store::open(directory.path(), clock).await.unwrap();
+        assert!(store.folders().await.unwrap().is_empty());
+        assert!(directory.path().join("index.db.broken-1").exists());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn nobody_else_can_read_what_is_stored() {
+        use std::os::unix::fs::PermissionsExt;
+        let here = fixture().await;
+        here.list(vec![mail("a", 1)]).await;
+        let file = here.file(b"bytes").await;
+        let row = here.store.by_remote(here.inbox, &[remote("a")]).await.unwrap();
+        let uid = row[0].as_ref().unwrap().uid;
+        here.store.freeze(here.inbox, uid, file, Texts::default()).await.unwrap();
+        let mut open = vec![here.directory.path().to_owned()];
+        while let Some(path) = open.pop() {
+            for entry in std::fs::read_dir(&path).unwrap() {
+                let entry = entry.unwrap();
+                let mode = entry.metadata().unwrap().permissions().mode() & 0o077;
+                assert_eq!(mode, 0, "{} can be read by others", entry.path().display());
+                if entry.file_type().unwrap().is_dir() {
+                    open.push(entry.path());
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn forgotten_tombstones_make_the_answer_longer_and_not_wrong() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1), mail("b", 2), mail("c", 3)]).await;
+        let mut early = here.view().await;
+        here.page(vec![], &["b"]).await;
+        here.clock.advance(std::time::Duration::from_secs(200 * 24 * 60 * 60));
+        here.store.prune().await.unwrap();
+        let changes = here.store.changes(here.inbox, early.seen()).await.unwrap();
+        early.catch_up(&changes, crate::mailbox::Expunges::Announce);
+        assert_eq!(early.uids(), here.view().await.uids());
+    }
+
+    /// What a kill leaves behind: the files as they are while the store is open.
+    #[tokio::test]
+    async fn what_was_answered_is_still_there_after_a_kill() {
+        let here = fixture().await;
+        for number in 0..5 {
+            let id = format!("m{number}");
+            let receipt = here.page(vec![mail(&id, number)], &[]).await;
+            let left = tempfile::TempDir::new().unwrap();
+            for name in ["index.db", "index.db-wal"] {
+                let from = here.directory.path().join(name);
+                std::fs::copy(from, left.path().join(name)).unwrap();
+            }
+            let after = Store::open(left.path(), here.clock.clone()).await.unwrap();
+            let rows = after.by_remote(here.inbox, &[remote(&id)]).await.unwrap();
+            assert_eq!(rows[0].as_ref().map(|row| row.uid), Some(receipt.uids[0].1));
+        }
+    }
 }

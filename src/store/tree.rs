@@ -9,7 +9,7 @@ use super::layout::{Node, paths};
 use super::validity::Validities;
 use super::values::{self, key, signed};
 use super::worker::Writing;
-use crate::mailbox::{Cursor, Epoch, Fault, FolderId, Outcome, RemoteId, Role};
+use crate::mailbox::{Cursor, Epoch, Fault, FolderId, Outcome, RemoteId, Role, UidValidity};
 
 /// The place in `departures` that stands for the tree itself.
 const TREE: i64 = 0;
@@ -23,76 +23,114 @@ struct Known {
     confirmed: Epoch,
 }
 
+struct Folding<'w, 'a> {
+    writing: &'w mut Writing<'a>,
+    validities: &'w Validities,
+    known: HashMap<RemoteId, Known>,
+    asked: Epoch,
+    stamp: Epoch,
+    is_own: bool,
+    /// The last UIDVALIDITY given.
+    given: Option<UidValidity>,
+    receipt: TreeReceipt,
+}
+
+/// Folds `tree` into the index; the cursor is kept only if everything was believed.
 pub(super) fn fold(
     writing: &mut Writing<'_>,
     validities: &Validities,
     tree: Tree,
     cursor: Option<&Cursor>,
 ) -> Outcome<TreeReceipt> {
-    let mut known = known(writing.transaction)?;
-    let mut receipt = TreeReceipt::default();
-    writing.stamp();
-    let (upserts, gone, asked, is_own) = match tree {
+    let known = known(writing.transaction)?;
+    let stamp = writing.tick();
+    let is_own = matches!(tree, Tree::Written { .. });
+    let (upserts, gone, asked) = match tree {
         Tree::Whole { folders, asked } => {
-            if folders.is_empty() {
-                // Every mailbox has an inbox, so this is a wrong answer: believing it would take
-                // every folder away.
-                return Err(Fault::defect("the service lists no folder at all"));
-            }
-            let present: HashSet<&RemoteId> = folders.iter().map(|facts| &facts.remote).collect();
-            let gone = known.keys().filter(|remote| !present.contains(remote)).cloned().collect();
-            (folders, gone, asked, false)
+            let gone = absent(&known, &folders)?;
+            (folders, gone, asked)
         }
-        Tree::Delta { upserts, gone, asked } => (upserts, gone, asked, false),
-        Tree::Written { upserts, gone } => (upserts, gone, writing.tick(), true),
+        Tree::Delta { upserts, gone, asked } => (upserts, gone, asked),
+        Tree::Written { upserts, gone } => (upserts, gone, stamp),
     };
-    let gone: Vec<RemoteId> = gone;
-    for remote in &gone {
-        match known.get(remote) {
-            Some(folder) if folder.confirmed > asked => receipt.stale = true,
-            found => {
-                if let Some(folder) = found {
-                    remove(writing, folder.id)?;
-                    known.remove(remote);
-                    receipt.changed = true;
-                }
-                depart(writing, remote, asked)?;
+    let receipt = TreeReceipt::default();
+    let given = None;
+    let mut folding = Folding { writing, validities, known, asked, stamp, is_own, given, receipt };
+    gone.iter().try_for_each(|remote| folding.leave(remote))?;
+    upserts.into_iter().try_for_each(|facts| folding.hear(facts))?;
+    folding.finish(cursor)
+}
+
+fn absent(known: &HashMap<RemoteId, Known>, folders: &[FolderFacts]) -> Outcome<Vec<RemoteId>> {
+    if folders.is_empty() {
+        // Every mailbox has an inbox, so this is a wrong answer: believing it would take every
+        // folder away.
+        return Err(Fault::defect("the service lists no folder at all"));
+    }
+    let present: HashSet<&RemoteId> = folders.iter().map(|facts| &facts.remote).collect();
+    Ok(known.keys().filter(|remote| !present.contains(remote)).cloned().collect())
+}
+
+impl Folding<'_, '_> {
+    fn leave(&mut self, remote: &RemoteId) -> Outcome<()> {
+        if let Some(folder) = self.known.get(remote) {
+            if folder.confirmed > self.asked {
+                self.receipt.stale = true;
+                return Ok(());
             }
+            remove(self.writing, folder.id)?;
+            self.known.remove(remote);
+            self.receipt.changed = true;
         }
+        depart(self.writing, remote, self.stamp)
     }
-    let mut highest = None;
-    for facts in upserts {
-        match known.get_mut(&facts.remote) {
-            Some(folder) if folder.confirmed > asked => receipt.stale |= folder.facts != facts,
-            Some(folder) if folder.facts == facts && !is_own => {}
-            Some(folder) => {
-                update(writing, folder.id, &facts, asked)?;
-                receipt.changed |= !folder.facts.is_same_place(&facts);
-                folder.facts = facts;
-            }
-            None if has_left_after(writing, &facts.remote, asked)? => receipt.stale = true,
-            None => {
-                highest = Some(validities.give(writing)?);
-                let validity = highest.map_or(0, |validity| validity.get());
-                let id = insert(writing, &facts, validity, asked)?;
-                known.insert(facts.remote.clone(), Known { id, facts, confirmed: asked });
-                receipt.changed = true;
-            }
+
+    fn hear(&mut self, facts: FolderFacts) -> Outcome<()> {
+        let Some(folder) = self.known.get_mut(&facts.remote) else { return self.hear_new(facts) };
+        let is_same_place = folder.facts.is_same_place(&facts);
+        if folder.confirmed > self.asked {
+            self.receipt.stale |= !is_same_place;
+            return Ok(());
         }
+        if folder.facts != facts || self.is_own {
+            update(self.writing, folder.id, &facts, self.stamp)?;
+            self.receipt.changed |= !is_same_place;
+            folder.facts = facts;
+        }
+        Ok(())
     }
-    if let Some(highest) = highest {
-        validities.note(highest)?;
+
+    fn hear_new(&mut self, facts: FolderFacts) -> Outcome<()> {
+        if has_left_after(self.writing, &facts.remote, self.asked)? {
+            self.receipt.stale = true;
+            return Ok(());
+        }
+        let validity = self.validities.give(self.writing)?;
+        self.given = Some(validity);
+        let id = insert(self.writing, &facts, validity, self.stamp)?;
+        // Told twice in one answer, it is not older than itself.
+        let (remote, confirmed) = (facts.remote.clone(), self.asked);
+        self.known.insert(remote, Known { id, facts, confirmed });
+        self.receipt.changed = true;
+        Ok(())
     }
-    if receipt.changed {
-        lay_out(writing.transaction, known.into_values().collect())?;
+
+    fn finish(self, cursor: Option<&Cursor>) -> Outcome<TreeReceipt> {
+        if let Some(given) = self.given {
+            self.validities.note(given)?;
+        }
+        if self.receipt.changed {
+            lay_out(self.writing.transaction, self.known.into_values().collect())?;
+        }
+        // What was left out must be told again, so the walk does not move on.
+        if let Some(cursor) = cursor.filter(|_| !self.receipt.stale) {
+            let sql = "INSERT INTO meta (key, value) VALUES ('tree_cursor', ?1)
+                       ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+            self.writing.transaction.prepare_cached(sql)?.execute([cursor.as_str()])?;
+        }
+        self.writing.news.tree |= self.receipt.changed;
+        Ok(self.receipt)
     }
-    if let Some(cursor) = cursor {
-        let sql = "INSERT INTO meta (key, value) VALUES ('tree_cursor', ?1)
-                   ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-        writing.transaction.prepare_cached(sql)?.execute([cursor.as_str()])?;
-    }
-    writing.news.tree |= receipt.changed;
-    Ok(receipt)
 }
 
 impl FolderFacts {
@@ -124,8 +162,8 @@ fn known(transaction: &Transaction<'_>) -> Outcome<HashMap<RemoteId, Known>> {
 fn insert(
     writing: &Writing<'_>,
     facts: &FolderFacts,
-    validity: u32,
-    asked: Epoch,
+    validity: UidValidity,
+    stamp: Epoch,
 ) -> Outcome<FolderId> {
     let sql = "INSERT INTO folders (remote, parent, name, role, total, validity, confirmed)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -135,8 +173,8 @@ fn insert(
         facts.name,
         facts.role.map(Role::name),
         facts.total.map(signed),
-        validity,
-        signed(asked.get()),
+        validity.get(),
+        signed(stamp.get()),
     ])?;
     let id = FolderId::new(writing.transaction.last_insert_rowid());
     let sql = "DELETE FROM departures WHERE folder = ?1 AND remote = ?2";
@@ -145,7 +183,7 @@ fn insert(
     Ok(id)
 }
 
-fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, asked: Epoch) -> Outcome<()> {
+fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, stamp: Epoch) -> Outcome<()> {
     let sql = "UPDATE folders SET parent = ?2, name = ?3, role = ?4, total = COALESCE(?5, total),
                confirmed = ?6 WHERE id = ?1";
     writing.transaction.prepare_cached(sql)?.execute(params![
@@ -154,7 +192,7 @@ fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, asked: Epoch
         facts.name,
         facts.role.map(Role::name),
         facts.total.map(signed),
-        signed(asked.get()),
+        signed(stamp.get()),
     ])?;
     Ok(())
 }
@@ -170,11 +208,11 @@ fn remove(writing: &mut Writing<'_>, id: FolderId) -> Outcome<()> {
     Ok(())
 }
 
-fn depart(writing: &Writing<'_>, remote: &RemoteId, asked: Epoch) -> Outcome<()> {
+fn depart(writing: &Writing<'_>, remote: &RemoteId, stamp: Epoch) -> Outcome<()> {
     let sql = "INSERT INTO departures (folder, remote, confirmed, at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (folder, remote) DO UPDATE
                SET confirmed = MAX(confirmed, excluded.confirmed), at = excluded.at";
-    let departure = params![TREE, remote.as_str(), signed(asked.get()), writing.now.0];
+    let departure = params![TREE, remote.as_str(), signed(stamp.get()), writing.now.0];
     writing.transaction.prepare_cached(sql)?.execute(departure)?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the bridge asks of the service, counted.
 
-use crate::world::{World, mail};
+use crate::world::{World, id, mail};
 
 #[tokio::test]
 async fn a_cold_inbox_of_ten_thousand_is_selected_within_25_requests_and_its_flags_are_free() {
@@ -24,10 +24,10 @@ async fn reopening_after_five_changes_elsewhere_costs_at_most_three_requests() {
     let ada = world.ada();
     let items = ada.items("Inbox");
     for item in &items[..2] {
-        ada.outlook().mark_read(&item.immutable_id, true);
+        ada.outlook().mark_read(&id(item), true);
     }
-    ada.outlook().flag(&items[2].immutable_id, true);
-    ada.outlook().delete(&items[3].immutable_id);
+    ada.outlook().flag(&id(&items[2]), "flagged");
+    ada.outlook().delete(&id(&items[3]));
     ada.inbox().deliver(mail("News"));
     world.forget();
     imap.command("SELECT INBOX").await.ok().expect("* 100 EXISTS");

@@ -5,7 +5,7 @@ use imap_codec::decode::{Decoder, ResponseDecodeError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-pub struct ImapClient {
+pub(crate) struct ImapClient {
     stream: TcpStream,
     buffer: Vec<u8>,
     tags: u32,
@@ -13,14 +13,14 @@ pub struct ImapClient {
 
 /// The answer to one command: untagged lines (literals included) and the tagged one.
 #[derive(Debug)]
-pub struct Answer {
-    pub untagged: Vec<Vec<u8>>,
-    pub tagged: String,
+pub(crate) struct Answer {
+    pub(crate) untagged: Vec<Vec<u8>>,
+    pub(crate) tagged: String,
 }
 
 impl ImapClient {
     /// Connects and reads the greeting.
-    pub async fn connect(address: std::net::SocketAddr) -> Self {
+    pub(crate) async fn connect(address: std::net::SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let mut client = Self { stream, buffer: Vec::new(), tags: 0 };
         let greeting = client.line().await.expect("a greeting");
@@ -29,29 +29,29 @@ impl ImapClient {
     }
 
     /// Sends a command under a fresh tag and reads its whole answer.
-    pub async fn command(&mut self, text: &str) -> Answer {
+    pub(crate) async fn command(&mut self, text: &str) -> Answer {
         self.command_bytes(text.as_bytes()).await
     }
 
-    pub async fn command_bytes(&mut self, bytes: &[u8]) -> Answer {
+    pub(crate) async fn command_bytes(&mut self, bytes: &[u8]) -> Answer {
         let tag = self.begin(bytes).await;
         self.answer(&tag).await
     }
 
     /// Sends a command and does not wait; the tag names its answer.
-    pub async fn begin(&mut self, bytes: &[u8]) -> String {
+    pub(crate) async fn begin(&mut self, bytes: &[u8]) -> String {
         self.tags += 1;
         let tag = format!("t{}", self.tags);
         self.send(&[tag.as_bytes(), b" ", bytes, b"\r\n"].concat()).await;
         tag
     }
 
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
 
     /// Everything up to the tagged answer.
-    pub async fn answer(&mut self, tag: &str) -> Answer {
+    pub(crate) async fn answer(&mut self, tag: &str) -> Answer {
         let mut untagged = Vec::new();
         loop {
             let line = self.line().await.unwrap_or_else(|| panic!("connection lost before {tag}"));
@@ -66,7 +66,7 @@ impl ImapClient {
     }
 
     /// Sends a message by APPEND with a synchronising literal.
-    pub async fn append(&mut self, arguments: &str, message: &[u8]) -> Answer {
+    pub(crate) async fn append(&mut self, arguments: &str, message: &[u8]) -> Answer {
         let command = format!("APPEND {arguments} {{{}}}", message.len());
         let tag = self.begin(command.as_bytes()).await;
         let line = self.line().await.expect("a continuation or a refusal");
@@ -80,7 +80,7 @@ impl ImapClient {
     }
 
     /// One response with its literals, or `None` at the end of the stream.
-    pub async fn line(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn line(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(end) = response_end(&self.buffer) {
                 let line: Vec<u8> = self.buffer.drain(..end).collect();
@@ -98,41 +98,41 @@ impl ImapClient {
 
 impl Answer {
     #[track_caller]
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert!(self.tagged.starts_with("OK"), "{self}");
         self
     }
 
     #[track_caller]
-    pub fn no(self, code: &str) -> Self {
+    pub(crate) fn no(self, code: &str) -> Self {
         assert!(self.tagged.starts_with(&format!("NO [{code}")), "wanted NO [{code}]: {self}");
         self
     }
 
     #[track_caller]
-    pub fn bad(self) -> Self {
+    pub(crate) fn bad(self) -> Self {
         assert!(self.tagged.starts_with("BAD"), "{self}");
         self
     }
 
     /// The untagged lines as text, line ends cut.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let text = |line: &Vec<u8>| String::from_utf8_lossy(line).trim_end().to_owned();
         self.untagged.iter().map(text).collect()
     }
 
-    pub fn has(&self, line: &str) -> bool {
+    pub(crate) fn has(&self, line: &str) -> bool {
         self.lines().iter().any(|known| known == line)
     }
 
     #[track_caller]
-    pub fn expect(self, line: &str) -> Self {
+    pub(crate) fn expect(self, line: &str) -> Self {
         assert!(self.has(line), "wanted {line:?} in {self}");
         self
     }
 
     /// The content of the first literal of all untagged lines.
-    pub fn literal(&self) -> Option<Vec<u8>> {
+    pub(crate) fn literal(&self) -> Option<Vec<u8>> {
         self.untagged.iter().find_map(|line| {
             let start = line.windows(3).position(|three| three == b"}\r\n")? + 3;
             let open = line[..start].iter().rposition(|byte| *byte == b'{')?;

@@ -5,13 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-pub struct SmtpClient {
+pub(crate) struct SmtpClient {
     stream: BufReader<TcpStream>,
 }
 
 impl SmtpClient {
     /// Connects and reads the greeting.
-    pub async fn connect(address: std::net::SocketAddr) -> Self {
+    pub(crate) async fn connect(address: std::net::SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         let mut client = Self { stream: BufReader::new(stream) };
         let greeting = client.reply().await;
@@ -19,7 +19,7 @@ impl SmtpClient {
         client
     }
 
-    pub async fn log_in(&mut self, user: &str, password: &str) {
+    pub(crate) async fn log_in(&mut self, user: &str, password: &str) {
         let ehlo = self.command("EHLO client.example").await;
         assert!(ehlo.starts_with("250"), "{ehlo}");
         let token = STANDARD.encode(format!("\0{user}\0{password}"));
@@ -27,13 +27,13 @@ impl SmtpClient {
         assert!(reply.starts_with("235"), "{reply}");
     }
 
-    pub async fn command(&mut self, text: &str) -> String {
+    pub(crate) async fn command(&mut self, text: &str) -> String {
         self.send(format!("{text}\r\n").as_bytes()).await;
         self.reply().await
     }
 
     /// A whole transaction; answers the reply to the message, or the first refusal.
-    pub async fn submit(&mut self, from: &str, to: &[&str], message: &[u8]) -> String {
+    pub(crate) async fn submit(&mut self, from: &str, to: &[&str], message: &[u8]) -> String {
         let reply = self.command(&format!("MAIL FROM:<{from}>")).await;
         if !reply.starts_with("250") {
             return reply;
@@ -50,12 +50,12 @@ impl SmtpClient {
         self.reply().await
     }
 
-    pub async fn send(&mut self, bytes: &[u8]) {
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).await.unwrap();
     }
 
     /// One reply, lines joined; empty at the end of the stream.
-    pub async fn reply(&mut self) -> String {
+    pub(crate) async fn reply(&mut self) -> String {
         let mut reply = String::new();
         loop {
             let mut line = String::new();

@@ -13,7 +13,7 @@ use footbridge::clock::Clock;
 use footbridge::config::connections::{Connection, ConnectionKind, ConnectionUse, StoredPassword};
 use footbridge::config::{CloudName, Config};
 use footbridge::mailbox::Timestamp;
-use m365_sim::{Person, Running, Tenant};
+use m365_sim::{ItemId, Person, Running, Snapshot, Tenant};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -21,21 +21,21 @@ use tokio::task::JoinHandle;
 use crate::imap_client::ImapClient;
 use crate::smtp_client::SmtpClient;
 
-pub const ADA: &str = "ada@contoso.example";
+pub(crate) const ADA: &str = "ada@contoso.example";
 const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000f00b";
 const SCOPES: &str = "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
 
 /// `sync.poll` by default.
-pub const POLL: Duration = Duration::from_secs(15);
+pub(crate) const POLL: Duration = Duration::from_secs(15);
 
 /// 2026-11-02 09:00:00 UTC: when every test begins.
-pub const START: i64 = 1_793_610_000;
+pub(crate) const START: i64 = 1_793_610_000;
 
-pub struct World {
-    pub tenant: Tenant,
-    pub clock: Clock,
-    pub password: String,
-    pub state: tempfile::TempDir,
+pub(crate) struct World {
+    pub(crate) tenant: Tenant,
+    pub(crate) clock: Clock,
+    pub(crate) password: String,
+    pub(crate) state: tempfile::TempDir,
     sim: Running,
     bridge: Option<Bridge>,
     accounts: Option<Accounts>,
@@ -51,17 +51,17 @@ struct Bridge {
 
 impl World {
     /// Ada, an empty mailbox, a bridge signed in as her.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// The same, with the tenant prepared before the bridge first looks at it.
-    pub async fn with(prepare: impl FnOnce(&Tenant)) -> Self {
+    pub(crate) async fn with(prepare: impl FnOnce(&Tenant)) -> Self {
         Self::made(Tenant::builder().user(ADA), prepare).await
     }
 
     /// The same, with a tenant that behaves otherwise.
-    pub async fn made(builder: m365_sim::Builder, prepare: impl FnOnce(&Tenant)) -> Self {
+    pub(crate) async fn made(builder: m365_sim::Builder, prepare: impl FnOnce(&Tenant)) -> Self {
         let start = jiff::Timestamp::from_second(START).unwrap();
         let tenant = builder.clock(m365_sim::Clock::manual(start)).build();
         prepare(&tenant);
@@ -84,12 +84,12 @@ impl World {
         world
     }
 
-    pub fn ada(&self) -> Person {
+    pub(crate) fn ada(&self) -> Person {
         self.tenant.person(ADA)
     }
 
     /// Starts the bridge on the state that is there.
-    pub async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         assert!(self.bridge.is_none(), "it runs already");
         let connection = Connection {
             address: ADA.to_owned(),
@@ -120,19 +120,19 @@ impl World {
     }
 
     /// Stops the bridge in order and starts it again on the same state.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.stop().await;
         self.start().await;
     }
 
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         let bridge = self.bridge.take().expect("it runs");
         let _ = bridge.stop.send(());
         bridge.running.await.unwrap();
     }
 
     /// An IMAP client that is logged in.
-    pub async fn imap(&self) -> ImapClient {
+    pub(crate) async fn imap(&self) -> ImapClient {
         let mut client = self.stranger().await;
         let login = format!("LOGIN {ADA} {}", self.password);
         client.command(&login).await.ok();
@@ -140,33 +140,33 @@ impl World {
     }
 
     /// An IMAP client that has selected a folder.
-    pub async fn selected(&self, folder: &str) -> ImapClient {
+    pub(crate) async fn selected(&self, folder: &str) -> ImapClient {
         let mut client = self.imap().await;
         client.command(&format!("SELECT {folder}")).await.ok();
         client
     }
 
     /// An IMAP client that has said nothing yet.
-    pub async fn stranger(&self) -> ImapClient {
+    pub(crate) async fn stranger(&self) -> ImapClient {
         ImapClient::connect(self.imap_address()).await
     }
 
-    pub async fn smtp(&self) -> SmtpClient {
+    pub(crate) async fn smtp(&self) -> SmtpClient {
         let mut client = SmtpClient::connect(self.smtp_address()).await;
         client.log_in(ADA, &self.password).await;
         client
     }
 
-    pub fn imap_address(&self) -> SocketAddr {
+    pub(crate) fn imap_address(&self) -> SocketAddr {
         self.bridge.as_ref().expect("it runs").addresses.imap[0]
     }
 
-    pub fn smtp_address(&self) -> SocketAddr {
+    pub(crate) fn smtp_address(&self) -> SocketAddr {
         self.bridge.as_ref().expect("it runs").addresses.smtp[0]
     }
 
     /// Time passes, for the tenant and for the bridge.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.tenant.clock().advance(by);
         self.clock.advance(by);
     }
@@ -176,13 +176,13 @@ impl World {
     }
 
     /// Waits for the bridge's first look at the mailbox.
-    pub async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         let mut looks = self.account().looks();
         looks.wait_for(|looks| looks.good > 0).await.unwrap();
     }
 
     /// One poll interval passes and the bridge has looked.
-    pub async fn tick(&self) {
+    pub(crate) async fn tick(&self) {
         let mut looks = self.account().looks();
         looks.wait_for(|looks| looks.good + looks.bad > 0).await.unwrap();
         looks.mark_unchanged();
@@ -191,11 +191,11 @@ impl World {
     }
 
     /// HTTP requests seen by the tenant since the last `forget`; steps of a batch are not counted.
-    pub fn requests(&self) -> usize {
-        self.tenant.journal().requests().len()
+    pub(crate) fn requests(&self) -> usize {
+        self.tenant.journal().requests()
     }
 
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.tenant.journal().clear();
     }
 }
@@ -214,13 +214,17 @@ fn config(state: &Path, sim: &str) -> Config {
     config
 }
 
+/// How the tenant names a message.
+pub(crate) fn id(item: &Snapshot) -> ItemId {
+    ItemId(item.immutable_id.clone())
+}
+
 /// A plain message.
-pub fn mail(subject: &str) -> Vec<u8> {
+pub(crate) fn mail(subject: &str) -> Vec<u8> {
     format!(
         "From: Bob <bob@elsewhere.example>\r\nTo: Ada <{ADA}>\r\nSubject: {subject}\r\n\
          Date: Mon, 2 Nov 2026 08:00:00 +0000\r\nMessage-ID: <{subject}@elsewhere.example>\r\n\
          \r\nThis is {subject}.\r\n"
     )
-    .replace(' ', " ")
     .into_bytes()
 }

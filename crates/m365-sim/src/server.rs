@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -122,10 +122,7 @@ fn write(tenant: &Tenant, call: &Call, reply: Reply, cut_at: Option<usize>) -> R
     let length = bytes.len();
     let body = match cut_at {
         None => Body::from(bytes),
-        Some(at) => Body::from_stream(stream::iter([
-            Ok(bytes.slice(..at.min(length))),
-            Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-        ])),
+        Some(at) => broken_off(bytes.slice(..at.min(length))),
     };
     let mut response = Response::new(body);
     *response.status_mut() =
@@ -147,6 +144,16 @@ fn write(tenant: &Tenant, call: &Call, reply: Reply, cut_at: Option<usize>) -> R
         }
     }
     response
+}
+
+/// A body that ends in an error. The pause lets hyper write out what came before it.
+fn broken_off(start: Bytes) -> Body {
+    let begun = stream::once(async { Ok(start) });
+    let broken = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(begun.chain(broken))
 }
 
 /// Accepts connections that can be cut.

@@ -67,7 +67,7 @@ impl View {
         let sender: Vec<Mailbox> = list(message.sender());
         Self {
             subject: message.subject().map(str::to_owned),
-            sender: sender.first().or(from.first()).cloned(),
+            sender: sender.first().or_else(|| from.first()).cloned(),
             from: from.into_iter().next(),
             to: list(message.to()),
             cc: list(message.cc()),
@@ -136,7 +136,7 @@ fn attachment(index: usize, part: &mail_parser::MessagePart<'_>) -> Attachment {
     };
     let content_id = part.content_id().map(str::to_owned);
     let disposition = part.content_disposition();
-    let inline = disposition.map_or(content_id.is_some(), |found| found.is_inline());
+    let inline = disposition.map_or_else(|| content_id.is_some(), |found| found.is_inline());
     let subject = match &part.body {
         PartType::Message(inner) => inner.subject().map(str::to_owned),
         _ => None,

@@ -12,7 +12,7 @@ use super::mime::Mime;
 use super::model::{Collection, Message};
 use super::path::{encode, literal};
 use super::property::{APPEND_TAG, DELIVERY_TIME, MESSAGE_FLAGS, SUBMIT_TIME, select_and_expand};
-use super::settle::{CLOCK_SKEW, SETTLING};
+use super::settle::SETTLING;
 use crate::backend::{RemoteFolderRef, RemoteMessage, Upload, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Role, SystemFlag, Timestamp};
@@ -120,7 +120,7 @@ impl Graph {
         started: Timestamp,
         patience: Patience,
     ) -> Outcome<Option<Message>> {
-        let since = Timestamp(started.0 - CLOCK_SKEW);
+        let since = self.new_since(started);
         let filter = match mime.message_id() {
             Some(id) => format!("internetMessageId eq {}", literal(&id)),
             None => format!("createdDateTime ge {}", iso(since)),
@@ -130,6 +130,7 @@ impl Graph {
             format!("$filter={}&{},subject&$top=50", encode(&filter), super::property::select());
         let request = Request::get("GET messages", format!("{folder}/messages?{query}"));
         let found: Collection<Message> = self.http.json(&request, patience).await?;
+        let since = self.new_since(started);
         let subject = mime.message_id().is_none().then(|| mime.subject());
         let matches = |message: &Message| {
             let same = subject

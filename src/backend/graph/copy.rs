@@ -7,7 +7,7 @@ use super::batch;
 use super::model::{Collection, Folder, Message};
 use super::path::{encode, literal};
 use super::property::select;
-use super::settle::{CLOCK_SKEW, SETTLING};
+use super::settle::SETTLING;
 use crate::backend::{RemoteMessage, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Timestamp};
@@ -150,7 +150,7 @@ impl Graph {
         let path = format!("{folder}/messages?$filter={filter}&{}", select());
         let twins: Collection<Message> =
             self.http.json(&Request::get("GET messages", path), patience).await?;
-        let since = Timestamp(started.0 - CLOCK_SKEW);
+        let since = self.new_since(started);
         let mut twins: Vec<Message> =
             twins.value.into_iter().filter(|twin| twin.id != original.id).collect();
         twins.sort_by_key(Message::created);

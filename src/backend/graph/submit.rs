@@ -11,7 +11,6 @@ use super::mime::Mime;
 use super::model::{Collection, Message, User};
 use super::path::{encode, literal};
 use super::property::select;
-use super::settle::CLOCK_SKEW;
 use crate::backend::{Trace, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{Address, Fault, Kind, Outcome, RemoteId, Spooled, Timestamp};
@@ -91,10 +90,11 @@ impl Graph {
             Request::get("GET messages", format!("{folder}/messages?{query}"))
         };
         let steps = [step("sentitems"), step("drafts")];
-        let since = Timestamp(since.0 - CLOCK_SKEW);
+        let answers = self.batch(&steps, patience).await;
+        let since = self.new_since(since);
         let is_new = |message: &Message| message.created().is_none_or(|created| created >= since);
         let mut newest = Vec::with_capacity(steps.len());
-        for answer in self.batch(&steps, patience).await {
+        for answer in answers {
             let found: Collection<Message> = batch::read(answer)?;
             newest.push(found.value.into_iter().filter(is_new).max_by_key(Message::created));
         }

@@ -40,13 +40,6 @@ pub(super) async fn run(
     }))
 }
 
-/// What the command says before its literal.
-struct Filing {
-    path: FolderPath,
-    flags: Flags,
-    received: Option<Timestamp>,
-}
-
 /// Everything that can be refused before the client has sent a single octet.
 async fn prepare(
     connection: &mut Connection,

@@ -12,6 +12,13 @@ use crate::front::login::Door;
 
 type Admitted = Result<Account, Halt>;
 
+/// As the client gave it; user names are kept out of logs, too.
+#[derive(Debug)]
+struct Credentials {
+    user: Secret<Vec<u8>>,
+    password: Secret<Vec<u8>>,
+}
+
 pub(super) async fn login(
     connection: &mut Connection,
     door: &mut Door,
@@ -29,7 +36,7 @@ pub(super) async fn authenticate(
     mechanism: &Mechanism,
     initial: Option<Secret<Vec<u8>>>,
 ) -> Admitted {
-    let (user, password) = match mechanism {
+    let credentials = match mechanism {
         Mechanism::Plain => {
             let response = match initial {
                 Some(response) => response,
@@ -42,11 +49,11 @@ pub(super) async fn authenticate(
                 Some(user) => user,
                 None => ask(connection, "Username:").await?,
             };
-            (user, ask(connection, "Password:").await?)
+            Credentials { user, password: ask(connection, "Password:").await? }
         }
         _ => return Err(Ending::no("That mechanism is not offered").with(Code::Cannot).into()),
     };
-    login(connection, door, user.expose(), &password).await
+    login(connection, door, credentials.user.expose(), &credentials.password).await
 }
 
 /// One challenge and its response.
@@ -68,7 +75,7 @@ async fn ask(connection: &mut Connection, challenge: &str) -> Result<Secret<Vec<
 }
 
 /// `[authzid] NUL authcid NUL password` (RFC 4616 §2). Acting for someone else is not offered.
-fn plain(response: &Secret<Vec<u8>>) -> Result<(Secret<Vec<u8>>, Secret<Vec<u8>>), Ending> {
+fn plain(response: &Secret<Vec<u8>>) -> Result<Credentials, Ending> {
     let parts: Vec<&[u8]> = response.expose().split(|byte| *byte == 0).collect();
     let [acts_as, user, password] = parts[..] else {
         return Err(Ending::bad("A PLAIN login has three parts"));
@@ -77,7 +84,8 @@ fn plain(response: &Secret<Vec<u8>>) -> Result<(Secret<Vec<u8>>, Secret<Vec<u8>>
         let refusal = Ending::no("Logging in for another user is not possible");
         return Err(refusal.with(Code::AuthorizationFailed));
     }
-    Ok((Secret::new(user.to_vec()), Secret::new(password.to_vec())))
+    let (user, password) = (Secret::new(user.to_vec()), Secret::new(password.to_vec()));
+    Ok(Credentials { user, password })
 }
 
 #[cfg(test)]
@@ -85,8 +93,8 @@ mod tests {
     use super::*;
 
     fn read(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-        let parts = plain(&Secret::new(response.to_vec())).ok()?;
-        Some((parts.0.into_exposed(), parts.1.into_exposed()))
+        let Credentials { user, password } = plain(&Secret::new(response.to_vec())).ok()?;
+        Some((user.into_exposed(), password.into_exposed()))
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) mod cursor;
 pub(crate) mod delta;
 pub(crate) mod extended;
 pub(crate) mod filter;
+pub(crate) mod filter_grammar;
 pub(crate) mod folder_delta;
 pub(crate) mod folders;
 pub(crate) mod list;
