@@ -80,7 +80,11 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         password: Some(password.expose().to_owned()),
     };
     let ready = Ready::new(&app.addresses(), vec![shown], Some(sim.url()));
-    if options.json { ready.print_json()? } else { crate::cli::print(&ready.greeting())? }
+    if options.json {
+        ready.print_json()?
+    } else {
+        crate::cli::print(&ready.greeting())?
+    }
     app.run(stop_signal()).await?;
     sim.shutdown().await;
     Ok(())

@@ -278,8 +278,8 @@ impl Outlook {
 
     /// New bytes for a draft.
     pub fn edit_draft(&self, id: &ItemId, mime: impl Into<Bytes>) {
-        let mime = String::from_utf8_lossy(&mime.into()).into_owned();
-        self.must(Deed::EditDraft { id: id.clone(), mime });
+        let edited = self.change(id, |item| item.source = Source::mime(mime.into()));
+        edited.unwrap_or_else(|refused| panic!("{refused}"));
     }
 
     pub fn delete(&self, id: &ItemId) {

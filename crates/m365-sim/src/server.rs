@@ -101,11 +101,16 @@ async fn read(request: Request) -> Option<Call> {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LARGEST_BODY).await.ok()?;
     let host = head.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let scheme = head
+        .headers
+        .get("x-forwarded-proto")
+        .and_then(|scheme| scheme.to_str().ok())
+        .unwrap_or("http");
     Some(Call {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: Query::parse(head.uri.query().unwrap_or_default()),
-        origin: format!("http://{host}"),
+        origin: format!("{scheme}://{host}"),
         headers: head.headers,
         body,
         request_id: Uuid::new_v4().to_string(),

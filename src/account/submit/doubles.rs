@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -20,20 +20,34 @@ use crate::mailbox::{
 
 /// Counts steps and stops the world at one of them, as kill -9 would.
 #[derive(Debug)]
-pub(super) struct Steps {
+pub(crate) struct Steps {
+    gate: Gate,
     taken: AtomicU32,
     stop_at: AtomicU32,
-    pub(super) stopped: Notify,
+    pub(crate) stopped: Notify,
 }
 
 impl Default for Steps {
     fn default() -> Self {
-        Self { taken: AtomicU32::new(0), stop_at: AtomicU32::new(u32::MAX), stopped: Notify::new() }
+        Self {
+            gate: Gate::default(),
+            taken: AtomicU32::new(0),
+            stop_at: AtomicU32::new(u32::MAX),
+            stopped: Notify::new(),
+        }
     }
 }
 
+/// Holds the next dispatch back until released.
+#[derive(Debug, Default)]
+struct Gate {
+    shut: AtomicBool,
+    arrived: Notify,
+    opened: Notify,
+}
+
 impl Steps {
-    pub(super) fn stop_at(&self, step: u32) {
+    pub(crate) fn stop_at(&self, step: u32) {
         self.taken.store(0, Ordering::Relaxed);
         self.stop_at.store(step, Ordering::Relaxed);
     }
@@ -47,7 +61,7 @@ impl Steps {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Stage,
     Dispatch,
     Unstage,
@@ -57,7 +71,7 @@ pub(super) enum Step {
 
 /// Whether the fault comes instead of the work or in place of its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum When {
+pub(crate) enum When {
     Before,
     After,
 }
@@ -68,51 +82,80 @@ struct Mail {
     is_draft: bool,
 }
 
+impl Mail {
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.clone()).unwrap()
+    }
+}
+
 /// The service's mailbox. Sending keeps the id, as immutable ids promise.
 #[derive(Debug, Default)]
-pub(super) struct FakeMailbox {
+pub(crate) struct FakeMailbox {
     steps: Arc<Steps>,
     mail: Mutex<BTreeMap<RemoteId, Mail>>,
+    /// What went out, whatever became of the sender's copy.
+    delivered: Mutex<Vec<String>>,
     issued: AtomicU32,
     faults: Mutex<VecDeque<(Step, When, Kind)>>,
 }
 
 impl FakeMailbox {
-    pub(super) fn new(steps: &Arc<Steps>) -> Self {
+    pub(crate) fn new(steps: &Arc<Steps>) -> Self {
         Self { steps: Arc::clone(steps), ..Self::default() }
     }
 
-    pub(super) fn fail(&self, step: Step, when: When, kind: &Kind) {
+    pub(crate) fn fail(&self, step: Step, when: When, kind: &Kind) {
         self.faults.lock().unwrap().push_back((step, when, kind.clone()));
     }
 
-    pub(super) fn heal(&self) {
+    pub(crate) fn heal(&self) {
         self.faults.lock().unwrap().clear();
     }
 
-    pub(super) fn sent(&self) -> Vec<String> {
-        self.texts(false)
+    /// The next message waits just before it is sent.
+    pub(crate) fn hold(&self) {
+        self.steps.gate.shut.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn drafts(&self) -> Vec<String> {
-        self.texts(true)
+    /// Resolves when a message waits.
+    pub(crate) async fn held(&self) {
+        self.steps.gate.arrived.notified().await;
     }
 
-    pub(super) fn put_draft(&self, text: &str) -> RemoteId {
+    pub(crate) fn release(&self) {
+        self.steps.gate.opened.notify_one();
+    }
+
+    /// What recipients got.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        self.delivered.lock().unwrap().clone()
+    }
+
+    pub(crate) fn drafts(&self) -> Vec<String> {
+        let mail = self.mail.lock().unwrap();
+        mail.values().filter(|mail| mail.is_draft).map(Mail::text).collect()
+    }
+
+    pub(crate) fn put_draft(&self, text: &str) -> RemoteId {
         let id = RemoteId::new(format!("id-{}", self.issued.fetch_add(1, Ordering::Relaxed)));
         let mail = Mail { bytes: text.as_bytes().to_vec(), is_draft: true };
         self.mail.lock().unwrap().insert(id.clone(), mail);
         id
     }
 
-    pub(super) fn discard(&self, id: &RemoteId) {
+    pub(crate) fn discard(&self, id: &RemoteId) {
         self.mail.lock().unwrap().remove(id);
     }
 
-    fn texts(&self, is_draft: bool) -> Vec<String> {
-        let mail = self.mail.lock().unwrap();
-        let chosen = mail.values().filter(|mail| mail.is_draft == is_draft);
-        chosen.map(|mail| String::from_utf8(mail.bytes.clone()).unwrap()).collect()
+    fn deliver(&self, staged: &RemoteId) -> Outcome<()> {
+        match self.mail.lock().unwrap().get_mut(staged) {
+            Some(mail) if mail.is_draft => {
+                mail.is_draft = false;
+                self.delivered.lock().unwrap().push(mail.text());
+                Ok(())
+            }
+            _ => Err(Kind::NoSuchMessage.into()),
+        }
     }
 
     async fn check(&self, step: Step, when: When) -> Outcome<()> {
@@ -145,10 +188,11 @@ impl Backend for FakeMailbox {
 
     async fn dispatch(&self, staged: &RemoteId) -> Outcome<()> {
         self.check(Step::Dispatch, When::Before).await?;
-        match self.mail.lock().unwrap().get_mut(staged) {
-            Some(mail) if mail.is_draft => mail.is_draft = false,
-            _ => return Err(Kind::NoSuchMessage.into()),
+        if self.steps.gate.shut.swap(false, Ordering::Relaxed) {
+            self.steps.gate.arrived.notify_one();
+            self.steps.gate.opened.notified().await;
         }
+        self.deliver(staged)?;
         self.check(Step::Dispatch, When::After).await
     }
 

@@ -286,6 +286,6 @@ fn is_doubtful(fault: &Fault) -> bool {
 }
 
 #[cfg(test)]
-mod doubles;
+pub(crate) mod doubles;
 #[cfg(test)]
 mod tests;

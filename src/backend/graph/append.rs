@@ -107,7 +107,7 @@ impl Graph {
                         break;
                     }
                 }
-                Err(failure) => return Err(failure.into()),
+                Err(failure) => return Err(refused(failure, mime)),
             }
         }
         Err(Fault::from(Kind::Unreachable).because("the draft was not created"))
@@ -172,7 +172,7 @@ impl Graph {
                         break;
                     }
                 }
-                Err(failure) => return Err(about_target(failure)),
+                Err(failure) => return Err(about_target(refused(failure, mime))),
             }
         }
         Err(Fault::from(Kind::Unreachable).because("the message was not filed"))
@@ -249,4 +249,14 @@ fn refuse_silence(status: Option<u16>, mime: &Mime, cause: &str) -> Outcome<()> 
         return Err(Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(cause));
     }
     Ok(())
+}
+
+/// "Bad request" is one of the service's ways to say "too large" (reference B.9).
+fn refused(failure: Failure, mime: &Mime) -> Fault {
+    match failure {
+        Failure::Refused(refusal) if refusal.is("BadRequest") && mime.len() > SILENT_LIMIT => {
+            Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(refusal)
+        }
+        failure => failure.into(),
+    }
 }

@@ -10,7 +10,7 @@ use super::batch;
 use super::mime::Mime;
 use super::model::{Collection, Message, User};
 use super::path::{encode, literal};
-use super::property::select;
+use super::property::{MESSAGE_FLAGS, expand_property, select};
 use crate::backend::{Trace, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{Address, Fault, Kind, Outcome, RemoteId, Spooled, Timestamp};
@@ -58,9 +58,10 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the message is still a draft"))
     }
 
-    /// Whether a draft is a draft no more.
+    /// Whether a draft is a draft no more, or on its way out.
     async fn has_left(&self, staged: &RemoteId, patience: Patience) -> Outcome<bool> {
-        let path = format!("{}?{}", self.prefix.message(staged), select());
+        let expand = expand_property(MESSAGE_FLAGS);
+        let path = format!("{}?{}&{expand}", self.prefix.message(staged), select());
         let request = Request::get("GET message", path);
         for pause in LOOKS {
             if !self.http.settle(pause, patience).await {
@@ -68,7 +69,7 @@ impl Graph {
             }
             let found: Result<Message, Failure> = self.http.json(&request, patience).await;
             match found.map_err(Fault::from) {
-                Ok(message) if message.is_draft == Some(true) => {}
+                Ok(message) if message.is_draft == Some(true) && !is_submitted(&message) => {}
                 Ok(_) => return Ok(true),
                 Err(fault) if *fault.kind() == Kind::NoSuchMessage => return Ok(true),
                 Err(fault) => return Err(fault),
@@ -118,4 +119,11 @@ impl Graph {
         }
         Ok(addresses)
     }
+}
+
+/// Bit 4 of PidTagMessageFlags: handed over for sending, though still in Drafts (reference B.5).
+fn is_submitted(message: &Message) -> bool {
+    const SUBMIT: u32 = 4;
+    let flags = message.property(MESSAGE_FLAGS).and_then(|flags| flags.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & SUBMIT != 0)
 }

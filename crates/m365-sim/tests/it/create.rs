@@ -97,6 +97,17 @@ async fn a_patch_cannot_end_being_a_draft() {
 }
 
 #[tokio::test]
+async fn an_edit_in_outlook_keeps_the_immutable_id_and_changes_the_key() {
+    let world = World::new().await;
+    let id = world.ada().folder("Drafts").draft(mail("first"));
+    let before = world.ada().items("Drafts")[0].change_key.clone();
+    world.ada().outlook().edit_draft(&id, mail("second"));
+    let after = &world.ada().items("Drafts")[0];
+    assert_eq!((after.immutable_id.as_str(), after.subject.as_str()), (id.0.as_str(), "second"));
+    assert_ne!(after.change_key, before);
+}
+
+#[tokio::test]
 async fn unknown_members_and_plain_headers_are_refused() {
     let world = World::new().await;
     assert_eq!(

@@ -103,6 +103,26 @@ async fn away_and_back_is_a_hole_under_immutable_ids_only() {
 }
 
 #[tokio::test]
+async fn nothing_is_lost_when_mail_comes_and_goes_during_the_first_round() {
+    let world = World::new().await;
+    let ada = world.ada();
+    ada.inbox().seed(12);
+    let oldest = ada.items("Inbox")[0].immutable_id.clone();
+    let first = world.get_immutable(INBOX).await;
+    ada.outlook().relocate(&m365_sim::ItemId(oldest.clone()), "Archive");
+    let new = ada.inbox().deliver(mail("meanwhile"));
+    let second = world.get_immutable(&first.text("@odata.nextLink")).await;
+    assert_eq!(first.rows().len() + second.rows().len(), 11);
+    let (rows, _) = walk(&world, &second.text("@odata.deltaLink")).await;
+    assert_eq!(rows.len(), 2);
+    assert_eq!(
+        (rows[0]["id"].as_str(), rows[0].get("@removed").is_some()),
+        (Some(oldest.as_str()), true)
+    );
+    assert_eq!(rows[1]["id"], new.0);
+}
+
+#[tokio::test]
 async fn expired_cursors_are_gone_with_a_way_to_start_again() {
     let world = World::new().await;
     let (_, link) = walk(&world, INBOX).await;

@@ -66,6 +66,35 @@ async fn a_stalled_request_waits_until_it_is_released() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_frees_its_place() {
+    let world = World::new().await;
+    world.tenant.faults().push(Rule::on(Kind::User).times(4).answer(Fault::Stall));
+    let stalled = futures_util::future::join_all((0..4).map(|_| world.get("/me")));
+    let all_here = async {
+        while world.tenant.faults().pending() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = stalled => panic!("a stalled request was answered"),
+        () = all_here => {}
+    }
+    while world.get("/me").await.status == 429 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.get("/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_claims_challenge_names_the_claims() {
+    let world = World::new().await;
+    world.tenant.faults().push(Rule::on(Kind::User).answer(Fault::ClaimsChallenge));
+    let answer = world.get("/me").await;
+    assert_eq!(answer.status, 401);
+    assert!(answer.header("www-authenticate").contains("error=\"insufficient_claims\", claims=\""));
+}
+
+#[tokio::test]
 async fn garbage_in_place_of_an_answer() {
     let world = World::new().await;
     world.tenant.faults().push(Rule::on(Kind::User).answer(Fault::Html { code: 200 }));
@@ -89,9 +118,13 @@ async fn the_token_endpoint_has_faults_of_its_own() {
         suberror: Some("basic_action".into()),
     };
     world.tenant.faults().push(Rule::on(Kind::Token).answer(fault));
+    let busy = Fault::status(503, "temporarily_unavailable");
+    world.tenant.faults().push(Rule::on(Kind::Token).answer(busy));
     let answer = world.redeem(&[("client_id", "client"), ("refresh_token", &world.refresh)]).await;
     assert_eq!(answer.json()["error_codes"][0], 50076);
     assert_eq!(answer.text("suberror"), "basic_action");
+    let busy = world.redeem(&[("client_id", "client"), ("refresh_token", &world.refresh)]).await;
+    assert_eq!((busy.status, busy.text("error").as_str()), (503, "temporarily_unavailable"));
 }
 
 #[tokio::test]

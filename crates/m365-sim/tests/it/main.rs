@@ -1,5 +1,7 @@
 //! Conversations with the simulated tenant over HTTP, in the shapes that Microsoft documents.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
+
 mod batch;
 mod control;
 mod create;

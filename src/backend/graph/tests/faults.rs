@@ -149,3 +149,72 @@ async fn a_mailbox_never_has_more_than_four_requests_in_flight() {
     assert!(refused.iter().all(|entry| entry.status == Some(200)));
     assert_eq!(refused.len(), 30);
 }
+
+#[tokio::test]
+async fn a_step_of_a_batch_that_finds_the_token_expired_is_repeated_with_another() {
+    let world = World::new().await;
+    world.ada().inbox().seed(3);
+    let ids: Vec<_> = world
+        .ada()
+        .items("Inbox")
+        .into_iter()
+        .map(|item| crate::mailbox::RemoteId::new(item.immutable_id))
+        .collect();
+    world.graph.look_up(&ids, Urgency::Interactive).await.unwrap();
+    world.tenant.journal().clear();
+    let expired = Fault::status(401, "InvalidAuthenticationToken");
+    world.tenant.faults().push(Rule::on(Call::GetMessage).answer(expired));
+    let found = world.graph.look_up(&ids, Urgency::Interactive).await.unwrap();
+    assert!(found.iter().all(Result::is_ok));
+    assert_eq!(world.tenant.journal().of(Call::Token).len(), 1);
+    assert_eq!(world.tenant.journal().of(Call::GetMessage).len(), 4);
+}
+
+#[tokio::test]
+async fn every_order_and_form_of_pages_is_understood() {
+    let world = World::with(|switches| {
+        switches.delta.empty_first_page = true;
+        switches.delta.duplicates = true;
+        switches.delta.reorder = true;
+        switches.messages.empty_first_page = true;
+        switches.messages.short_pages = Some(7);
+    })
+    .await;
+    world.ada().inbox().seed(30);
+    let inbox = world.folder(Role::Inbox).await.id;
+    let (mut since, mut ids) = (None, std::collections::BTreeSet::new());
+    loop {
+        let page = world.graph.listing(&inbox, since.as_ref(), Urgency::Poll).await.unwrap();
+        ids.extend(page.changes.into_iter().filter_map(|change| match change {
+            crate::backend::RemoteChange::Upsert(message) => Some(message.id),
+            _ => None,
+        }));
+        if !page.more {
+            break;
+        }
+        since = Some(page.cursor);
+    }
+    assert_eq!(ids.len(), 30);
+    let mut page = world.graph.changes(&inbox, None, Urgency::Poll).await.unwrap();
+    let mut rows = page.changes.len();
+    while page.more {
+        page = world.graph.changes(&inbox, Some(&page.cursor), Urgency::Poll).await.unwrap();
+        rows += page.changes.len();
+    }
+    assert!(rows >= 30);
+}
+
+#[tokio::test]
+async fn a_shared_mailbox_is_reached_by_its_name() {
+    let world = World::new().await;
+    world.tenant.share("bob@contoso.example", super::ADA);
+    world.tenant.person("bob@contoso.example").inbox().deliver(mail("shared"));
+    let shared = super::Graph::shared(world.graph.http.clone(), "bob@contoso.example");
+    let folders = shared.folders(None, Urgency::Interactive).await;
+    let entries = world.tenant.journal().entries();
+    assert!(entries.iter().any(|entry| entry.path.contains("/users/bob%40contoso.example/")));
+    // Without a scope for shared mailboxes the service says no, and that is told as such.
+    if let Err(fault) = folders {
+        assert_eq!(*fault.kind(), Kind::Denied);
+    }
+}

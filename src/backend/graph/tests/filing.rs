@@ -1,8 +1,9 @@
+use m365_sim::switch::Oversize;
 use m365_sim::{Fault, Kind as Call, Rule};
 
 use super::{World, mail};
 use crate::backend::{Backend as _, RemoteFolderRef, Upload};
-use crate::mailbox::{Flags, Keyword, Kind, RemoteId, Role, SystemFlag, Timestamp};
+use crate::mailbox::{Flags, Keyword, Kind, Role, SystemFlag, Timestamp};
 
 fn flags() -> Flags {
     Flags::none()
@@ -156,13 +157,17 @@ async fn the_largest_message_that_is_announced_is_taken() {
 }
 
 #[tokio::test]
-async fn a_silent_success_for_something_large_means_too_large() {
-    let world = World::new().await;
-    let archive = world.folder(Role::Archive).await;
-    world.tenant.faults().push(Rule::on(Call::CreateJson).always().answer(Fault::SilentOk));
-    let text = format!("{}{}", mail("large"), "x\r\n".repeat(800_000));
-    let upload = upload(&world, &text, Flags::none());
-    let fault = world.graph.append(&archive, &upload).await.unwrap_err();
-    assert!(matches!(fault.kind(), Kind::TooLarge { .. }), "{fault}");
-    let _ = RemoteId::new("");
+async fn every_way_to_say_too_large_is_understood() {
+    for says in [Oversize::Status413, Oversize::Status400, Oversize::SilentOk] {
+        let world = World::with(|switches| {
+            switches.limits.request_bytes = 3_000_000;
+            switches.limits.oversize = says;
+        })
+        .await;
+        let drafts = world.folder(Role::Drafts).await;
+        let text = format!("{}{}", mail("large"), "x\r\n".repeat(800_000));
+        let upload = upload(&world, &text, Flags::none());
+        let fault = world.graph.append(&drafts, &upload).await.unwrap_err();
+        assert!(matches!(fault.kind(), Kind::TooLarge { .. }), "{says:?} {fault}");
+    }
 }

@@ -82,6 +82,13 @@ async fn what_was_not_sent_can_be_taken_back() {
     world.graph.unstage(&draft).await.unwrap();
     world.graph.unstage(&draft).await.unwrap();
     assert!(world.ada().items("Drafts").is_empty());
+}
+
+#[tokio::test]
+async fn a_draft_that_is_gone_before_it_is_sent_is_missing() {
+    let world = World::new().await;
+    let draft = staged(&world).await;
+    world.ada().outlook().purge(&m365_sim::ItemId(draft.as_str().to_owned()));
     let fault = world.graph.dispatch(&draft).await.unwrap_err();
     assert_eq!(*fault.kind(), Kind::NoSuchMessage);
 }
@@ -110,4 +117,14 @@ async fn the_mailbox_tells_its_addresses() {
     let world = World::new().await;
     let addresses = world.graph.addresses().await.unwrap();
     assert_eq!(addresses[0].as_str(), ADA);
+}
+
+#[tokio::test]
+async fn a_slow_service_is_not_asked_to_send_twice() {
+    let world = World::with(|switches| switches.sending.delay_seconds = 60).await;
+    let draft = staged(&world).await;
+    world.tenant.faults().push(Rule::on(Call::Send).answer(Fault::CutAfter));
+    let _ = world.graph.dispatch(&draft).await;
+    world.tenant.clock().advance(std::time::Duration::from_secs(600));
+    assert_eq!(world.tenant.sent_to(BOB).len(), 1);
 }

@@ -154,7 +154,13 @@ async fn a_moved_message_keeps_its_id_and_its_flags() {
     let message = delivered(&world).await;
     let answered = write(&world, &message, FlagEdit::Add(flags(&[SystemFlag::Answered]))).await;
     let to = world.folder(Role::Archive).await.id;
-    let moved = world.graph.relocate(&[message.id.clone()], &to).await.unwrap().remove(0).unwrap();
+    let moved = world
+        .graph
+        .relocate(std::slice::from_ref(&message.id), &to)
+        .await
+        .unwrap()
+        .remove(0)
+        .unwrap();
     assert_eq!((moved.id, moved.folder, moved.flags), (message.id, to, answered.flags));
 }
 
@@ -164,7 +170,8 @@ async fn a_copy_is_another_message_with_the_same_flags() {
     let message = delivered(&world).await;
     let flagged = write(&world, &message, FlagEdit::Add(flags(&[SystemFlag::Deleted]))).await;
     let to = world.folder(Role::Archive).await.id;
-    let copy = world.graph.copy(&[message.id.clone()], &to).await.unwrap().remove(0).unwrap();
+    let copy =
+        world.graph.copy(std::slice::from_ref(&message.id), &to).await.unwrap().remove(0).unwrap();
     assert_ne!(copy.id, message.id);
     assert_eq!((copy.folder, copy.flags), (to, flagged.flags));
     assert_eq!(world.ada().items("Inbox").len(), 1);
@@ -183,8 +190,13 @@ async fn a_missing_message_and_a_missing_destination_are_told_apart() {
     });
     world.graph.delete_folder(&doomed.id).await.unwrap();
     for outcome in [
-        world.graph.relocate(&[message.id.clone()], &doomed.id).await.unwrap().remove(0),
-        world.graph.copy(&[message.id.clone()], &doomed.id).await.unwrap().remove(0),
+        world
+            .graph
+            .relocate(std::slice::from_ref(&message.id), &doomed.id)
+            .await
+            .unwrap()
+            .remove(0),
+        world.graph.copy(std::slice::from_ref(&message.id), &doomed.id).await.unwrap().remove(0),
     ] {
         assert_eq!(*outcome.unwrap_err().kind(), Kind::NoSuchTarget);
     }
