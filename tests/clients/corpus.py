@@ -1,8 +1,10 @@
 """The awkward mail of tests/corpus, read through IMAP and compared with the tenant's bytes and an independent parse."""
 
+import pathlib
 import re
+import tempfile
 
-from harness import CORPUS, Bridge, check, equal, scenario
+from harness import Bridge, check, deliver_corpus, equal, message, scenario
 from imap_talk import Imap
 from mime_oracle import inner_message, is_divided, numbered, parse, ranges
 
@@ -13,41 +15,55 @@ TYPES_READ_OTHERWISE = {"bad-content-type"}
 PARTIALS = ((0, 1), (0, 100), (7, 64), (1_000, 5_000))
 
 
-class Loaded:
-    """A bridge that serves the corpus: UID by file."""
-
-    def __init__(self, bridge, imap):
-        self.imap = imap
-        self.items = bridge.tenant.items()
-        imap.select("INBOX")
-        rows = imap.fetch("1:*", "(RFC822.SIZE BODY.PEEK[])")
-        self.uids = {}
-        for path in sorted(CORPUS.glob("*.eml")):
-            octets = path.read_bytes()
-            found = [uid for uid, row in rows.items() if row["BODY[]"] == octets]
-            equal(len(found), 1, f"messages with the bytes of {path.name}")
-            equal(rows[found[0]]["RFC822.SIZE"], str(len(octets)), f"RFC822.SIZE of {path.name}")
-            self.uids[path] = found[0]
-        check(len(self.uids) >= 40, f"only {len(self.uids)} messages in the corpus")
+def whole_corpus(bridge, imap):
+    """Delivers the corpus and reads it whole: (path, UID, octets) of each message."""
+    corpus = deliver_corpus(bridge.tenant)
+    imap.select("INBOX")
+    rows = imap.fetch("1:*", "(RFC822.SIZE BODY.PEEK[])")
+    for path, octets in corpus.items():
+        found = [uid for uid, row in rows.items() if (row["BODY[]"] or b"") == octets]
+        equal(len(found), 1, f"messages with the bytes of {path.name}")
+        equal(rows[found[0]]["RFC822.SIZE"], str(len(octets)), f"RFC822.SIZE of {path.name}")
+        yield path, found[0], octets
 
 
 def for_each_message(look):
     """Looks at every message before it complains; `look(imap, uid, path, octets)` yields what is wrong."""
-    with Bridge("--mail", CORPUS) as bridge, Imap(bridge) as imap:
-        loaded = Loaded(bridge, imap)
+    with Bridge() as bridge, Imap(bridge) as imap:
         troubles = []
-        for path, uid in loaded.uids.items():
-            troubles += [f"{path.name}: {trouble}" for trouble in look(imap, uid, path, path.read_bytes())]
+        for path, uid, octets in list(whole_corpus(bridge, imap)):
+            troubles += [f"{path.name}: {trouble}" for trouble in look(imap, uid, path, octets)]
         check(not troubles, f"{len(troubles)} differences\n" + "\n".join(troubles[:60]))
 
 
 @scenario("every message arrives whole, and the tenant serves the same bytes")
 def whole():
-    with Bridge("--mail", CORPUS) as bridge, Imap(bridge) as imap:
-        loaded = Loaded(bridge, imap)
-        served = {bridge.tenant.bytes_of(item) for item in loaded.items}
-        missing = [path.name for path in loaded.uids if path.read_bytes() not in served]
+    with Bridge() as bridge, Imap(bridge) as imap:
+        read = list(whole_corpus(bridge, imap))
+        served = {bridge.tenant.bytes_of(item) for item in bridge.tenant.items()}
+        missing = [path.name for path, _, octets in read if octets not in served]
         equal(missing, [], "files that the tenant does not serve as they are")
+
+
+@scenario("--mail shows a newcomer's own mail: .eml files with bare LF, an mbox and a Maildir")
+def own_mail():
+    subjects = ("In an eml", "First of the mbox", "Second of the mbox", "In the Maildir")
+    texts = {subject: message(subject, body="From here on\r\n>From there\r\n") for subject in subjects}
+    unix = {subject: octets.replace(b"\r\n", b"\n") for subject, octets in texts.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        home = pathlib.Path(folder)
+        (home / "one.eml").write_bytes(unix["In an eml"])
+        quoted = [re.sub(rb"^(>*From )", rb">\1", unix[subject], flags=re.M) for subject in subjects[1:3]]
+        (home / "two.mbox").write_bytes(b"".join(b"From grace Mon Mar  2 10:20:30 2026\n" + text + b"\n" for text in quoted))
+        (home / "Maildir" / "cur").mkdir(parents=True)
+        (home / "Maildir" / "tmp").mkdir()
+        (home / "Maildir" / "cur" / "1.P1.desk:2,S").write_bytes(unix["In the Maildir"])
+        (home / "Maildir" / "tmp" / "half").write_bytes(b"Subject: Never shown\n\n")
+        with Bridge("--mail", home) as bridge, Imap(bridge) as imap:
+            imap.select("INBOX")
+            rows = imap.fetch("1:*", "BODY.PEEK[]")
+            # The mbox's own header field begins with From, and so is quoted in it; nothing of that is left.
+            equal(sorted(row["BODY[]"] for row in rows.values()), sorted(texts.values()), "what the client sees")
 
 
 @scenario("header, text, RFC822 forms and partials are slices of the whole")
@@ -103,8 +119,7 @@ def structures():
         if path.stem in PARTS_READ_OTHERWISE:
             return
         row = imap.fetch(uid, "(BODYSTRUCTURE BODY)")
-        message = parse(octets)
-        wanted = dict(leaves(message, octets))
+        wanted = dict(leaves(parse(octets), octets))
         for item in ("BODYSTRUCTURE", "BODY"):
             got = dict(described(row[item]))
             if path.stem in TYPES_READ_OTHERWISE:
@@ -118,9 +133,9 @@ def structures():
     for_each_message(look)
 
 
-def leaves(message, octets):
+def leaves(whole, octets):
     """Number -> (type, octets, lines or None) of every part that is not a multipart."""
-    for name, part in numbered(message):
+    for name, part in numbered(whole):
         if name.endswith(".") or is_divided(part):
             continue
         body = octets[part.body_begins : part.ends]

@@ -195,6 +195,15 @@ def split_address(text):
     return host.strip("[]"), int(port)
 
 
+def deliver_corpus(tenant):
+    """Every awkward message, as it is (`--mail` would end every line with CRLF): bytes by path."""
+    corpus = {path: path.read_bytes() for path in sorted(CORPUS.glob("*.eml"))}
+    check(len(corpus) >= 40, f"only {len(corpus)} messages in the corpus")
+    for octets in corpus.values():
+        tenant.deliver(octets)
+    return corpus
+
+
 class Tenant:
     """The tenant as someone sees it who stands beside the bridge: the control API, and Graph for exact bytes."""
 
@@ -258,7 +267,7 @@ class Tenant:
         body = {"user": self.user, "client_id": "witness"}
         grant = self.control("POST", "grant", body=body)["refresh_token"]
         form = {"grant_type": "refresh_token", "client_id": "witness", "refresh_token": grant}
-        form["scope"] = "Mail.ReadWrite offline_access"
+        form["scope"] = "Mail.ReadWrite Mail.Send offline_access"
         url = f"{self.url}/organizations/oauth2/v2.0/token"
         return json.loads(http("POST", url, urllib.parse.urlencode(form).encode()))["access_token"]
 

@@ -46,9 +46,12 @@ class Imap(imaplib.IMAP4):
             pieces += [line[: literal.start()], octets]
 
     def uids(self, *criteria):
-        status, data = self.uid("SEARCH", *[quoted(word) if " " in word else word for word in criteria])
-        equal(status, "OK", f"UID SEARCH {criteria}")
-        return (data[0] or b"").decode().split()
+        """UIDs that match; one criterion is taken as written, of several each with a blank is quoted."""
+        words = criteria if len(criteria) == 1 else [quoted(word) if " " in word else word for word in criteria]
+        untagged, _ = self.ask(f"UID SEARCH {' '.join(words)}")
+        found = [line[0].decode().split()[2:] for line in untagged if line[0].startswith(b"* SEARCH")]
+        equal(len(found), 1, f"SEARCH responses to {criteria}: {untagged}")
+        return found[0]
 
     def one_uid(self, *criteria):
         found = self.uids(*criteria)

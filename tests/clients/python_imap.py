@@ -66,7 +66,7 @@ def fetches():
         row = imap.fetch(uid, "(FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODY BODYSTRUCTURE BODY.PEEK[])")
         equal(row["RFC822.SIZE"], str(len(octets)), "RFC822.SIZE")
         equal(row["BODY[]"], octets, "BODY[]")
-        equal(row["INTERNALDATE"], b"02-Mar-2026 09:20:30 +0000", "INTERNALDATE")
+        equal(row["INTERNALDATE"], b" 2-Mar-2026 09:20:30 +0000", "INTERNALDATE")
         equal(row["ENVELOPE"][1], b"All items", "the subject of ENVELOPE")
         equal(row["ENVELOPE"][2], [[b"Grace", None, b"grace", b"elsewhere.example"]], "from of ENVELOPE")
         equal([part[:2] for part in row["BODYSTRUCTURE"][:2]], [[b"text", b"plain"], [b"application", b"octet-stream"]], "parts")
@@ -132,7 +132,7 @@ def refused_store():
         bridge.tenant.deliver(message("Stubborn"))
         imap.select("INBOX")
         uid = imap.one_uid("SUBJECT", "Stubborn")
-        answer = {"status": {"code": 403, "error_code": "ErrorAccessDenied"}}
+        answer = {"fault": "status", "code": 403, "error_code": "ErrorAccessDenied"}
         bridge.tenant.control("POST", "faults", body={"kinds": ["patch"], "skip": 0, "times": None, "answer": answer})
         untagged, text = imap.ask(f"UID STORE {uid} +FLAGS (\\Flagged)", status="NO")
         check(text.startswith("[NOPERM]"), text)
@@ -148,7 +148,7 @@ def copies_and_moves():
         for subject in ("Copied", "Moved", "Expunged", "Marked only"):
             tenant.deliver(message(subject))
         imap.select("INBOX")
-        uids = {subject: imap.one_uid("SUBJECT", quoted(subject)) for subject in ("Copied", "Moved", "Expunged", "Marked only")}
+        uids = {subject: imap.one_uid("SUBJECT", subject) for subject in ("Copied", "Moved", "Expunged", "Marked only")}
         before = len(tenant.items())
         _, text = imap.ask(f"UID COPY {uids['Copied']} Archive")
         check(text.startswith("[COPYUID "), text)
@@ -226,7 +226,7 @@ def appends():
         equal(row["BODY[]"], octets, "bytes")
         equal(row["RFC822.SIZE"], str(len(octets)), "size")
         equal(set(row["FLAGS"]), {"\\Seen", "\\Flagged"}, "flags")
-        equal(row["INTERNALDATE"], b"05-Jan-2024 09:11:12 +0000", "INTERNALDATE")
+        equal(row["INTERNALDATE"], b" 5-Jan-2024 09:11:12 +0000", "INTERNALDATE")
         untagged, _ = imap.ask(b"APPEND Archive {%d+}\r\n%s" % (len(octets), octets.replace(b"Appended", b"Doppeled")))
         check(any(b"EXISTS" in line[0] for line in untagged), f"the open folder does not grow: {untagged}")
         status, _ = imap.append("Drafts", "(\\Draft)", None, message("A draft"))

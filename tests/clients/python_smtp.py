@@ -112,7 +112,7 @@ def too_large():
 @scenario("answers 4yz while Microsoft throttles, and what it then takes leaves once")
 def throttled():
     with Bridge() as bridge, connected(bridge) as smtp:
-        refusal_of_work = {"status": {"code": 429, "error_code": "ApplicationThrottled", "retry_after": {"seconds": 300}}}
+        refusal_of_work = {"fault": "status", "code": 429, "error_code": "ApplicationThrottled", "retry_after": {"seconds": 300}}
         kinds = ["create_mime", "send", "send_mail"]
         rule = {"kinds": kinds, "skip": 0, "times": None, "answer": refusal_of_work}
         bridge.tenant.control("POST", "faults", body=rule)

@@ -105,7 +105,8 @@ public class JavaMailClient {
             }
             return;
         }
-        String place = path.isEmpty() ? "1" : path;
+        // What is no multipart is part 1 of its message.
+        String place = part instanceof MimeMessage ? path + (path.isEmpty() ? "" : ".") + "1" : path;
         if (content instanceof MimeMessage inner) {
             say("part", number, place, "message", inner.getSize());
             walk(number, place, inner);
@@ -115,7 +116,8 @@ public class JavaMailClient {
         try (InputStream octets = raw(part)) {
             octets.transferTo(raw);
         }
-        say("part", number, place, "leaf", part.getSize(), raw.octets, raw.hex());
+        // The size of a message counts its header.
+        say("part", number, place, "leaf", part instanceof MimeMessage ? raw.octets : part.getSize(), raw.octets, raw.hex());
     }
 
     static InputStream raw(Part part) throws Exception {
