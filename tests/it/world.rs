@@ -165,10 +165,24 @@ impl World {
         self.bridge.as_ref().expect("it runs").addresses.smtp[0]
     }
 
-    /// Time passes, for the tenant and for the bridge.
+    /// Time passes for the bridge; the tenant keeps up with it, polite waits of the bridge included.
     pub(crate) fn advance(&self, by: Duration) {
-        self.tenant.clock().advance(by);
+        let ahead = self.clock.now().0 - self.tenant.clock().now().as_second();
+        let ahead = Duration::from_secs(u64::try_from(ahead).unwrap_or(0));
+        self.tenant.clock().advance(ahead + by);
         self.clock.advance(by);
+    }
+
+    /// The end of all trouble: faults are lifted, every wait is over, and the bridge has looked again.
+    pub(crate) async fn recover(&self) {
+        const LONGER_THAN_ANY_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
+        self.tenant.faults().clear();
+        let mut looks = self.account().looks();
+        let good = looks.borrow().good;
+        while looks.borrow_and_update().good == good {
+            self.advance(LONGER_THAN_ANY_WAIT);
+            looks.changed().await.unwrap();
+        }
     }
 
     fn account(&self) -> Account {
