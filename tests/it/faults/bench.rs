@@ -66,9 +66,22 @@ impl Bench {
     pub(super) async fn arrived(&mut self, messages: usize) -> (Vec<String>, Vec<u32>) {
         let before: BTreeSet<u32> = self.uids().await.into_iter().collect();
         let subjects = self.deliver(WORK, messages);
-        self.world.recover().await;
+        self.recover().await;
         let uids = self.uids().await.into_iter().filter(|uid| !before.contains(uid)).collect();
         (subjects, uids)
+    }
+
+    /// The end of all trouble: faults are lifted, every wait is over, and the bridge has looked again.
+    pub(super) async fn recover(&mut self) {
+        self.world.tenant.faults().clear();
+        loop {
+            let good = self.world.look_later().await;
+            self.imap.command("NOOP").await.ok();
+            self.auditor.command("NOOP").await.ok();
+            if good {
+                return;
+            }
+        }
     }
 
     async fn uids(&mut self) -> Vec<u32> {
@@ -101,7 +114,7 @@ impl Bench {
 
     /// The trouble is over: what every client sees now is what the tenant holds.
     pub(super) async fn settle(&mut self) {
-        self.world.recover().await;
+        self.recover().await;
         for folder in [WORK, TARGET, DRAFTS, SENT] {
             let place = folder.trim_matches('"');
             let ada = self.world.ada();

@@ -46,7 +46,7 @@ impl Deed {
         match self {
             Self::SelectUnknown | Self::Status => self.unknown_folder(bench).await,
             Self::SelectKnown | Self::Noop => {
-                bench.world.recover().await;
+                bench.recover().await;
                 let subjects = bench.deliver(WORK, 1);
                 let ada = bench.world.ada();
                 let first = &ada.items(WORK)[0];
@@ -55,7 +55,7 @@ impl Deed {
                 Stage { subjects, ..Stage::default() }
             }
             Self::List => {
-                bench.world.recover().await;
+                bench.recover().await;
                 bench.world.advance(crate::world::POLL);
                 Stage::default()
             }
@@ -70,18 +70,18 @@ impl Deed {
                 self.messages(bench, 3).await
             }
             Self::AppendDraft | Self::AppendSent | Self::Append => {
-                bench.world.recover().await;
+                bench.recover().await;
                 let (subject, message) = bench.fresh_message();
                 Stage { subjects: vec![subject], message, ..Stage::default() }
             }
             Self::Create => {
-                bench.world.recover().await;
+                bench.recover().await;
                 Stage { folder: bench.fresh_name("folder-"), ..Stage::default() }
             }
             Self::Rename | Self::RenameElsewhere | Self::Delete => {
                 let folder = bench.fresh_name("folder-");
                 bench.world.ada().outlook().create_folder(&folder);
-                bench.world.recover().await;
+                bench.recover().await;
                 Stage { folder, ..Stage::default() }
             }
         }
@@ -91,7 +91,7 @@ impl Deed {
         let folder = bench.fresh_name("folder-");
         bench.world.ada().outlook().create_folder(&folder);
         let subjects = bench.deliver(&folder, 2);
-        bench.world.recover().await;
+        bench.recover().await;
         Stage { subjects, folder, ..Stage::default() }
     }
 
