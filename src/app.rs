@@ -17,7 +17,7 @@ use crate::backend::graph::Graph;
 use crate::clock::Clock;
 use crate::config::connections::{Connection, ConnectionUse};
 use crate::config::{self, Config};
-use crate::front::imap;
+use crate::front::{imap, smtp};
 use crate::http::{HttpClient, HttpLimits, MailboxHttp, Reach};
 use crate::mailbox::Address;
 use crate::net::{self, Bound, Drain, Drained, bind_all};
@@ -126,8 +126,11 @@ impl App {
             let serving = bound.serve(imap_server.clone(), limits, clock.clone(), drain.clone());
             drain.spawn(serving);
         }
-        // SMTPTODO let smtp_server = smtp::Server::new(accounts, drain.clone());
-        drop(smtp);
+        let smtp_server = smtp::Server::new(accounts, drain.clone());
+        for bound in smtp {
+            let serving = bound.serve(smtp_server.clone(), limits, clock.clone(), drain.clone());
+            drain.spawn(serving);
+        }
         if let Some(listener) = console {
             let ending = drain.clone();
             drain.spawn(async move { admin::serve(listener, watched, ending).await });
@@ -152,6 +155,7 @@ impl Connecting<'_> {
         let cloud = cloud(&self.config.cloud);
         let root = cloud.graph_root();
         let keeper = Keeper {
+            address: address.to_string(),
             http: self.http.clone(),
             cloud,
             vault: Arc::clone(&signed_in.vault),

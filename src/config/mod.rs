@@ -335,6 +335,12 @@ pub fn key_file_variable() -> Option<PathBuf> {
     std::env::var("FOOTBRIDGE_KEY_FILE").ok().map(PathBuf::from)
 }
 
+/// `NO_COLOR`: set and not empty means that nothing is coloured.
+#[expect(clippy::disallowed_methods, reason = "this is config")]
+pub fn no_color() -> bool {
+    std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
+}
+
 /// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax).
 #[expect(clippy::disallowed_methods, reason = "this is config")]
 pub fn log_filter() -> String {

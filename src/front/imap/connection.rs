@@ -28,6 +28,9 @@ const LOGIN_WITHIN: Duration = Duration::from_secs(3 * 60);
 const AUTOLOGOUT: Duration = Duration::from_secs(31 * 60);
 /// A client may stop reading for as long as it may stop writing.
 const WRITE_WITHIN: Duration = AUTOLOGOUT;
+/// What a client may still send after our last words, and for how long, so that it gets to read them.
+const LINGER_OCTETS: usize = 1024 * 1024;
+const LINGER_FOR: Duration = Duration::from_secs(2);
 /// Output collected before it is written: a few packets, so that small answers share one.
 const FLUSH_AT: usize = 64 * 1024;
 /// Octets read at once.
@@ -236,11 +239,19 @@ impl Connection {
         }
     }
 
-    /// Says goodbye and closes.
+    /// Writes the last words and closes.
     pub(super) async fn close(mut self) {
-        // The client may be gone already; then there is no one to tell.
-        let _ = self.flush().await;
-        self.transport.close().await;
+        if self.flush().await.is_err() {
+            // The client is gone already; there is no one to tell.
+            return;
+        }
+        if self.drain.has_begun() {
+            return self.transport.close().await;
+        }
+        tokio::select! {
+            () = self.transport.linger(LINGER_OCTETS, LINGER_FOR) => {}
+            () = self.drain.begun() => {}
+        }
     }
 
     pub(super) fn peer(&self) -> std::net::SocketAddr {
