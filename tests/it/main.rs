@@ -6,4 +6,5 @@ mod smtp_client;
 mod world;
 
 mod costs;
+mod crash;
 mod faults;

@@ -261,7 +261,9 @@ impl Graph {
     async fn rename(&self, folder: &RemoteId, name: &str, patience: Patience) -> Outcome<()> {
         let request = Request::patch("PATCH folder", self.prefix.folder(folder.as_str()))
             .json(&json!({ "displayName": name }));
-        self.http.done(&request, patience).await.map_err(about_folder)
+        // A success without the folder in it is none (reference B.9).
+        let renamed: Result<Folder, Failure> = self.http.json(&request, patience).await;
+        renamed.map(drop).map_err(about_folder)
     }
 
     async fn move_folder(
@@ -277,8 +279,8 @@ impl Graph {
             .json(&json!({ "destinationId": destination }))
             .expect(&[200, 201]);
         for retry in 0.. {
-            match self.http.done(&request, patience).await {
-                Ok(()) => return Ok(()),
+            match self.http.json::<Folder>(&request, patience).await {
+                Ok(_) => return Ok(()),
                 Err(Failure::InDoubt { .. }) => {
                     if self.lies_in(folder, parent, patience).await? {
                         return Ok(());
@@ -314,8 +316,8 @@ impl Graph {
         for retry in 0.. {
             match self.http.done(&request, patience).await.map_err(Fault::from) {
                 Ok(()) => return Ok(()),
-                Err(fault) if is_gone(&fault) => return Ok(()),
-                Err(fault) if *fault.kind() == Kind::InDoubt => {}
+                // "Not found" is believed after a look: a folder that is still there would come back.
+                Err(fault) if is_gone(&fault) || *fault.kind() == Kind::InDoubt => {}
                 Err(fault) => return Err(fault),
             }
             match self.http.json::<Folder>(&place, patience).await.map_err(Fault::from) {

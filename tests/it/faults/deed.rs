@@ -6,7 +6,7 @@ use crate::imap_client::{Answer, ImapClient};
 use crate::world::id;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Deed {
+pub(crate) enum Deed {
     SelectUnknown,
     SelectKnown,
     Noop,
@@ -34,15 +34,21 @@ pub(super) enum Deed {
 
 /// What it is done to.
 #[derive(Debug, Default)]
-pub(super) struct Stage {
-    pub(super) subjects: Vec<String>,
-    uids: String,
-    folder: String,
-    message: Vec<u8>,
+pub(crate) struct Stage {
+    pub(crate) subjects: Vec<String>,
+    pub(crate) uids: String,
+    pub(crate) folder: String,
+    pub(crate) message: Vec<u8>,
+}
+
+impl Stage {
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
+    }
 }
 
 impl Deed {
-    pub(super) async fn prepare(self, bench: &mut Bench) -> Stage {
+    pub(crate) async fn prepare(self, bench: &mut Bench) -> Stage {
         match self {
             Self::SelectUnknown | Self::Status => self.unknown_folder(bench).await,
             Self::SelectKnown | Self::Noop => {
@@ -105,7 +111,7 @@ impl Deed {
         Stage { subjects, uids, ..Stage::default() }
     }
 
-    pub(super) async fn act(self, imap: &mut ImapClient, stage: &Stage) -> Answer {
+    pub(crate) async fn act(self, imap: &mut ImapClient, stage: &Stage) -> Answer {
         let Stage { uids, folder, message, .. } = stage;
         let command = match self {
             Self::SelectUnknown => format!("EXAMINE {folder}"),
@@ -133,11 +139,16 @@ impl Deed {
         imap.command(&command).await
     }
 
-    /// What it left behind that the next one would stumble over.
-    pub(super) async fn tidy(self, bench: &mut Bench, stage: &Stage) {
-        if matches!(self, Self::SelectUnknown | Self::SelectKnown) {
+    /// To the folder where all the others happen.
+    pub(crate) async fn come_back(self, bench: &mut Bench) {
+        if self == Self::SelectUnknown {
+            bench.recover().await;
             bench.imap.command(&format!("SELECT {WORK}")).await.ok();
         }
+    }
+
+    /// What it left behind that the next one would stumble over.
+    pub(crate) async fn tidy(self, bench: &mut Bench, stage: &Stage) {
         if !stage.folder.is_empty() {
             let ada = bench.world.ada();
             let of_it = |path: &String| path.contains(stage.folder.as_str());
@@ -151,7 +162,7 @@ impl Deed {
     }
 
     /// How often each part of it is done, by the tenant's word; `None` for what only reads.
-    pub(super) fn times(self, bench: &Bench, stage: &Stage) -> Option<Vec<usize>> {
+    pub(crate) fn times(self, bench: &Bench, stage: &Stage) -> Option<Vec<usize>> {
         let each = |count: &dyn Fn(&String) -> usize| stage.subjects.iter().map(count).collect();
         let flagged = |subject: &String, flag: &str| {
             let held = held(&bench.world.ada(), WORK);
@@ -187,7 +198,7 @@ impl Deed {
     }
 
     /// An OK that reads must have read the truth.
-    pub(super) fn check_read(self, bench: &Bench, stage: &Stage, answer: &Answer) {
+    pub(crate) fn check_read(self, bench: &Bench, stage: &Stage, answer: &Answer) {
         match self {
             Self::SelectUnknown => assert!(answer.has("* 2 EXISTS"), "{answer}"),
             Self::SelectKnown => {

@@ -28,7 +28,7 @@ struct Case {
 }
 
 /// Requests of one kind by one command that are struck one after the other: more are alike.
-const OCCURRENCES: usize = 3;
+const OCCURRENCES: usize = 2;
 
 async fn every_trouble_with(deed: Deed) {
     let mut bench = Bench::new().await;
@@ -56,8 +56,9 @@ async fn probe(bench: &mut Bench, deed: Deed) -> BTreeMap<Kind, usize> {
         *requests.entry(entry.kind).or_insert(0) += 1;
     }
     verify(bench, deed, &stage, &answer);
-    deed.tidy(bench, &stage).await;
+    deed.come_back(bench).await;
     bench.settle().await;
+    deed.tidy(bench, &stage).await;
     requests
 }
 
@@ -65,6 +66,10 @@ fn cases(deed: Deed, requests: &BTreeMap<Kind, usize>) -> Vec<Case> {
     let mut cases = Vec::new();
     for (&kind, &count) in requests {
         for trouble in trouble::every() {
+            // Who looks for a message and does not find it has met no trouble, but news.
+            if kind == Kind::GetMessage && trouble.name == "404" {
+                continue;
+            }
             let spans = (0..count.min(OCCURRENCES)).map(Span::Once).chain([Span::ForEver]);
             cases.extend(spans.map(|span| Case { deed, kind, trouble: trouble.clone(), span }));
         }
@@ -84,10 +89,10 @@ async fn meet(bench: &mut Bench, case: &Case) {
         verify(bench, deed, &stage, &answer);
     }
     bench.imap.command("CAPABILITY").await.ok();
+    deed.come_back(bench).await;
     bench.settle().await;
     retry(bench, case, &stage, (&answer, done)).await;
     deed.tidy(bench, &stage).await;
-    bench.settle().await;
 }
 
 async fn act(bench: &mut Bench, case: &Case, stage: &Stage) -> Answer {
@@ -107,6 +112,12 @@ async fn retry(bench: &mut Bench, case: &Case, stage: &Stage, first: (&Answer, O
         return;
     }
     let again = case.deed.act(&mut bench.imap, stage).await;
+    // Of two steps the first may have been done, and could not be taken back: the tree says so.
+    if case.deed == Deed::RenameElsewhere && again.tagged.starts_with("NO [NONEXISTENT]") {
+        let renamed = bench.has_folder(&format!("{}-new", stage.folder()));
+        assert!(renamed, "the folder is lost: {answer}, {again}");
+        return;
+    }
     let done_before = before.iter().all(|times| *times == 1);
     assert!(again.tagged.starts_with("OK") || done_before, "again, without trouble: {again}");
     let times = case.deed.times(bench, stage).unwrap_or_default();

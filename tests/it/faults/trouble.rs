@@ -25,7 +25,7 @@ pub(super) enum Nature {
 const AWAY: &[&str] = &["UNAVAILABLE"];
 /// The answer makes no sense: told as ours, or as doubt about what was done.
 const SENSELESS: &[&str] = &["SERVERBUG", "UNAVAILABLE"];
-const MISSING: &[&str] = &["NONEXISTENT", "EXPUNGEISSUED", "TRYCREATE"];
+const MISSING: &[&str] = &["NONEXISTENT", "EXPUNGEISSUED", "TRYCREATE", "INUSE"];
 
 /// A day: more than the longest wait that is believed.
 const ENORMOUS: u64 = 86_400;
