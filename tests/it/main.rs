@@ -8,3 +8,4 @@ mod world;
 mod costs;
 mod crash;
 mod faults;
+mod smtp;

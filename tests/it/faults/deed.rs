@@ -48,7 +48,7 @@ impl Stage {
 }
 
 impl Deed {
-    pub(crate) async fn prepare(self, bench: &mut Bench) -> Stage {
+    pub(super) async fn prepare(self, bench: &mut Bench) -> Stage {
         match self {
             Self::SelectUnknown | Self::Status => self.unknown_folder(bench).await,
             Self::SelectKnown | Self::Noop => {
@@ -140,7 +140,7 @@ impl Deed {
     }
 
     /// To the folder where all the others happen.
-    pub(crate) async fn come_back(self, bench: &mut Bench) {
+    pub(super) async fn come_back(self, bench: &mut Bench) {
         if self == Self::SelectUnknown {
             bench.recover().await;
             bench.imap.command(&format!("SELECT {WORK}")).await.ok();
@@ -148,7 +148,7 @@ impl Deed {
     }
 
     /// What it left behind that the next one would stumble over.
-    pub(crate) async fn tidy(self, bench: &mut Bench, stage: &Stage) {
+    pub(super) async fn tidy(self, bench: &mut Bench, stage: &Stage) {
         if !stage.folder.is_empty() {
             let ada = bench.world.ada();
             let of_it = |path: &String| path.contains(stage.folder.as_str());
@@ -162,7 +162,7 @@ impl Deed {
     }
 
     /// How often each part of it is done, by the tenant's word; `None` for what only reads.
-    pub(crate) fn times(self, bench: &Bench, stage: &Stage) -> Option<Vec<usize>> {
+    pub(super) fn times(self, bench: &Bench, stage: &Stage) -> Option<Vec<usize>> {
         let each = |count: &dyn Fn(&String) -> usize| stage.subjects.iter().map(count).collect();
         let flagged = |subject: &String, flag: &str| {
             let held = held(&bench.world.ada(), WORK);
@@ -198,7 +198,7 @@ impl Deed {
     }
 
     /// An OK that reads must have read the truth.
-    pub(crate) fn check_read(self, bench: &Bench, stage: &Stage, answer: &Answer) {
+    pub(super) fn check_read(self, bench: &Bench, stage: &Stage, answer: &Answer) {
         match self {
             Self::SelectUnknown => assert!(answer.has("* 2 EXISTS"), "{answer}"),
             Self::SelectKnown => {
