@@ -155,7 +155,7 @@ impl Connecting<'_> {
         let cloud = cloud(&self.config.cloud);
         let root = cloud.graph_root();
         let keeper = Keeper {
-            address: address.clone(),
+            address: address.to_string(),
             http: self.http.clone(),
             cloud,
             vault: Arc::clone(&signed_in.vault),

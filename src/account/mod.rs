@@ -39,6 +39,9 @@ pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
 };
 
+#[cfg(test)]
+pub(crate) use submit::doubles;
+
 use desk::Desk;
 use submit::Submitter;
 use turn::Turn;

@@ -6,3 +6,4 @@ mod smtp_client;
 mod world;
 
 mod costs;
+mod smtp;

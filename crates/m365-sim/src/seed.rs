@@ -134,7 +134,11 @@ impl SeedMail {
     fn put(&self, person: &Person) {
         let place = person.folder(&self.folder);
         let mime = self.mime();
-        let id = if self.draft { place.draft(mime) } else { place.deliver_at(mime, self.received) };
+        let id = if self.draft {
+            place.draft_at(mime, self.received)
+        } else {
+            place.deliver_at(mime, self.received)
+        };
         let outlook = person.outlook();
         let flag = self.flag.clone().map(|status| Deed::Flag { id: id.clone(), status });
         let read = self.read.then(|| Deed::MarkRead { id: id.clone(), read: true });

@@ -73,7 +73,9 @@ impl Header {
         let folded = line.starts_with(b" ") || line.starts_with(b"\t");
         let name = field_name(line);
         let is_preface = start == 0 && (line.starts_with(b"From ") || line.starts_with(b">From "));
-        if name.is_none() && !(folded && !self.fields.is_empty()) && !is_preface {
+        let continues = folded && !self.fields.is_empty();
+        let belongs = name.is_some() || continues || is_preface;
+        if !belongs {
             self.after = After::Body;
             return Ok(false);
         }

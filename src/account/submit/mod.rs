@@ -39,10 +39,10 @@ pub(super) use self::leftovers::Leftovers;
 /// how long a draft that is gone without a sent copy stays in doubt. Clients with a queue come back
 /// within this time; a person who sends again on purpose mostly takes longer.
 const RETRY_WINDOW: Duration = Duration::from_secs(30 * 60);
-/// Tries of one step within one submission. The backend retries on its own before it gives up.
-const TRIES: u32 = 3;
-/// The wait before the second try; it grows with each.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Tries of one step within one submission, once a look has shown that the first did nothing.
+const TRIES: u32 = 2;
+/// The wait before a look: a request that was cut off may still be at work over there.
+const PAUSE: Duration = Duration::from_secs(4);
 
 /// What sending from one mailbox needs.
 #[derive(Debug)]
@@ -197,16 +197,16 @@ impl Submitter {
                 }
                 Err(fault) => fault,
             };
+            self.clock.back_off(PAUSE).await;
             match self.look(attempt).await {
                 Ok(Look::Draft(draft)) => {
                     self.record(attempt, Stage::Staged(draft.clone())).await?;
                     return Ok(draft);
                 }
-                Ok(Look::Unsent) if tries < TRIES => self.clock.back_off(PAUSE * tries).await,
+                Ok(Look::Unsent) if may_try_again(&fault, tries) => tries += 1,
                 // The entry stays in doubt, so that the draft is found should it turn up.
                 _ => return Err(fault),
             }
-            tries += 1;
         }
     }
 
@@ -222,15 +222,15 @@ impl Submitter {
                 }
                 Err(fault) => fault,
             };
+            self.clock.back_off(PAUSE).await;
             match self.look(attempt).await {
                 Ok(Look::Sent(copy)) => return Ok(self.record_sent(attempt, copy).await),
-                Ok(Look::Draft(_)) if tries < TRIES => self.clock.back_off(PAUSE * tries).await,
+                Ok(Look::Draft(_)) if may_try_again(&fault, tries) => tries += 1,
                 Ok(Look::Draft(_)) => return Err(fault),
                 Ok(Look::Unsent | Look::Unknown) | Err(_) => {
                     return Err(Fault::from(Kind::InDoubt).because(fault));
                 }
             }
-            tries += 1;
         }
     }
 
@@ -283,6 +283,11 @@ fn turn_of(parcel: &Parcel) -> String {
 fn is_doubtful(fault: &Fault) -> bool {
     // A defect is an answer that made no sense; a draft that is gone may be gone because it was sent.
     matches!(fault.kind(), Kind::Defect | Kind::InDoubt | Kind::NoSuchMessage | Kind::Unreachable)
+}
+
+/// A service that was out of reach for as long as the backend is patient needs no second try now.
+fn may_try_again(fault: &Fault, tries: u32) -> bool {
+    tries < TRIES && *fault.kind() != Kind::Unreachable
 }
 
 #[cfg(test)]

@@ -6,10 +6,9 @@ use wire::smtp::{DataError, EnhancedCode, Event, Mode, Reply};
 
 use super::answers;
 use super::connection::Connection;
-use crate::account::{Accepted, Account, SpoolWriter};
+use crate::account::{Accepted, Account, SpoolFile, SpoolWriter};
 use crate::mailbox::{Envelope, Fault, Outcome};
 use crate::net::Loss;
-use crate::store::SpoolFile;
 
 /// One message on its way in.
 #[derive(Debug)]

@@ -123,6 +123,52 @@ async fn nothing_is_lost_when_mail_comes_and_goes_during_the_first_round() {
 }
 
 #[tokio::test]
+async fn a_move_can_be_made_to_show_only_as_a_removal() {
+    let world = World::new().await;
+    world.tenant.set_switches(|switches| switches.delta.move_shows_only_removal = true);
+    let id = world.ada().inbox().deliver(mail("hidden"));
+    let archive = "/me/mailFolders/archive/messages/delta?$select=subject";
+    let (_, link) = walk(&world, archive).await;
+    world.ada().outlook().relocate(&id, "Archive");
+    let (rows, link) = walk(&world, &link).await;
+    assert!(rows.is_empty());
+    assert_eq!(world.get("/me/mailFolders/archive").await.json()["totalItemCount"], 1);
+    world.ada().outlook().flag(&id, "flagged");
+    let (rows, _) = walk(&world, &link).await;
+    assert_eq!(subjects(&rows), ["hidden"]);
+}
+
+#[tokio::test]
+async fn extended_properties_in_a_delta_are_honoured_ignored_or_refused() {
+    use m365_sim::switch::DeltaExpand;
+    let world = World::new().await;
+    world.ada().inbox().deliver(mail("sized"));
+    let path = format!(
+        "{INBOX}&$expand=singleValueExtendedProperties($filter=id%20eq%20'Integer%200x0E08')"
+    );
+    let first = world.get(&path).await.rows();
+    assert_eq!(first[0]["singleValueExtendedProperties"][0]["id"], "Integer 0xe08");
+    world.tenant.set_switches(|switches| switches.delta.expand = DeltaExpand::Ignored);
+    assert!(world.get(&path).await.rows()[0].get("singleValueExtendedProperties").is_none());
+    world.tenant.set_switches(|switches| switches.delta.expand = DeltaExpand::Refused);
+    assert_eq!(world.get(&path).await.status, 400);
+}
+
+#[tokio::test]
+async fn the_delta_of_a_folder_that_is_gone_says_so() {
+    let world = World::new().await;
+    let id = world.post("/me/mailFolders", &json!({"displayName": "Brief"})).await.text("id");
+    let (_, link) = walk(&world, &format!("/me/mailFolders/{id}/messages/delta")).await;
+    world
+        .send(
+            world.request(reqwest::Method::POST, &format!("/me/mailFolders/{id}/permanentDelete")),
+        )
+        .await;
+    let answer = world.get(&link).await;
+    assert_eq!((answer.status, answer.code().as_str()), (404, "ErrorSyncFolderNotFound"));
+}
+
+#[tokio::test]
 async fn expired_cursors_are_gone_with_a_way_to_start_again() {
     let world = World::new().await;
     let (_, link) = walk(&world, INBOX).await;

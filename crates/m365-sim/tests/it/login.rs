@@ -92,3 +92,41 @@ async fn a_missing_scope_or_a_strange_mailbox_is_refused() {
     let refused = world.get("/me/messages").await;
     assert_eq!((refused.status, refused.code().as_str()), (403, "ErrorAccessDenied"));
 }
+
+#[tokio::test]
+async fn a_shared_mailbox_needs_the_shared_scope_and_the_right() {
+    let mut world = World::new().await;
+    world.tenant.share("ben@contoso.example", "ada@contoso.example");
+    assert_eq!(world.get("/users/ben@contoso.example/mailFolders/inbox").await.status, 403);
+    world.refresh =
+        world.tenant.grant("ada@contoso.example", "client", "Mail.Read.Shared offline_access");
+    world.token = world.fresh_token().await;
+    let inbox = world.get("/users/ben@contoso.example/mailFolders/inbox").await;
+    assert_eq!(inbox.status, 200);
+    let delta = world.get("/users/ben@contoso.example/mailFolders/inbox/messages/delta").await;
+    assert!(delta.text("@odata.deltaLink").contains("/users/ben%40contoso.example/"));
+    assert_eq!(world.get(&delta.text("@odata.deltaLink")).await.status, 200);
+    assert_eq!(world.get("/me/mailFolders/inbox").await.status, 403);
+}
+
+#[tokio::test]
+async fn a_mailbox_without_rest_says_so() {
+    let world = World::new().await;
+    world.tenant.disable_mailbox("ada@contoso.example");
+    let answer = world.get("/me/messages").await;
+    assert_eq!((answer.status, answer.code().as_str()), (404, "MailboxNotEnabledForRESTAPI"));
+}
+
+#[tokio::test]
+async fn a_partial_grant_and_prefixed_scopes_show_in_the_answer() {
+    let world = World::new().await;
+    world.tenant.set_switches(|switches| {
+        switches.login.withheld_scopes = vec!["Mail.ReadWrite".into()];
+        switches.login.scope_form = m365_sim::switch::ScopeForm::Prefixed;
+    });
+    let scope = ("scope", "https://graph.microsoft.com/.default offline_access");
+    let answer =
+        world.redeem(&[("client_id", "client"), ("refresh_token", &world.refresh), scope]).await;
+    let expected = "https://graph.microsoft.com/Mail.Send https://graph.microsoft.com/User.Read";
+    assert_eq!(answer.text("scope"), expected);
+}

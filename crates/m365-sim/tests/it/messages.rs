@@ -178,3 +178,28 @@ async fn fifty_thousand_messages_are_seeded_and_listed() {
     let subject = page.rows()[0]["subject"].as_str().unwrap().to_owned();
     assert!(String::from_utf8(mime).unwrap().contains(&subject));
 }
+
+#[tokio::test]
+async fn regenerated_mail_keeps_what_exchange_keeps_and_signed_mail_keeps_all() {
+    let world = World::new().await;
+    world
+        .tenant
+        .set_switches(|switches| switches.messages.mime = MimeFidelity::RegeneratedEachTime);
+    let mixed = b"Subject: parts\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=a\r\n\r\n\
+        --a\r\nContent-Type: text/plain\r\n\r\nhi\r\n--a\r\nContent-Type: application/pdf; name=x.pdf\r\n\
+        Content-Disposition: attachment; filename=x.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBERg==\r\n--a--\r\n";
+    let signed =
+        b"Subject: signed\r\nMIME-Version: 1.0\r\nContent-Type: multipart/signed; boundary=b;\r\n\
+        \tprotocol=\"application/pgp-signature\"\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n\
+        Content-Type: application/pgp-signature\r\n\r\nx\r\n--b--\r\n";
+    let id = world.ada().inbox().deliver(mixed.to_vec()).0;
+    let path = format!("/me/messages/{id}/$value");
+    let (one, two) = (world.get(&path).await.bytes, world.get(&path).await.bytes);
+    assert_ne!(one, two);
+    let text = String::from_utf8(one).unwrap();
+    assert!(
+        text.contains("Subject: parts\r\n") && text.contains("JVBERg==") && text.contains("x.pdf")
+    );
+    let id = world.ada().inbox().deliver(signed.to_vec()).0;
+    assert_eq!(world.get(&format!("/me/messages/{id}/$value")).await.bytes, signed);
+}
