@@ -112,14 +112,17 @@ def stores():
         bridge.tenant.deliver(message("Flags"))
         imap.select("INBOX")
         uid = imap.one_uid("SUBJECT", "Flags")
-        untagged, _ = imap.ask(f"UID STORE {uid} +FLAGS (\\Seen \\Flagged \\Answered $Forwarded Urgent)")
-        wanted = {"\\Seen", "\\Flagged", "\\Answered", "$Forwarded", "Urgent"}
+        untagged, _ = imap.ask(f"UID STORE {uid} +FLAGS (\\Seen \\Flagged \\Answered Urgent)")
+        wanted = {"\\Seen", "\\Flagged", "\\Answered", "Urgent"}
         equal([set(row["FLAGS"]) for row in map(fetch_items, untagged) if row], [wanted], "flags in the answer to STORE")
         item = bridge.tenant.item("Flags")
         equal((item["is_read"], item["flag"], item["categories"]), (True, "flagged", ["Urgent"]), "what the tenant has")
         untagged, _ = imap.ask(f"UID STORE {uid} -FLAGS.SILENT (\\Flagged Urgent)")
         equal(untagged, [], "answers to a silent STORE")
-        equal(imap.flags(uid), {"\\Seen", "\\Answered", "$Forwarded"}, "flags left")
+        equal(imap.flags(uid), {"\\Seen", "\\Answered"}, "flags left")
+        # Exchange remembers one last verb: replied or forwarded.
+        imap.ask(f"UID STORE {uid} FLAGS.SILENT (\\Seen $Forwarded)")
+        equal(imap.flags(uid), {"\\Seen", "$Forwarded"}, "flags of a forwarded message")
         imap.ask(f"UID STORE {uid} FLAGS ()")
         equal(imap.flags(uid), set(), "flags after all were taken off")
         item = bridge.tenant.item("Flags")
@@ -279,7 +282,8 @@ def idles():
             return all(any(word in line for line in told) for word in (b" EXPUNGE", b"\\Seen", b" EXISTS"))
 
         until("news of the three changes", all_three)
-        check(b"* %d EXISTS" % count in told, f"one gone, one new, and yet not {count} messages: {told}")
+        grown, shrunk = b"* %d EXISTS" % (count + 1), b"* %d EXISTS" % count
+        check(grown in told or shrunk in told, f"one gone, one new, and no count that fits: {told}")
         imap.send(b"DONE\r\n")
         imap.answer(tag, "OK", "IDLE")
         imap.one_uid("SUBJECT", "New")
