@@ -355,7 +355,7 @@ impl World {
         account.looks().wait_for(|looks| looks.good > 0).await.unwrap();
         let bound = bind_all(&["127.0.0.1:0".parse().unwrap()]).await.unwrap().remove(0);
         let address = bound.address();
-        let server = Server::new(accounts, drain.clone());
+        let server = Server::new(accounts, footbridge::front::Silence::default(), drain.clone());
         drain.spawn(bound.serve(server, net::Limits::default(), clock.clone(), drain.clone()));
         Self { backend, clock, drain, address, _directory: directory }
     }

@@ -4,13 +4,9 @@ use std::time::Duration;
 
 use wire::smtp::{Event, Limits, Mode, Reply, Stream};
 
+use crate::front::Silence;
 use crate::net::{Drain, Loss, Transport};
 
-/// RFC 5321 §4.5.3.2.7: a server waits at least five minutes for the next command. The same holds
-/// for the next piece of a message.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// Replies are small: who cannot take one in this time is gone.
-const WRITE_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Replies collected before they are written: those to one group of pipelined commands share a
 /// packet, and an endless group cannot make us hold more than this.
 const FLUSH_AT: usize = 16 * 1024;
@@ -29,6 +25,7 @@ pub(super) struct Connection {
     input: Box<[u8]>,
     output: Vec<u8>,
     drain: Drain,
+    silence: Silence,
 }
 
 /// What comes next from outside.
@@ -42,13 +39,14 @@ pub(super) enum Next {
 }
 
 impl Connection {
-    pub(super) fn new(transport: Transport, drain: Drain) -> Self {
+    pub(super) fn new(transport: Transport, silence: Silence, drain: Drain) -> Self {
         Self {
             transport,
             stream: Stream::new(Limits::default()),
             input: vec![0; READ_SIZE].into(),
             output: Vec::new(),
             drain,
+            silence,
         }
     }
 
@@ -89,7 +87,7 @@ impl Connection {
                 return Ok(event);
             }
             self.flush().await?;
-            let read = self.transport.read(&mut self.input, PATIENCE).await?;
+            let read = self.transport.read(&mut self.input, self.silence.smtp).await?;
             self.stream.push(&self.input[..read]);
         }
     }
@@ -120,7 +118,7 @@ impl Connection {
         if self.output.is_empty() {
             return Ok(());
         }
-        self.transport.write(&self.output, WRITE_WITHIN).await?;
+        self.transport.write(&self.output, self.silence.smtp).await?;
         self.output.clear();
         Ok(())
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::account::{Accounts, Purpose};
+use crate::front::Silence;
 use crate::front::login::Door;
 use crate::net::{Drain, Protocol, Transport};
 use connection::Connection;
@@ -26,12 +27,13 @@ const MESSAGE_BEFORE_LOGIN: u64 = 3_000_000;
 pub struct Server {
     accounts: Accounts,
     drain: Drain,
+    silence: Silence,
     connections: Arc<AtomicU64>,
 }
 
 impl Server {
-    pub fn new(accounts: Accounts, drain: Drain) -> Self {
-        Self { accounts, drain, connections: Arc::default() }
+    pub fn new(accounts: Accounts, silence: Silence, drain: Drain) -> Self {
+        Self { accounts, drain, silence, connections: Arc::default() }
     }
 }
 
@@ -40,7 +42,7 @@ impl Protocol for Server {
         let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let clock = transport.clock().clone();
         let door = Door::new(self.accounts.clone(), Purpose::Send, clock);
-        let connection = Connection::new(transport, self.drain.clone());
+        let connection = Connection::new(transport, self.silence, self.drain.clone());
         Talk::new(id, connection, door).run().await;
     }
 

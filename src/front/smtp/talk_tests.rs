@@ -53,7 +53,7 @@ impl World {
         accounts.add(Account::new(parts), vec![LocalPassword { hash, purpose: Use::Outbound }]);
         let bound = bind_all(&["127.0.0.1:0".parse().unwrap()]).await.unwrap().remove(0);
         let address = bound.address();
-        let server = Server::new(accounts, drain.clone());
+        let server = Server::new(accounts, crate::front::Silence::default(), drain.clone());
         drain.spawn(bound.serve(server, Limits::default(), clock.clone(), drain.clone()));
         Self { mailbox, clock, drain, store, login, address, _directory: directory }
     }
