@@ -260,6 +260,9 @@ def examines():
         imap.ask("CLOSE")
         equal(bridge.tenant.writes(), [], "writes at the tenant")
         equal(bridge.tenant.item("Untouched")["is_read"], False, "read")
+        imap.ask("SELECT INBOX")
+        imap.fetch(uid, "BODY[]")
+        check(bridge.tenant.writes(), "the journal does not show the write that a SELECT allows")
 
 
 @scenario("IDLE tells of new mail, of flags and of what is gone")
