@@ -6,4 +6,6 @@ mod smtp_client;
 mod world;
 
 mod costs;
+mod crash;
+mod faults;
 mod smtp;
