@@ -6,7 +6,7 @@ import pathlib
 import signal
 import tempfile
 
-from harness import TARGET, Program, Tenant, check, equal, message, run, scenario, split_address
+from harness import TARGET, Program, Tenant, check, equal, message, run, scenario, split_address, until
 from imap_talk import Imap
 from mbsync import Mbsync
 
@@ -112,10 +112,14 @@ def killed_among_writes():
             with Imap(served) as imap:
                 tag = imap._new_tag()
                 octets = message(subject)
+                served.tenant.forget_journal()
                 imap.send(tag + b" APPEND Archive (\\Seen) {%d+}\r\n%s\r\n" % (len(octets), octets))
                 answered = number % 2 == 0
                 if answered:
                     imap.answer(tag, "OK", "APPEND")
+                else:
+                    # In the middle: the tenant has seen the first write, the client no answer.
+                    until("the first write at the tenant", served.tenant.writes)
                 served.kill()
                 imap.shutdown()
                 imap.logout = lambda: None  # the other end is gone
