@@ -5,4 +5,6 @@ mod imap_client;
 mod smtp_client;
 mod world;
 
+mod bad_input;
 mod costs;
+mod imap;

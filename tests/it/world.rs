@@ -171,6 +171,22 @@ impl World {
         self.clock.advance(by);
     }
 
+    /// Runs `work` and lets time pass whenever someone sleeps for a delay: a wait shorter than a poll
+    /// interval. Nothing else moves the clock, however long the work takes on the wall.
+    pub(crate) async fn while_delays_pass<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.clock.next_waking().filter(|wait| *wait < POLL) {
+                self.advance(wait);
+            }
+        }
+    }
+
     fn account(&self) -> Account {
         self.accounts.as_ref().expect("it runs").all().remove(0)
     }
