@@ -5,6 +5,8 @@ use imap_codec::decode::{Decoder, ResponseDecodeError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+const SIGN_OF_LIFE: &[u8] = b"* OK Still working\r\n";
+
 pub(crate) struct ImapClient {
     pub(crate) greeting: String,
     stream: TcpStream,
@@ -121,6 +123,9 @@ impl ImapClient {
             if let Some(end) = response_end(&self.buffer) {
                 let line: Vec<u8> = self.buffer.drain(..end).collect();
                 second_opinion(&line);
+                if line == SIGN_OF_LIFE {
+                    continue; // It depends on how time passes, and says nothing.
+                }
                 return Some(line);
             }
             let mut chunk = vec![0; 64 * 1024];
@@ -244,11 +249,13 @@ fn second_opinion(line: &[u8]) {
     if line.starts_with(b"+") {
         return; // Continuations carry free text or SASL data.
     }
+    // Mail with NUL is served as it is; the decoder keeps to the letter of RFC 3501 §9 CHAR8.
+    let line: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }).collect();
     let codec = ResponseCodec::default();
-    match codec.decode(line) {
+    match codec.decode(&line) {
         Ok(([], _)) | Err(ResponseDecodeError::LiteralFound { .. }) => {}
         other => {
-            panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(line))
+            panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(&line))
         }
     }
 }

@@ -127,6 +127,8 @@ impl World {
 
     pub(crate) async fn stop(&mut self) {
         let bridge = self.bridge.take().expect("it runs");
+        // A handle would keep the state directory open.
+        self.accounts = None;
         let _ = bridge.stop.send(());
         bridge.running.await.unwrap();
     }

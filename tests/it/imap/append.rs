@@ -53,7 +53,8 @@ async fn bytes_that_were_appended_survive_a_restart() {
 async fn flags_keywords_and_date_are_kept() {
     let world = World::new().await;
     let mut imap = world.imap().await;
-    let arguments = "INBOX (\\Seen \\Flagged \\Answered Red $Label1) \"17-Jul-2020 02:44:25 -0700\"";
+    let arguments =
+        "INBOX (\\Seen \\Flagged \\Answered Red $Label1) \"17-Jul-2020 02:44:25 -0700\"";
     imap.append(arguments, &mail("Kept")).await.ok();
     let item = world.ada().items("Inbox").remove(0);
     assert!(item.is_read && item.flag == "flagged");

@@ -24,7 +24,9 @@ fn corpus() -> Vec<(String, Vec<u8>, Parts)> {
         let message = std::fs::read(directory().join(&name)).unwrap();
         (name, message, parts)
     };
-    oracle.into_iter().map(read).collect()
+    // Exchange has no message without octets: an answer without a body is a fault there.
+    let filled = |(_, message, _): &(String, Vec<u8>, Parts)| !message.is_empty();
+    oracle.into_iter().map(read).filter(filled).collect()
 }
 
 /// The corpus as an inbox, in the order of the names.
@@ -164,8 +166,8 @@ async fn a_corpus_that_a_client_files_comes_back_byte_for_byte() {
     for (name, message, _) in &corpus {
         let answer = imap.append("Kept", message).await;
         if !answer.tagged.starts_with("OK") {
-            // NUL has no place in IMAP, and nothing cannot be stored.
-            assert!(message.is_empty() || message.contains(&0), "{name}: {answer}");
+            // NUL has no place in IMAP.
+            assert!(message.contains(&0), "{name}: {answer}");
             continue;
         }
         let uid = answer.code("APPENDUID").split_once(' ').unwrap().1.parse().unwrap();

@@ -123,8 +123,8 @@ async fn the_selected_folder_can_be_deleted() {
     imap.command("DELETE Work").await.ok();
     imap.command("FETCH 1 FLAGS").await.bad();
     imap.command("SELECT INBOX").await.ok();
-    let answer = other.command("NOOP").await;
-    assert!(answer.lines().iter().any(|line| line.starts_with("* BYE")), "{answer}");
+    other.command("NOOP").await.ok();
+    assert!(other.text().await.starts_with("* BYE"));
     assert!(other.is_closed().await);
 }
 

@@ -21,7 +21,10 @@ async fn world() -> World {
         inbox.deliver_at(message("Bob <bob@x.example>", "Lunch", monday, "soup"), at(6));
         inbox.deliver_at(message("eve@y.example", "Contract", tuesday, "please sign"), at(13));
         let encoded = "=?ISO-8859-1?Q?Gr=FC=DFe?=";
-        inbox.deliver_at(message("bob@x.example", encoded, tuesday, "viele Gr\u{fc}\u{df}e"), at(14));
+        inbox.deliver_at(
+            message("bob@x.example", encoded, tuesday, "viele Gr\u{fc}\u{df}e"),
+            at(14),
+        );
         let large = "日本語 ".repeat(2_000);
         inbox.deliver_at(message("z@z.example", "Nihon", "nonsense", &large), at(20));
     })
