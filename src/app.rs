@@ -17,7 +17,7 @@ use crate::backend::graph::Graph;
 use crate::clock::Clock;
 use crate::config::connections::{Connection, ConnectionUse};
 use crate::config::{self, Config};
-use crate::front::imap;
+use crate::front::{Silence, imap, smtp};
 use crate::http::{HttpClient, HttpLimits, MailboxHttp, Reach};
 use crate::mailbox::Address;
 use crate::net::{self, Bound, Drain, Drained, bind_all};
@@ -112,6 +112,11 @@ impl App {
             total: config.limits.connections,
             per_source: config.limits.connections_per_address,
         };
+        let silence = Silence {
+            stranger: config.limits.idle_stranger,
+            imap: config.limits.idle,
+            smtp: config.limits.idle_smtp,
+        };
         for watched in &watched {
             let (account, ending) = (watched.account.clone(), drain.clone());
             drain.spawn(async move {
@@ -121,13 +126,16 @@ impl App {
                 }
             });
         }
-        let imap_server = imap::Server::new(accounts.clone(), drain.clone());
+        let imap_server = imap::Server::new(accounts.clone(), silence, drain.clone());
         for bound in imap {
             let serving = bound.serve(imap_server.clone(), limits, clock.clone(), drain.clone());
             drain.spawn(serving);
         }
-        // SMTPTODO let smtp_server = smtp::Server::new(accounts, drain.clone());
-        drop(smtp);
+        let smtp_server = smtp::Server::new(accounts, silence, drain.clone());
+        for bound in smtp {
+            let serving = bound.serve(smtp_server.clone(), limits, clock.clone(), drain.clone());
+            drain.spawn(serving);
+        }
         if let Some(listener) = console {
             let ending = drain.clone();
             drain.spawn(async move { admin::serve(listener, watched, ending).await });
@@ -152,6 +160,7 @@ impl Connecting<'_> {
         let cloud = cloud(&self.config.cloud);
         let root = cloud.graph_root();
         let keeper = Keeper {
+            address: address.to_string(),
             http: self.http.clone(),
             cloud,
             vault: Arc::clone(&signed_in.vault),
@@ -198,7 +207,13 @@ fn reach(config: &Config) -> Reach {
 }
 
 fn http_limits(config: &Config) -> HttpLimits {
-    HttpLimits { interactive_patience: config.limits.patience, ..HttpLimits::default() }
+    HttpLimits {
+        interactive_patience: config.limits.patience,
+        first_byte: config.limits.answer,
+        idle: config.limits.answer,
+        download: config.limits.download,
+        ..HttpLimits::default()
+    }
 }
 
 fn pace(config: &Config) -> Pace {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use m365_sim::seed::{self, Seed};
 use m365_sim::{Clock as TenantClock, Tenant};
 use tokio::net::TcpListener;
 
@@ -60,8 +61,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     if options.pop3.is_some() {
         tracing::warn!("--pop3 is not served in this release");
     }
-    let tenant = Tenant::builder().named_user(ADA, "Ada").clock(TenantClock::real()).build();
-    fill(&tenant, &options).await?;
+    let tenant = tenant(&options).await?;
     let listener = TcpListener::bind(options.sim).await.context("--sim")?;
     let sim = tenant.serve(listener).await;
     let temporary = tempfile::tempdir()?;
@@ -90,18 +90,20 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The demo's own mailbox, unless mail was asked for.
-async fn fill(tenant: &Tenant, options: &Options) -> anyhow::Result<()> {
-    let inbox = tenant.person(ADA).inbox();
-    match &options.mail {
-        Some(path) => {
-            let _ = path;
-        }
-        None if options.messages == 0 => {}
-        None => {}
+/// The demo's own people and mail, unless other mail was asked for.
+async fn tenant(options: &Options) -> anyhow::Result<Tenant> {
+    if options.mail.is_none() && options.messages == 0 {
+        let seed = Seed::parse(seed::DEMO).map_err(anyhow::Error::msg)?;
+        return Ok(seed.build(TenantClock::real()));
     }
-    inbox.seed(options.messages);
-    Ok(())
+    let tenant = Tenant::builder().named_user(ADA, "Ada").clock(TenantClock::real()).build();
+    let ada = tenant.person(ADA);
+    if let Some(path) = options.mail.clone() {
+        let read = tokio::task::spawn_blocking(move || seed::load_mail(&path)).await?;
+        seed::put_mail(&ada, read.context("--mail")?, tenant.clock().now());
+    }
+    ada.inbox().seed(options.messages);
+    Ok(tenant)
 }
 
 fn connection(password: &Secret) -> Connection {

@@ -39,7 +39,11 @@ pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
 };
 
+#[cfg(test)]
+pub(crate) use submit::doubles;
+
 use desk::Desk;
+use submit::Submitter;
 use turn::Turn;
 
 /// A connected mailbox: a handle, cheap to clone.
@@ -86,6 +90,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     pace: Pace,
+    submitter: Submitter,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
@@ -95,7 +100,10 @@ struct Inner {
 impl Account {
     pub fn new(parts: Parts) -> Self {
         let Parts { address, backend, store, clock, pace } = parts;
+        let submitter =
+            Submitter::new(Arc::clone(&backend), store.clone(), clock.clone(), address.clone());
         Self(Arc::new(Inner {
+            submitter,
             address,
             backend,
             store,

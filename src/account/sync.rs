@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::round::Round;
+use super::submit::Leftovers;
 use super::{Account, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
 use crate::mailbox::{Epoch, Fault, Folder, Kind, Outcome, RemoteId, Role};
@@ -37,10 +38,12 @@ impl Account {
     /// Keeps the mailbox up to date until dropped: the tree, the inbox, then what is watched.
     pub async fn run(&self) {
         let mut pause = self.0.pace.poll;
+        let mut leftovers = Leftovers::All;
         loop {
             let began = self.0.clock.instant();
             pause = match self.tick().await {
                 Ok(()) => {
+                    leftovers = self.settle_leftovers(leftovers).await;
                     self.0.looks.send_modify(|looks| looks.good += 1);
                     self.0.pace.poll
                 }

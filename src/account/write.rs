@@ -26,7 +26,7 @@ impl OpenFolder {
         let (written, gone, faults) = sort_answers(&rows, answers);
         let rows_written = written.into_iter().map(|(_, message)| message.into()).collect();
         self.apply(Applied::Written { rows: rows_written, asked }).await?;
-        self.account.forget_gone(&self.folder, gone).await?;
+        self.account.look_again(&self.folder, gone).await?;
         let recorded = self.rows(uids).await?;
         let outcome = |uid: &Uid| {
             if let Some((_, fault)) = faults.iter().find(|(failed, _)| failed == uid) {
@@ -45,7 +45,7 @@ impl OpenFolder {
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);
-        self.account.forget_gone(&self.folder, gone).await?;
+        self.account.look_again(&self.folder, gone).await?;
         self.account.transferred(&target, copied, faults, asked).await
     }
 
@@ -64,7 +64,7 @@ impl OpenFolder {
         // Arrived before left: a crash between the two shows the message twice, never not at all.
         let transfer = self.account.transferred(&target, moved, faults, asked).await?;
         self.apply(Applied::Removed { remotes: left, asked }).await?;
-        self.account.forget_gone(&self.folder, gone).await?;
+        self.account.look_again(&self.folder, gone).await?;
         Ok(transfer)
     }
 
@@ -144,8 +144,8 @@ impl Account {
         Ok(Transfer { validity: target.validity, pairs, failed })
     }
 
-    /// The service says these are not there: believed after a look, and never a reason to fail.
-    async fn forget_gone(&self, folder: &Folder, gone: Vec<RemoteId>) -> Outcome<()> {
+    /// The service says that these are gone or have changed: recorded after a look.
+    async fn look_again(&self, folder: &Folder, gone: Vec<RemoteId>) -> Outcome<()> {
         if gone.is_empty() {
             return Ok(());
         }
@@ -171,14 +171,15 @@ fn remotes_of(rows: &[Row]) -> Vec<RemoteId> {
 
 type Sorted = (Vec<(Row, RemoteMessage)>, Vec<RemoteId>, Vec<(Uid, Fault)>);
 
-/// Splits the answers of a batch: done, gone, failed (what is gone has failed, too).
+/// Splits the answers of a batch: done, to be looked at again (gone or changed elsewhere), failed
+/// (those to be looked at have failed, too).
 fn sort_answers(rows: &[Row], answers: Vec<Outcome<RemoteMessage>>) -> Sorted {
     let (mut done, mut gone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for (row, answer) in rows.iter().zip(answers) {
         match answer {
             Ok(message) => done.push((row.clone(), message)),
             Err(fault) => {
-                if *fault.kind() == Kind::NoSuchMessage {
+                if matches!(fault.kind(), Kind::NoSuchMessage | Kind::Conflict) {
                     gone.push(row.remote.clone());
                 }
                 failed.push((row.uid, fault));

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, info_span, warn};
 
 use super::oauth::{self, Cloud, Grant, NoGrant};
 use super::{AccessToken, Secret, TokenVault};
@@ -62,6 +62,8 @@ pub enum SignInState {
 /// What a keeper works with.
 #[derive(Clone, Debug)]
 pub struct Keeper {
+    /// The connection's address, for the log.
+    pub address: String,
     pub http: HttpClient,
     pub cloud: Cloud,
     pub vault: Arc<dyn TokenVault>,
@@ -115,11 +117,13 @@ impl Keeper {
             signed_in: Notify::new(),
         });
         let shutdown = self.shutdown.clone();
+        let span = info_span!("keeper", connection = self.address);
         let mut task =
             Task { keeper: self, shared: Arc::clone(&shared), failures: 0, young_refusals: 0 };
-        tracker.spawn(async move {
+        let work = async move {
             shutdown.run_until_cancelled_owned(Box::pin(task.keep())).await;
-        });
+        };
+        tracker.spawn(work.instrument(span));
         TokenSource(shared)
     }
 }

@@ -3,6 +3,8 @@
 pub mod keeper;
 pub mod oauth;
 pub mod password;
+#[cfg(test)]
+mod tests;
 pub mod vault;
 
 pub use crate::http::{AccessToken, Secret};

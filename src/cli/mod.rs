@@ -6,7 +6,7 @@
 mod connections;
 mod ready;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -154,9 +154,10 @@ pub(crate) async fn stop_signal() {
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_new(config::log_filter())
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("footbridge=info,warn"));
+    let coloured = std::io::stderr().is_terminal() && !config::no_color();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured);
     // Someone who embeds the bridge may have a subscriber of their own.
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = log.with_writer(std::io::stderr).try_init();
 }
 
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {

@@ -87,8 +87,16 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// How long a client's command waits for Microsoft before it is told to try later.
     pub patience: Duration,
-    /// A session that says nothing for so long is ended (RFC 3501 §5.4 wants 30 minutes at least).
+    /// How long Microsoft may stay silent before a request is given up.
+    pub answer: Duration,
+    /// How long the download of one message may take.
+    pub download: Duration,
+    /// An IMAP session that says nothing for so long is ended (RFC 3501 §5.4 wants 30 minutes at least).
     pub idle: Duration,
+    /// The same for SMTP (RFC 5321 §4.5.3.2 wants five minutes at least).
+    pub idle_smtp: Duration,
+    /// The same for who has not logged in.
+    pub idle_stranger: Duration,
     /// How long shutdown waits for commands in flight.
     pub drain: Duration,
 }
@@ -289,7 +297,11 @@ fn read_limits(reader: &mut Reader<'_>) -> Limits {
         connections: reader.count("limits.connections", 1_000),
         connections_per_address: reader.count("limits.connections_per_address", 100),
         patience: reader.duration("limits.patience", Duration::from_secs(25)),
+        answer: reader.duration("limits.answer", Duration::from_secs(20)),
+        download: reader.duration("limits.download", Duration::from_secs(15 * 60)),
         idle: reader.duration("limits.idle", Duration::from_secs(31 * 60)),
+        idle_smtp: reader.duration("limits.idle_smtp", Duration::from_secs(5 * 60)),
+        idle_stranger: reader.duration("limits.idle_stranger", Duration::from_secs(3 * 60)),
         drain: reader.duration("limits.drain", Duration::from_secs(10)),
     }
 }
@@ -333,6 +345,12 @@ pub fn find_file() -> Option<PathBuf> {
 #[expect(clippy::disallowed_methods, reason = "this is config")]
 pub fn key_file_variable() -> Option<PathBuf> {
     std::env::var("FOOTBRIDGE_KEY_FILE").ok().map(PathBuf::from)
+}
+
+/// `NO_COLOR`: set and not empty means that nothing is coloured.
+#[expect(clippy::disallowed_methods, reason = "this is config")]
+pub fn no_color() -> bool {
+    std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
 }
 
 /// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax).

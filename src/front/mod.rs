@@ -1,4 +1,25 @@
 //! The protocols that mail clients speak: words on one side, use cases on the other.
 
+use std::time::Duration;
+
 pub mod imap;
 pub mod login;
+pub mod smtp;
+
+/// How long a peer may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence {
+    /// Of someone who has not logged in: enough to type a password.
+    pub stranger: Duration,
+    /// In an IMAP session (RFC 3501 §5.4: at least 30 minutes).
+    pub imap: Duration,
+    /// In an SMTP session (RFC 5321 §4.5.3.2: five minutes).
+    pub smtp: Duration,
+}
+
+impl Default for Silence {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        Self { stranger: minutes(3), imap: minutes(31), smtp: minutes(5) }
+    }
+}

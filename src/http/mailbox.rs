@@ -2,26 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE,
-};
-use reqwest::{Method, Response, StatusCode, Url};
-use serde::de::{DeserializeOwned, IgnoredAny};
-use tracing::debug;
+use reqwest::Url;
+use serde::de::DeserializeOwned;
 
-use super::body::{self, Broken};
-use super::client::describe;
+use super::exchange::{Received, Sink, Trouble, final_fault};
 use super::gate::Gate;
 use super::queue::{Permit, Queue};
 use super::{
-    AccessToken, Body, Failure, HttpClient, HttpLimits, Refusal, Repeat, Request, Target, Tokens,
-    Urgency, retry,
+    AccessToken, Failure, HttpClient, HttpLimits, Repeat, Request, Target, Tokens, Urgency, retry,
 };
 use crate::clock::{Clock, Instant};
-use crate::mailbox::{Fault, Kind, Outcome};
+use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
 
 /// How much longer the caller is willing to wait. One for each use case, however many requests that takes.
 #[derive(Clone, Copy, Debug)]
@@ -32,45 +27,17 @@ pub struct Patience {
 
 /// Cheap to clone; all clones share queue and gate.
 #[derive(Clone, Debug)]
-pub struct MailboxHttp(Arc<Inner>);
+pub struct MailboxHttp(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    client: HttpClient,
+pub(super) struct Inner {
+    pub(super) client: HttpClient,
     root: Url,
-    tokens: Arc<dyn Tokens>,
+    pub(super) tokens: Arc<dyn Tokens>,
     queue: Queue,
     gate: Gate,
-}
-
-/// Where the answer goes.
-enum Sink<'a> {
-    Json,
-    /// Only the status counts.
-    Nothing,
-    File(&'a Path),
-}
-
-enum Received {
-    Json(Bytes),
-    Nothing,
-    File(u64),
-}
-
-/// Why one attempt did not succeed.
-enum Trouble {
-    /// Trying again cannot help, or must not be done.
-    Final(Failure),
-    /// The token was refused, and rejected by us.
-    Unauthorized(Refusal),
-    /// Turned away; the gate is shut.
-    Throttled(Refusal),
-    /// An answer that says nothing about the request.
-    Passing(Refusal),
-    /// The request never left.
-    NotSent(String),
-    /// It left, and no answer came that could be read. With the status, if that much arrived.
-    Lost(Option<u16>, String),
+    /// The service's clock less ours, in seconds, by its latest answer.
+    pub(super) ahead: AtomicI64,
 }
 
 impl MailboxHttp {
@@ -82,7 +49,8 @@ impl MailboxHttp {
         let root = Url::parse(root).map_err(|_| Fault::defect("the service's URL is not one"))?;
         let queue = Queue::new(&client.limits);
         let gate = Gate::new(client.clock.clone());
-        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate })))
+        let ahead = AtomicI64::new(0);
+        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate, ahead })))
     }
 
     pub fn clock(&self) -> &Clock {
@@ -92,6 +60,11 @@ impl MailboxHttp {
     pub fn patience(&self, urgency: Urgency) -> Patience {
         let limit = self.limits().patience(urgency);
         Patience { urgency, until: self.clock().instant().plus(limit) }
+    }
+
+    /// A time of our clock on the service's clock, as its latest answer showed it.
+    pub fn service_time(&self, ours: Timestamp) -> Timestamp {
+        Timestamp(ours.0.saturating_add(self.0.ahead.load(Ordering::Relaxed)))
     }
 
     /// Sends, and reads a JSON answer.
@@ -173,6 +146,13 @@ impl MailboxHttp {
         self.0.gate.shut(wait, self.limits());
     }
 
+    /// An inner request of a batch was told that the token is no good, which its envelope was not.
+    pub async fn renew_token(&self, patience: Patience) {
+        if let Ok(token) = self.token(patience).await {
+            self.0.tokens.reject(&token);
+        }
+    }
+
     /// Waits before retry number `retry`; `false` if patience or attempts do not reach that far.
     pub async fn pause(&self, retry: u32, patience: Patience) -> bool {
         let pause = retry::back_off(retry, self.limits());
@@ -192,7 +172,7 @@ impl MailboxHttp {
         true
     }
 
-    fn limits(&self) -> &HttpLimits {
+    pub(super) fn limits(&self) -> &HttpLimits {
         &self.0.client.limits
     }
 
@@ -315,150 +295,6 @@ impl MailboxHttp {
         }
     }
 
-    async fn exchange(
-        &self,
-        request: &Request,
-        url: Url,
-        token: &AccessToken,
-        sink: &Sink<'_>,
-    ) -> Result<Received, Trouble> {
-        let started = self.clock().instant();
-        let id = uuid::Uuid::new_v4().to_string();
-        let sending = self.build(request, url, token, &id).send();
-        let mut response = match self.clock().timeout(self.head_limit(request), sending).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                return Err(Trouble::NotSent(describe(&error)));
-            }
-            Ok(Err(error)) => return Err(Trouble::Lost(None, describe(&error))),
-            Err(_) => return Err(Trouble::Lost(None, "no answer in time".to_owned())),
-        };
-        let status = response.status();
-        debug!(
-            method = %request.method,
-            route = request.route,
-            status = status.as_u16(),
-            ms = u64::try_from(self.clock().instant().since(started).as_millis()).unwrap_or(u64::MAX),
-            request_id = header(response.headers(), "request-id"),
-            client_request_id = id,
-            "graph exchange"
-        );
-        if request.expect.contains(&status.as_u16()) {
-            return self.receive(&mut response, sink).await;
-        }
-        if status.is_success() {
-            let cause =
-                format!("{}: status {} is not a success here", request.route, status.as_u16());
-            return Err(Trouble::Lost(Some(status.as_u16()), cause));
-        }
-        Err(self.refused(&mut response, token).await)
-    }
-
-    /// A large request takes its time to leave, so the wait for the answer grows with it.
-    fn head_limit(&self, request: &Request) -> Duration {
-        const SLOWEST_LINE: u64 = 32 * 1024;
-        let length = match &request.body {
-            Body::None => 0,
-            Body::Json(body) | Body::Text(body) => body.len() as u64,
-        };
-        self.limits().first_byte + Duration::from_secs(length / SLOWEST_LINE)
-    }
-
-    fn build(
-        &self,
-        request: &Request,
-        url: Url,
-        token: &AccessToken,
-        id: &str,
-    ) -> reqwest::RequestBuilder {
-        let mut builder = self
-            .0
-            .client
-            .inner
-            .request(request.method.clone(), url)
-            .header(AUTHORIZATION, format!("Bearer {}", token.expose()))
-            .header("client-request-id", id)
-            .header("Prefer", "IdType=\"ImmutableId\"");
-        if let Some(prefer) = request.prefer {
-            builder = builder.header("Prefer", prefer);
-        }
-        if let Some(tag) = &request.if_match {
-            builder = builder.header(IF_MATCH, tag);
-        }
-        match &request.body {
-            Body::None if request.method == Method::POST => builder.header(CONTENT_LENGTH, "0"),
-            Body::None => builder,
-            Body::Json(body) => builder.header(CONTENT_TYPE, "application/json").body(body.clone()),
-            Body::Text(body) => builder.header(CONTENT_TYPE, "text/plain").body(body.clone()),
-        }
-    }
-
-    async fn receive(&self, response: &mut Response, sink: &Sink<'_>) -> Result<Received, Trouble> {
-        let status = response.status().as_u16();
-        let lost = |broken: Broken| match broken {
-            Broken::Disk(error) => final_fault(Fault::defect(error)),
-            broken => Trouble::Lost(Some(status), broken.to_string()),
-        };
-        match sink {
-            Sink::Nothing => Ok(Received::Nothing),
-            Sink::Json => {
-                let body = body::read(response, &self.0.client).await.map_err(lost)?;
-                match serde_json::from_slice::<IgnoredAny>(&body) {
-                    Ok(_) => Ok(Received::Json(body)),
-                    Err(_) => Err(Trouble::Lost(Some(status), "the answer is not JSON".to_owned())),
-                }
-            }
-            Sink::File(file) => {
-                let kind = header(response.headers(), "content-type").to_ascii_lowercase();
-                if kind.contains("json") || kind.contains("html") {
-                    return Err(Trouble::Lost(Some(status), "the answer is no message".to_owned()));
-                }
-                match body::store(response, &self.0.client, file).await.map_err(lost)? {
-                    0 => Err(Trouble::Lost(Some(status), "the answer is empty".to_owned())),
-                    length => Ok(Received::File(length)),
-                }
-            }
-        }
-    }
-
-    async fn refused(&self, response: &mut Response, token: &AccessToken) -> Trouble {
-        let status = response.status();
-        let claims = wants_claims(response.headers());
-        // What the error body says only adds to the status; if it is cut, the status stands alone.
-        let body = body::read(response, &self.0.client).await.unwrap_or_default();
-        let refusal = Refusal {
-            retry_after: self.retry_after(response.headers()),
-            request_id: header(response.headers(), "request-id").to_owned(),
-            ..Refusal::read(status.as_u16(), &body)
-        };
-        if claims || refusal.is("insufficient_claims") {
-            let cause = format!("the service demands further claims: {refusal}");
-            return final_fault(Fault::from(Kind::SignInNeeded).because(cause));
-        }
-        match status {
-            StatusCode::UNAUTHORIZED => {
-                self.0.tokens.reject(token);
-                Trouble::Unauthorized(refusal)
-            }
-            StatusCode::TOO_MANY_REQUESTS => {
-                self.throttled(refusal.retry_after);
-                Trouble::Throttled(refusal)
-            }
-            status if retry::passing(status) => {
-                if refusal.retry_after.is_some() {
-                    self.throttled(refusal.retry_after);
-                }
-                Trouble::Passing(refusal)
-            }
-            _ => Trouble::Final(Failure::Refused(refusal)),
-        }
-    }
-
-    fn retry_after(&self, headers: &HeaderMap) -> Option<Duration> {
-        let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
-        retry::retry_after(value, self.clock().now())
-    }
-
     /// A token must never go anywhere but to the service, whatever a link says.
     fn url(&self, target: &Target) -> Outcome<Url> {
         let root = &self.0.root;
@@ -473,20 +309,4 @@ impl MailboxHttp {
         }
         Ok(url)
     }
-}
-
-fn final_fault(fault: Fault) -> Trouble {
-    Trouble::Final(fault.into())
-}
-
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// A claims challenge (reference A.5); several such headers may stand in one answer.
-fn wants_claims(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|text| text.contains("insufficient_claims")))
 }

@@ -6,6 +6,7 @@
 
 mod body;
 mod client;
+mod exchange;
 mod gate;
 mod limits;
 mod mailbox;

@@ -17,7 +17,7 @@ pub enum Repeat {
     Once,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Target {
     /// A path below the service's versioned root, with a leading `/`.
     Path(String),
@@ -159,6 +159,16 @@ impl fmt::Display for Refusal {
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Links carry server state of unknown content.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "Path({} bytes)", path.len()),
+            Self::Link(link) => write!(f, "Link({} bytes)", link.len()),
+        }
     }
 }
 

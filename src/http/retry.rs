@@ -15,9 +15,14 @@ pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
-    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()?;
-    let seconds = date.as_second().saturating_sub(now.0);
+    let seconds = date(value)?.0.saturating_sub(now.0);
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// An HTTP date (RFC 9110 §5.6.7).
+pub(super) fn date(value: &str) -> Option<Timestamp> {
+    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()?;
+    Some(Timestamp(date.as_second()))
 }
 
 /// The pause before retry number `retry` (from 0): doubling, with jitter of half its length so that

@@ -76,6 +76,28 @@ impl Transport {
         }
     }
 
+    /// Says that nothing more will be written, and lets go by what the peer still sends, up to its
+    /// end, `octets` or `limit`. Closing on unread input would reset the connection, and the peer
+    /// might never see the last words (RFC 1122 §4.2.2.13).
+    pub async fn linger(mut self, octets: usize, limit: Duration) {
+        let clock = self.clock.clone();
+        let Channel::Plain(socket) = &mut self.channel;
+        let listening = async {
+            socket.shutdown().await?;
+            let mut buffer = [0; 4096];
+            let mut heard = 0;
+            while heard < octets {
+                match socket.read(&mut buffer).await? {
+                    0 => break,
+                    read => heard += read,
+                }
+            }
+            io::Result::Ok(())
+        };
+        // Whether it worked or not, this is the end.
+        let _ = clock.timeout(limit, listening).await;
+    }
+
     /// Says in an orderly way that nothing more will be written.
     pub async fn close(mut self) {
         let Channel::Plain(socket) = &mut self.channel;

@@ -1,14 +1,15 @@
 //! What the service said or confirmed about a folder's messages, folded into the index.
 //!
-//! Every entry carries the epoch at which its question was asked; every row remembers the epoch of
-//! what it was last confirmed by. An answer older than the record changes nothing: it is reported
-//! as doubtful and the caller looks the message up with a fresh epoch. So replays, reordered pages
-//! and pages that crossed a write of ours on the wire are all harmless.
+//! Every entry carries the epoch at which its question was asked; every row remembers the epoch at
+//! which it was last confirmed. An answer asked before that overlapped with what confirmed the row,
+//! and nobody here can tell which of the two the service did last. If it says otherwise, it changes
+//! nothing: it is reported as doubtful and the caller looks the message up with a fresh epoch. So
+//! replays, reordered pages and pages that crossed a write of ours on the wire are all harmless.
 
 use std::collections::HashSet;
 
 use super::Store;
-use super::fold::{Folding, Source};
+use super::fold::Folding;
 use super::picture::Picture;
 use super::worker::Writing;
 use crate::mailbox::{
@@ -65,11 +66,10 @@ impl Store {
 }
 
 fn fold(writing: &mut Writing<'_>, folder: FolderId, applied: Applied) -> Outcome<Receipt> {
-    writing.stamp();
     match applied {
         Applied::Listing { rows, asked, cursor } => {
             let picture = Picture::whole(writing, folder)?;
-            let mut folding = Folding::begin(writing, folder, picture, Source::Read(asked))?;
+            let mut folding = Folding::begin(writing, folder, picture, asked)?;
             folding.listing(latest(rows))?;
             folding.finish(cursor)
         }
@@ -77,7 +77,7 @@ fn fold(writing: &mut Writing<'_>, folder: FolderId, applied: Applied) -> Outcom
             let upserts = latest(upserts);
             let remotes = upserts.iter().map(|row| &row.remote).chain(&gone);
             let picture = Picture::of(writing, folder, remotes)?;
-            let mut folding = Folding::begin(writing, folder, picture, Source::Read(asked))?;
+            let mut folding = Folding::begin(writing, folder, picture, asked)?;
             folding.page(upserts, gone)?;
             folding.finish(cursor)
         }
@@ -106,8 +106,7 @@ fn own<'w, 'a, 'r>(
     asked: Epoch,
 ) -> Outcome<Folding<'w, 'a>> {
     let picture = Picture::of(writing, folder, remotes)?;
-    let stamp = writing.tick();
-    Folding::begin(writing, folder, picture, Source::Own { asked, stamp })
+    Folding::begin(writing, folder, picture, asked)
 }
 
 /// One entry for each message: where one comes twice, the last counts.

@@ -13,21 +13,15 @@ use crate::mailbox::{
     SystemFlag, Uid,
 };
 
-/// How much an entry is to be believed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Source {
-    /// The service said so to a question asked then.
-    Read(Epoch),
-    /// The service confirmed our write, sent after `asked`; it is recorded at `stamp`.
-    Own { asked: Epoch, stamp: Epoch },
-}
-
 #[derive(Debug)]
 pub(super) struct Folding<'w, 'a> {
     writing: &'w mut Writing<'a>,
     folder: FolderId,
     picture: Picture,
-    source: Source,
+    /// When the question was asked, or the write sent.
+    asked: Epoch,
+    /// Now: when the answer is recorded.
+    stamp: Epoch,
     /// The folder was listed whole then: an older answer about a message not listed is doubtful.
     listed: Option<Epoch>,
     /// The UID that the next message gets; 2^32 when there is none.
@@ -43,7 +37,7 @@ impl<'w, 'a> Folding<'w, 'a> {
         writing: &'w mut Writing<'a>,
         folder: FolderId,
         picture: Picture,
-        source: Source,
+        asked: Epoch,
     ) -> Outcome<Self> {
         let sql = "SELECT next, highest, listed FROM folders WHERE id = ?1";
         let state = writing.transaction.prepare_cached(sql)?.query_row([key(folder)], |record| {
@@ -53,12 +47,14 @@ impl<'w, 'a> Folding<'w, 'a> {
         });
         let (next, highest, listed) =
             state.optional()?.ok_or_else(|| Fault::from(Kind::NoSuchFolder))?;
+        let stamp = writing.tick();
         let (changed, arrivals, receipt) = (false, Vec::new(), Receipt::default());
         Ok(Self {
             writing,
             folder,
             picture,
-            source,
+            asked,
+            stamp,
             listed,
             next,
             highest,
@@ -81,9 +77,9 @@ impl<'w, 'a> Folding<'w, 'a> {
         rows.into_iter().try_for_each(|row| self.hear(row, Rest::Leave))?;
         absent.iter().try_for_each(|remote| self.leave(remote))?;
         // Kept for the folder instead of in each row: most rows of a listing have not changed.
-        self.listed = self.listed.max(Some(self.asked()));
+        self.listed = Some(self.stamp);
         let sql = "DELETE FROM doubts WHERE folder = ?1 AND since <= ?2";
-        let asked = signed(self.asked().get());
+        let asked = signed(self.asked.get());
         self.writing.transaction.prepare_cached(sql)?.execute([key(self.folder), asked])?;
         Ok(())
     }
@@ -113,10 +109,10 @@ impl<'w, 'a> Folding<'w, 'a> {
         if let Some(known) = self.picture.known.remove(&row.remote) {
             return self.overwrite(&known, &row);
         }
-        if self.picture.departed.get(&row.remote).is_some_and(|left| *left > self.asked()) {
+        if self.picture.departed.get(&row.remote).is_some_and(|left| *left > self.asked) {
             return self.doubt(&row.remote);
         }
-        if self.listed.is_some_and(|listed| listed > self.asked()) {
+        if self.listed.is_some_and(|listed| listed > self.asked) {
             self.doubt(&row.remote)?;
         }
         self.arrivals.push(row);
@@ -167,7 +163,7 @@ impl<'w, 'a> Folding<'w, 'a> {
         let same = is_same(&known, &row);
         if self.is_overtaken(&known) {
             self.receipt.uids.push((row.remote.clone(), known.uid));
-            return if same { Ok(()) } else { self.doubt(&row.remote) };
+            return if same { self.confirm(&known, rest) } else { self.doubt(&row.remote) };
         }
         self.settle(&row.remote)?;
         if is_rewritten(&known, &row) {
@@ -176,16 +172,12 @@ impl<'w, 'a> Folding<'w, 'a> {
             return Ok(());
         }
         self.receipt.uids.push((row.remote.clone(), known.uid));
-        match rest {
-            Rest::Leave if same => Ok(()),
-            _ if same && known.confirmed == self.stamp() => Ok(()),
-            _ => self.update(&known, &row),
-        }
+        if same { self.confirm(&known, rest) } else { self.update(&known, &row) }
     }
 
     fn hear_new(&mut self, row: Incoming) -> Outcome<()> {
         let left = self.picture.departed.get(&row.remote).copied();
-        if left.max(self.listed).is_some_and(|known| known > self.asked()) {
+        if left.max(self.listed).is_some_and(|known| known > self.asked) {
             return self.doubt(&row.remote);
         }
         self.settle(&row.remote)?;
@@ -215,11 +207,23 @@ impl<'w, 'a> Folding<'w, 'a> {
         self.update(known, row)
     }
 
+    /// Whether the row was recorded after the question was asked or the write sent. Then the two
+    /// overlapped, and which of them the service did last cannot be known from here.
     fn is_overtaken(&self, known: &Known) -> bool {
-        Some(known.confirmed).max(self.listed) > Some(self.asked())
+        Some(known.confirmed).max(self.listed) > Some(self.asked)
     }
 
     // --- single rows ---
+
+    fn confirm(&self, known: &Known, rest: Rest) -> Outcome<()> {
+        if matches!(rest, Rest::Leave) {
+            return Ok(());
+        }
+        let sql = "UPDATE messages SET confirmed = ?3 WHERE folder = ?1 AND uid = ?2";
+        let columns = params![key(self.folder), known.uid.get(), signed(self.stamp.get())];
+        self.writing.transaction.prepare_cached(sql)?.execute(columns)?;
+        Ok(())
+    }
 
     fn update(&mut self, known: &Known, row: &Incoming) -> Outcome<()> {
         let reflagged = known.flags != row.flags;
@@ -227,7 +231,7 @@ impl<'w, 'a> Folding<'w, 'a> {
         let modseq = reflagged.then(|| signed(self.modseq().get()));
         let sql = "UPDATE messages SET version = COALESCE(?3, version), flags = ?4, keywords = ?5,
                    estimate = COALESCE(?6, estimate), modseq = COALESCE(?7, modseq),
-                   confirmed = MAX(confirmed, ?8) WHERE folder = ?1 AND uid = ?2";
+                   confirmed = ?8 WHERE folder = ?1 AND uid = ?2";
         self.writing.transaction.prepare_cached(sql)?.execute(params![
             key(self.folder),
             known.uid.get(),
@@ -236,7 +240,7 @@ impl<'w, 'a> Folding<'w, 'a> {
             values::keywords(&row.flags),
             row.estimate.map(signed),
             modseq,
-            signed(self.stamp().get()),
+            signed(self.stamp.get()),
         ])?;
         Ok(())
     }
@@ -260,7 +264,7 @@ impl<'w, 'a> Folding<'w, 'a> {
             row.received.0,
             row.estimate.map(signed),
             content(&row.flags, row.version.as_ref()),
-            signed(self.stamp().get()),
+            signed(self.stamp.get()),
         ])?;
         if self.picture.departed.remove(&row.remote).is_some() {
             let sql = "DELETE FROM departures WHERE folder = ?1 AND remote = ?2";
@@ -288,8 +292,8 @@ impl<'w, 'a> Folding<'w, 'a> {
     fn depart(&self, remote: &RemoteId) -> Outcome<()> {
         let sql = "INSERT INTO departures (folder, remote, confirmed, at) VALUES (?1, ?2, ?3, ?4)
                    ON CONFLICT (folder, remote) DO UPDATE
-                   SET confirmed = MAX(confirmed, excluded.confirmed), at = excluded.at";
-        let confirmed = signed(self.stamp().get());
+                   SET confirmed = excluded.confirmed, at = excluded.at";
+        let confirmed = signed(self.stamp.get());
         let departure = params![key(self.folder), remote.as_str(), confirmed, self.writing.now.0];
         self.writing.transaction.prepare_cached(sql)?.execute(departure)?;
         Ok(())
@@ -311,7 +315,7 @@ impl<'w, 'a> Folding<'w, 'a> {
             return Ok(());
         }
         let sql = "DELETE FROM doubts WHERE folder = ?1 AND remote = ?2 AND since <= ?3";
-        let asked = signed(self.asked().get());
+        let asked = signed(self.asked.get());
         let doubt = params![key(self.folder), remote.as_str(), asked];
         self.writing.transaction.prepare_cached(sql)?.execute(doubt)?;
         Ok(())
@@ -322,18 +326,6 @@ impl<'w, 'a> Folding<'w, 'a> {
     /// All changes of one transaction carry one number: readers see all of them or none.
     fn modseq(&self) -> ModSeq {
         ModSeq::new(self.highest.get() + 1)
-    }
-
-    fn asked(&self) -> Epoch {
-        match self.source {
-            Source::Read(asked) | Source::Own { asked, .. } => asked,
-        }
-    }
-
-    fn stamp(&self) -> Epoch {
-        match self.source {
-            Source::Read(stamp) | Source::Own { stamp, .. } => stamp,
-        }
     }
 }
 

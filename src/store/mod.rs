@@ -53,7 +53,7 @@ pub use apply::{Applied, Incoming, Receipt};
 pub use blobs::BlobHash;
 pub use bodies::{Body, Freezing, Frozen, Texts};
 pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};
-pub use outbox::{Begun, Progress, Recorded, Submitted};
+pub use outbox::{Answer, Attempt, Digest, Stage};
 pub use read::Counts;
 pub use spool::SpoolFile;
 
@@ -92,8 +92,9 @@ impl Store {
         self.0.writer.close().await;
     }
 
-    /// The next tick of the logical clock. Take one BEFORE a question or a write is sent to the
-    /// service and hand it in as `asked` with the answer.
+    /// The next tick of the logical clock. Take one BEFORE each request, question or write, is sent
+    /// to the service and hand it in as `asked` with the answer. A listing of many pages carries the
+    /// tick taken before its first.
     pub fn epoch(&self) -> Epoch {
         Epoch::new(self.0.epochs.fetch_add(1, Ordering::SeqCst) + 1)
     }

@@ -249,6 +249,22 @@ proptest! {
     }
 }
 
+/// Found by a long run of the history above: the question goes out before the write, and the service
+/// answers it after.
+#[tokio::test]
+async fn an_answer_given_after_a_write_and_asked_before_it_is_not_forgotten() {
+    let mut world = World::new().await;
+    let early = Flight::Delta(world.here.store.epoch());
+    let write = Flight::Write(world.here.store.epoch(), Write::Remove, 0);
+    let removed = world.service.serve(write).unwrap();
+    world.service.add(0);
+    let seen_after = world.service.serve(early).unwrap();
+    world.apply(seen_after).await;
+    world.apply(removed).await;
+    world.settle().await;
+    world.check().await;
+}
+
 #[tokio::test]
 async fn fifty_thousand_messages_are_listed_numbered_and_counted() {
     let here = fixture().await;

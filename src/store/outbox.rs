@@ -1,65 +1,73 @@
-//! The journal of recent submissions: what was handed over for sending, and how far it came.
+//! The journal of submissions: what was handed over for sending, and how far it came.
 //!
-//! It makes a client's retry harmless: the same message to the same people is sent once, also when
-//! the bridge was killed in between.
+//! It makes a client's retry harmless: a cut connection or a killed process cannot make the bridge
+//! send twice or forget. What is written here is on disk when the call returns.
 
-use rusqlite::{Connection, OptionalExtension, Row as Record, params};
+use std::fmt;
 
-use super::worker::Writing;
+use rusqlite::{Connection, OptionalExtension, Params, Row as Record, params};
+
 use super::{Store, values};
 use crate::mailbox::{Fault, Outcome, RemoteId, Timestamp};
 
-/// A submission as it is first written down.
+/// A BLAKE3 digest.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct Digest(pub [u8; 32]);
+
+/// One try to send one message.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Submitted {
-    /// The caller's name for "the very same submission".
-    pub key: String,
-    /// Angle brackets included.
+pub struct Attempt {
+    /// Unique; also what the client is told.
+    pub id: String,
+    /// Equal for the same bytes to the same people.
+    pub key: Digest,
+    /// As the header has it, angle brackets included.
     pub message_id: String,
-    /// A digest of the recipients, without regard to order.
-    pub recipients: [u8; 32],
-    /// A digest of the message's bytes.
-    pub bytes: [u8; 32],
+    /// Of the bytes as the client sent them.
+    pub received: Digest,
+    /// Of the bytes as the service got them.
+    pub staged: Digest,
+    pub begun: Timestamp,
+    pub stage: Stage,
 }
 
+/// How far an attempt came, as far as is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Progress {
-    /// About to be put into the mailbox; nothing is known of it there.
+pub enum Stage {
+    /// About to be put into the mailbox. It was certainly not sent.
     Staging,
-    /// In the mailbox as a draft; whether it was sent is for a look to tell.
+    /// In the mailbox as a draft; it may have been sent.
     Staged(RemoteId),
-    Sent {
-        sent_copy: Option<RemoteId>,
-    },
-    /// Not sent, and not going to be.
-    Refused,
+    /// Taken by the service. The id is the draft's or, if that did not last, the sent copy's.
+    Sent { copy: RemoteId, answer: Answer },
+    /// Not sent and never to be; a draft that could not be taken back yet.
+    Refused { leftover: Option<RemoteId> },
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Recorded {
-    pub submitted: Submitted,
-    pub at: Timestamp,
-    pub progress: Progress,
-}
-
-/// Whether a submission is new.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Begun {
-    /// It is recorded as `Staging`; send it.
-    Fresh,
-    /// It was begun before and not refused: do not send it again without a look.
-    Known(Recorded),
+/// Whether the client knows that its message was taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// It was certainly not told so: it is going to try again.
+    Missed,
+    Unknown,
+    Delivered,
 }
 
 impl Store {
-    /// Writes a submission down before anything is sent. One that was refused may begin again.
-    pub async fn begin(&self, submitted: Submitted) -> Outcome<Begun> {
+    /// Writes down a new attempt, before anything is asked of the service.
+    pub async fn begin_attempt(&self, attempt: &Attempt) -> Outcome<()> {
+        let attempt = attempt.clone();
         self.write(move |writing| {
-            let known = find(writing.transaction, &submitted.key)?;
-            match known {
-                Some(known) if known.progress != Progress::Refused => Ok(Begun::Known(known)),
-                _ => insert(writing, &submitted).map(|()| Begun::Fresh),
-            }
+            let sql = "INSERT INTO submissions
+                       (id, key, message_id, received, staged, begun, stage, remote)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+            let Attempt { id, key, message_id, received, staged, begun, stage } = attempt;
+            let (name, remote) = stage.columns();
+            let remote = remote.map(RemoteId::as_str);
+            let columns =
+                params![id, key.0, message_id, received.0, staged.0, begun.0, name, remote];
+            writing.transaction.prepare_cached(sql)?.execute(columns)?;
+            Ok(())
         })
         .await
     }
@@ -68,59 +76,52 @@ impl Store {
     ///
     /// # Errors
     /// `Defect` if it was never begun, or if something sent is said not to be.
-    pub async fn advance(&self, key: &str, progress: Progress) -> Outcome<()> {
-        let key = key.to_owned();
+    pub async fn advance_attempt(&self, id: &str, stage: &Stage) -> Outcome<()> {
+        let (id, stage) = (id.to_owned(), stage.clone());
         self.write(move |writing| {
-            let known = find(writing.transaction, &key)?
+            let known = one(writing.transaction, "id = ?1", [&id])?
                 .ok_or_else(|| Fault::defect("a submission moves that was never begun"))?;
-            let (was_sent, is_sent) = (known.progress.is_sent(), progress.is_sent());
-            if was_sent && !is_sent {
+            if known.stage.is_sent() && !stage.is_sent() {
                 return Err(Fault::defect("a submission that was sent cannot be unsent"));
             }
-            let (name, remote) = progress.columns();
-            // A second report of the sending may know less about the copy than the first.
-            let sql = "UPDATE submissions SET progress = ?2,
-                       remote = CASE WHEN ?4 THEN COALESCE(?3, remote) ELSE ?3 END WHERE key = ?1";
-            let columns = params![key, name, remote.map(RemoteId::as_str), was_sent];
+            let (name, remote) = stage.columns();
+            let sql = "UPDATE submissions SET stage = ?2, remote = ?3 WHERE id = ?1";
+            let columns = params![id, name, remote.map(RemoteId::as_str)];
             writing.transaction.prepare_cached(sql)?.execute(columns)?;
             Ok(())
         })
         .await
     }
 
-    pub async fn find(&self, key: &str) -> Outcome<Option<Recorded>> {
-        let key = key.to_owned();
-        self.read(move |connection| find(connection, &key)).await
+    pub async fn attempt(&self, id: &str) -> Outcome<Option<Attempt>> {
+        let id = id.to_owned();
+        self.read(move |connection| one(connection, "id = ?1", [id])).await
     }
 
-    /// Submissions with this Message-ID, latest first.
-    pub async fn recent(&self, message_id: &str) -> Outcome<Vec<Recorded>> {
+    /// The youngest attempt with that key.
+    pub async fn latest_attempt(&self, key: Digest) -> Outcome<Option<Attempt>> {
+        let choice = "key = ?1 ORDER BY number DESC LIMIT 1";
+        self.read(move |connection| one(connection, choice, [key.0])).await
+    }
+
+    /// Attempts with that Message-ID, youngest first.
+    pub async fn attempts_named(&self, message_id: &str) -> Outcome<Vec<Attempt>> {
         let message_id = message_id.to_owned();
-        self.read(move |connection| {
-            let sql = format!("{SUBMISSION} WHERE message_id = ?1 ORDER BY at DESC, key");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let found = statement.query_map([message_id], recorded)?;
-            Ok(found.collect::<Result<_, _>>()?)
-        })
-        .await
+        let choice = "message_id = ?1 ORDER BY number DESC";
+        self.read(move |connection| many(connection, choice, [message_id])).await
     }
 
-    /// Submissions that were neither sent nor refused: after a crash, look for each.
-    pub async fn unsettled(&self) -> Outcome<Vec<Recorded>> {
-        self.read(|connection| {
-            let sql = format!("{SUBMISSION} WHERE progress IN ('staging', 'staged') ORDER BY at");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let found = statement.query_map([], recorded)?;
-            Ok(found.collect::<Result<_, _>>()?)
-        })
-        .await
+    /// Attempts of unknown fate or with a draft left over, oldest first.
+    pub async fn unsettled_attempts(&self) -> Outcome<Vec<Attempt>> {
+        let choice = "stage IN ('staging', 'staged', 'leftover') ORDER BY number";
+        self.read(move |connection| many(connection, choice, [])).await
     }
 
-    /// Forgets settled submissions begun before `before`.
-    pub async fn expire(&self, before: Timestamp) -> Outcome<()> {
+    /// Forgets settled attempts begun before `before`.
+    pub async fn expire_attempts(&self, before: Timestamp) -> Outcome<()> {
         self.write(move |writing| {
             let sql = "DELETE FROM submissions
-                       WHERE at < ?1 AND progress NOT IN ('staging', 'staged')";
+                       WHERE begun < ?1 AND stage IN ('missed', 'sent', 'delivered', 'refused')";
             writing.transaction.prepare_cached(sql)?.execute([before.0])?;
             Ok(())
         })
@@ -128,10 +129,10 @@ impl Store {
     }
 }
 
-// === impl Progress ===
+// === impl Stage ===
 
-impl Progress {
-    fn is_sent(&self) -> bool {
+impl Stage {
+    pub fn is_sent(&self) -> bool {
         matches!(self, Self::Sent { .. })
     }
 
@@ -139,8 +140,11 @@ impl Progress {
         match self {
             Self::Staging => ("staging", None),
             Self::Staged(draft) => ("staged", Some(draft)),
-            Self::Sent { sent_copy } => ("sent", sent_copy.as_ref()),
-            Self::Refused => ("refused", None),
+            Self::Sent { copy, answer: Answer::Missed } => ("missed", Some(copy)),
+            Self::Sent { copy, answer: Answer::Unknown } => ("sent", Some(copy)),
+            Self::Sent { copy, answer: Answer::Delivered } => ("delivered", Some(copy)),
+            Self::Refused { leftover: Some(draft) } => ("leftover", Some(draft)),
+            Self::Refused { leftover: None } => ("refused", None),
         }
     }
 
@@ -148,98 +152,122 @@ impl Progress {
         match (name, remote) {
             ("staging", None) => Some(Self::Staging),
             ("staged", Some(draft)) => Some(Self::Staged(draft)),
-            ("sent", sent_copy) => Some(Self::Sent { sent_copy }),
-            ("refused", None) => Some(Self::Refused),
+            ("missed", Some(copy)) => Some(Self::Sent { copy, answer: Answer::Missed }),
+            ("sent", Some(copy)) => Some(Self::Sent { copy, answer: Answer::Unknown }),
+            ("delivered", Some(copy)) => Some(Self::Sent { copy, answer: Answer::Delivered }),
+            ("leftover", Some(draft)) => Some(Self::Refused { leftover: Some(draft) }),
+            ("refused", None) => Some(Self::Refused { leftover: None }),
             _ => None,
         }
     }
 }
 
-const SUBMISSION: &str =
-    "SELECT key, message_id, recipients, bytes, at, progress, remote FROM submissions";
-
-fn insert(writing: &Writing<'_>, submitted: &Submitted) -> Outcome<()> {
-    let sql = "INSERT OR REPLACE INTO submissions
-               (key, message_id, recipients, bytes, at, progress, remote)
-               VALUES (?1, ?2, ?3, ?4, ?5, 'staging', NULL)";
-    let Submitted { key, message_id, recipients, bytes } = submitted;
-    let columns = params![key, message_id, recipients, bytes, writing.now.0];
-    writing.transaction.prepare_cached(sql)?.execute(columns)?;
-    Ok(())
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
-fn find(connection: &Connection, key: &str) -> Outcome<Option<Recorded>> {
-    let sql = format!("{SUBMISSION} WHERE key = ?1");
-    Ok(connection.prepare_cached(&sql)?.query_row([key], recorded).optional()?)
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
-fn recorded(record: &Record<'_>) -> rusqlite::Result<Recorded> {
-    let remote: Option<Box<str>> = record.get(6)?;
-    let progress = Progress::from_columns(record.get_ref(5)?.as_str()?, remote.map(RemoteId::new));
-    Ok(Recorded {
-        submitted: Submitted {
-            key: record.get(0)?,
-            message_id: record.get(1)?,
-            recipients: record.get(2)?,
-            bytes: record.get(3)?,
-        },
-        at: Timestamp(record.get(4)?),
-        progress: progress.ok_or_else(|| values::senseless(5))?,
+// === reading ===
+
+const ATTEMPT: &str = "SELECT id, key, message_id, received, staged, begun, stage, remote
+                       FROM submissions WHERE";
+
+fn one(connection: &Connection, choice: &str, values: impl Params) -> Outcome<Option<Attempt>> {
+    let mut statement = connection.prepare_cached(&format!("{ATTEMPT} {choice}"))?;
+    Ok(statement.query_row(values, attempt).optional()?)
+}
+
+fn many(connection: &Connection, choice: &str, values: impl Params) -> Outcome<Vec<Attempt>> {
+    let mut statement = connection.prepare_cached(&format!("{ATTEMPT} {choice}"))?;
+    let found = statement.query_map(values, attempt)?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+fn attempt(record: &Record<'_>) -> rusqlite::Result<Attempt> {
+    let remote: Option<Box<str>> = record.get(7)?;
+    let stage = Stage::from_columns(record.get_ref(6)?.as_str()?, remote.map(RemoteId::new));
+    Ok(Attempt {
+        id: record.get(0)?,
+        key: Digest(record.get(1)?),
+        message_id: record.get(2)?,
+        received: Digest(record.get(3)?),
+        staged: Digest(record.get(4)?),
+        begun: Timestamp(record.get(5)?),
+        stage: stage.ok_or_else(|| values::senseless(6))?,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::testing::{fixture, remote};
     use super::*;
 
-    fn submitted(key: &str) -> Submitted {
-        let message_id = "<1@here.example>".into();
-        Submitted { key: key.into(), message_id, recipients: [1; 32], bytes: [2; 32] }
+    fn attempt(id: &str, key: u8) -> Attempt {
+        Attempt {
+            id: id.into(),
+            key: Digest([key; 32]),
+            message_id: "<1@a.test>".into(),
+            received: Digest([2; 32]),
+            staged: Digest([3; 32]),
+            begun: Timestamp(1_700_000_000),
+            stage: Stage::Staging,
+        }
     }
 
     #[tokio::test]
-    async fn a_retry_finds_how_far_the_first_try_came_also_after_a_crash() {
-        let here = fixture().await;
-        assert_eq!(here.store.begin(submitted("k")).await.unwrap(), Begun::Fresh);
-        here.store.advance("k", Progress::Staged(remote("draft"))).await.unwrap();
-        let here = here.reopen().await;
-        let unsettled = here.store.unsettled().await.unwrap();
-        assert_eq!(unsettled[0].progress, Progress::Staged(remote("draft")));
-        let sent = Progress::Sent { sent_copy: Some(remote("copy")) };
-        here.store.advance("k", sent.clone()).await.unwrap();
-        let Begun::Known(known) = here.store.begin(submitted("k")).await.unwrap() else {
-            panic!("a message that was sent began again");
+    async fn every_stage_comes_back_as_it_was_written_also_after_reopening() {
+        let fixture = fixture().await;
+        let stages = [
+            Stage::Staging,
+            Stage::Staged(remote("d")),
+            Stage::Refused { leftover: Some(remote("d")) },
+            Stage::Refused { leftover: None },
+            Stage::Sent { copy: remote("d"), answer: Answer::Missed },
+            Stage::Sent { copy: remote("d"), answer: Answer::Unknown },
+            Stage::Sent { copy: remote("c"), answer: Answer::Delivered },
+        ];
+        for (number, stage) in stages.iter().enumerate() {
+            let begun = attempt(&number.to_string(), 1);
+            fixture.store.begin_attempt(&begun).await.unwrap();
+            fixture.store.advance_attempt(&begun.id, stage).await.unwrap();
+        }
+        fixture.store.close().await;
+        let store = Store::open(fixture.directory.path(), fixture.clock.clone()).await;
+        // The lock is free only when the last handle is gone.
+        drop(fixture.store);
+        let store = match store {
+            Ok(store) => store,
+            Err(_) => Store::open(fixture.directory.path(), fixture.clock).await.unwrap(),
         };
-        assert_eq!((known.progress, known.submitted), (sent, submitted("k")));
-        assert!(here.store.unsettled().await.unwrap().is_empty());
-        assert_eq!(here.store.recent("<1@here.example>").await.unwrap().len(), 1);
+        for (number, stage) in stages.iter().enumerate() {
+            let expected = Attempt { stage: stage.clone(), ..attempt(&number.to_string(), 1) };
+            assert_eq!(store.attempt(&number.to_string()).await.unwrap(), Some(expected));
+        }
+        let unsettled = store.unsettled_attempts().await.unwrap();
+        assert_eq!(unsettled.iter().map(|one| &*one.id).collect::<Vec<_>>(), ["0", "1", "2"]);
+        assert_eq!(store.latest_attempt(Digest([1; 32])).await.unwrap().unwrap().id, "6");
+        assert_eq!(store.attempts_named("<1@a.test>").await.unwrap()[0].id, "6");
     }
 
     #[tokio::test]
-    async fn what_was_refused_may_be_tried_again_and_what_was_sent_may_not() {
-        let here = fixture().await;
-        here.store.begin(submitted("k")).await.unwrap();
-        here.store.advance("k", Progress::Refused).await.unwrap();
-        assert_eq!(here.store.begin(submitted("k")).await.unwrap(), Begun::Fresh);
-        let sent = Progress::Sent { sent_copy: Some(remote("copy")) };
-        here.store.advance("k", sent.clone()).await.unwrap();
-        assert!(here.store.advance("k", Progress::Refused).await.is_err());
-        here.store.advance("k", Progress::Sent { sent_copy: None }).await.unwrap();
-        assert_eq!(here.store.find("k").await.unwrap().unwrap().progress, sent);
-    }
-
-    #[tokio::test]
-    async fn only_settled_submissions_expire() {
-        let here = fixture().await;
-        here.store.begin(submitted("settled")).await.unwrap();
-        here.store.begin(submitted("open")).await.unwrap();
-        here.store.advance("settled", Progress::Refused).await.unwrap();
-        here.clock.advance(Duration::from_secs(60));
-        here.store.expire(here.clock.now()).await.unwrap();
-        assert_eq!(here.store.find("settled").await.unwrap(), None);
-        assert!(here.store.find("open").await.unwrap().is_some());
+    async fn what_was_sent_cannot_be_unsent_and_what_is_open_is_not_forgotten() {
+        let store = fixture().await.store;
+        store.begin_attempt(&attempt("open", 1)).await.unwrap();
+        store.begin_attempt(&attempt("sent", 2)).await.unwrap();
+        let sent = Stage::Sent { copy: remote("d"), answer: Answer::Unknown };
+        store.advance_attempt("sent", &sent).await.unwrap();
+        let unsent = Stage::Refused { leftover: None };
+        store.advance_attempt("sent", &unsent).await.unwrap_err();
+        store.advance_attempt("never begun", &sent).await.unwrap_err();
+        store.expire_attempts(Timestamp(1_700_000_001)).await.unwrap();
+        assert_eq!(store.attempt("sent").await.unwrap(), None);
+        assert!(store.attempt("open").await.unwrap().is_some());
     }
 }

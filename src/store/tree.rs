@@ -28,6 +28,7 @@ struct Folding<'w, 'a> {
     validities: &'w Validities,
     known: HashMap<RemoteId, Known>,
     asked: Epoch,
+    stamp: Epoch,
     is_own: bool,
     /// The last UIDVALIDITY given.
     given: Option<UidValidity>,
@@ -42,7 +43,7 @@ pub(super) fn fold(
     cursor: Option<&Cursor>,
 ) -> Outcome<TreeReceipt> {
     let known = known(writing.transaction)?;
-    writing.stamp();
+    let stamp = writing.tick();
     let is_own = matches!(tree, Tree::Written { .. });
     let (upserts, gone, asked) = match tree {
         Tree::Whole { folders, asked } => {
@@ -50,10 +51,11 @@ pub(super) fn fold(
             (folders, gone, asked)
         }
         Tree::Delta { upserts, gone, asked } => (upserts, gone, asked),
-        Tree::Written { upserts, gone } => (upserts, gone, writing.tick()),
+        Tree::Written { upserts, gone } => (upserts, gone, stamp),
     };
     let receipt = TreeReceipt::default();
-    let mut folding = Folding { writing, validities, known, asked, is_own, given: None, receipt };
+    let given = None;
+    let mut folding = Folding { writing, validities, known, asked, stamp, is_own, given, receipt };
     gone.iter().try_for_each(|remote| folding.leave(remote))?;
     upserts.into_iter().try_for_each(|facts| folding.hear(facts))?;
     folding.finish(cursor)
@@ -80,7 +82,7 @@ impl Folding<'_, '_> {
             self.known.remove(remote);
             self.receipt.changed = true;
         }
-        depart(self.writing, remote, self.asked)
+        depart(self.writing, remote, self.stamp)
     }
 
     fn hear(&mut self, facts: FolderFacts) -> Outcome<()> {
@@ -91,7 +93,7 @@ impl Folding<'_, '_> {
             return Ok(());
         }
         if folder.facts != facts || self.is_own {
-            update(self.writing, folder.id, &facts, self.asked)?;
+            update(self.writing, folder.id, &facts, self.stamp)?;
             self.receipt.changed |= !is_same_place;
             folder.facts = facts;
         }
@@ -105,7 +107,8 @@ impl Folding<'_, '_> {
         }
         let validity = self.validities.give(self.writing)?;
         self.given = Some(validity);
-        let id = insert(self.writing, &facts, validity, self.asked)?;
+        let id = insert(self.writing, &facts, validity, self.stamp)?;
+        // Told twice in one answer, it is not older than itself.
         let (remote, confirmed) = (facts.remote.clone(), self.asked);
         self.known.insert(remote, Known { id, facts, confirmed });
         self.receipt.changed = true;
@@ -160,7 +163,7 @@ fn insert(
     writing: &Writing<'_>,
     facts: &FolderFacts,
     validity: UidValidity,
-    asked: Epoch,
+    stamp: Epoch,
 ) -> Outcome<FolderId> {
     let sql = "INSERT INTO folders (remote, parent, name, role, total, validity, confirmed)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -171,7 +174,7 @@ fn insert(
         facts.role.map(Role::name),
         facts.total.map(signed),
         validity.get(),
-        signed(asked.get()),
+        signed(stamp.get()),
     ])?;
     let id = FolderId::new(writing.transaction.last_insert_rowid());
     let sql = "DELETE FROM departures WHERE folder = ?1 AND remote = ?2";
@@ -180,7 +183,7 @@ fn insert(
     Ok(id)
 }
 
-fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, asked: Epoch) -> Outcome<()> {
+fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, stamp: Epoch) -> Outcome<()> {
     let sql = "UPDATE folders SET parent = ?2, name = ?3, role = ?4, total = COALESCE(?5, total),
                confirmed = ?6 WHERE id = ?1";
     writing.transaction.prepare_cached(sql)?.execute(params![
@@ -189,7 +192,7 @@ fn update(writing: &Writing<'_>, id: FolderId, facts: &FolderFacts, asked: Epoch
         facts.name,
         facts.role.map(Role::name),
         facts.total.map(signed),
-        signed(asked.get()),
+        signed(stamp.get()),
     ])?;
     Ok(())
 }
@@ -205,11 +208,11 @@ fn remove(writing: &mut Writing<'_>, id: FolderId) -> Outcome<()> {
     Ok(())
 }
 
-fn depart(writing: &Writing<'_>, remote: &RemoteId, asked: Epoch) -> Outcome<()> {
+fn depart(writing: &Writing<'_>, remote: &RemoteId, stamp: Epoch) -> Outcome<()> {
     let sql = "INSERT INTO departures (folder, remote, confirmed, at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (folder, remote) DO UPDATE
                SET confirmed = MAX(confirmed, excluded.confirmed), at = excluded.at";
-    let departure = params![TREE, remote.as_str(), signed(asked.get()), writing.now.0];
+    let departure = params![TREE, remote.as_str(), signed(stamp.get()), writing.now.0];
     writing.transaction.prepare_cached(sql)?.execute(departure)?;
     Ok(())
 }

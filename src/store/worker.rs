@@ -159,11 +159,6 @@ impl Writing<'_> {
         Epoch::new(self.epochs.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
-    /// Says that the transaction records an epoch, so that the clock must not restart below it.
-    pub(super) fn stamp(&mut self) {
-        self.stamped = true;
-    }
-
     fn record_epoch(&self) -> Outcome<()> {
         if !self.stamped {
             return Ok(());

@@ -206,7 +206,7 @@ impl Backend for Fake {
         let write = |write: &FlagWrite| {
             state.tick += 1;
             let tick = state.tick;
-            let message = state.find(&write.message)?;
+            let message = state.find(&write.known.id)?;
             message.flags = write.edit.apply(&message.flags);
             message.changed = tick;
             Ok(message.remote())
@@ -352,11 +352,10 @@ impl World {
         drain.spawn(async move {
             tokio::select! { () = syncer.run() => {}, () = ending.begun() => {} }
         });
-        let mut ready = account.ready();
-        ready.wait_for(|ready| *ready).await.unwrap();
+        account.looks().wait_for(|looks| looks.good > 0).await.unwrap();
         let bound = bind_all(&["127.0.0.1:0".parse().unwrap()]).await.unwrap().remove(0);
         let address = bound.address();
-        let server = Server::new(accounts, drain.clone());
+        let server = Server::new(accounts, footbridge::front::Silence::default(), drain.clone());
         drain.spawn(bound.serve(server, net::Limits::default(), clock.clone(), drain.clone()));
         Self { backend, clock, drain, address, _directory: directory }
     }

@@ -8,3 +8,4 @@ mod world;
 mod bad_input;
 mod costs;
 mod imap;
+mod smtp;

@@ -39,6 +39,8 @@ pub enum Fault {
     SilentOk,
     /// 410 SyncStateNotFound.
     ExpireCursor,
+    /// 401 that asks for more claims: continuous access evaluation. (reference A.5)
+    ClaimsChallenge,
     /// The work is done; the answer is an HTML page with this status.
     Html { code: u16 },
     /// The work is done; half of the JSON comes.

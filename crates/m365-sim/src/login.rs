@@ -85,6 +85,11 @@ impl LoginDesk {
         self.access.clear();
     }
 
+    pub(crate) fn expire_access_of(&mut self, user: &str) {
+        let user = user.to_lowercase();
+        self.access.retain(|_, access| access.user != user);
+    }
+
     pub(crate) fn access(&self, token: &str, now: Timestamp) -> Option<&Access> {
         self.access.get(token).filter(|access| access.expires > now)
     }

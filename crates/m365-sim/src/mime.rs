@@ -293,7 +293,7 @@ mod tests {
             }],
         };
         let mime = composed.write(1);
-        let view = crate::view::View::of(&mime);
+        let view = view::View::of(&mime);
         assert_eq!(
             view.subject.as_deref(),
             Some("Größe und ein langer Betreff, der gefaltet werden muss, weil er lang ist")

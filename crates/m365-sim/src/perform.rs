@@ -18,6 +18,9 @@ use crate::limit::date_after;
 use crate::login::{self, Refusal};
 use crate::tenant::Tenant;
 
+/// AADSTS number of a token endpoint that is busy. (reference A.7)
+const TRANSIENT: u32 = 90033;
+
 /// How a request ends on the wire.
 pub(crate) enum Outcome {
     Answer(Reply),
@@ -71,7 +74,7 @@ async fn admitted(
     let path = format!("{}?{}", call.path, call.query.raw);
     let fault = tenant.0.faults.take(kind, &path);
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.works()) {
-        return instead(tenant, call, fault).await;
+        return instead(tenant, call, kind, fault).await;
     }
     let outcome = work(tenant, call, &target, session).await;
     tenant.0.holds.pass(kind, Moment::AfterWork).await;
@@ -106,9 +109,17 @@ async fn work(
 }
 
 /// What a fault answers in place of the work.
-async fn instead(tenant: &Tenant, call: &Call, fault: &Fault) -> Outcome {
+async fn instead(tenant: &Tenant, call: &Call, kind: Kind, fault: &Fault) -> Outcome {
     let now = tenant.0.clock.now();
     match fault {
+        Fault::Status { code, error_code, retry_after } if kind == Kind::Token => {
+            let refusal =
+                Refusal::new(*code, error_code, TRANSIENT, "A transient error has occurred.");
+            let wait = retry_after.map(|wait| ("Retry-After".to_owned(), wait.text(now)));
+            let mut reply = refusal.reply(call, now);
+            reply.headers.extend(wait);
+            Outcome::Answer(reply)
+        }
         Fault::Status { code, error_code, retry_after } => {
             let mut problem =
                 Problem::new(*code, error_code, "The request failed because the test wants it to.");
@@ -128,6 +139,7 @@ async fn instead(tenant: &Tenant, call: &Call, fault: &Fault) -> Outcome {
             Outcome::Answer(refusal.reply(call, now))
         }
         Fault::ExpireCursor => Outcome::Answer(refused(call, graph::cursor::expired(call), now)),
+        Fault::ClaimsChallenge => Outcome::Answer(refused(call, graph::auth::challenge(now), now)),
         Fault::SilentOk => Outcome::Answer(Reply::empty(200)),
         Fault::Stall => {
             tenant.0.faults.stalled().await;

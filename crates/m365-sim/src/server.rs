@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -101,11 +101,16 @@ async fn read(request: Request) -> Option<Call> {
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, LARGEST_BODY).await.ok()?;
     let host = head.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let scheme = head
+        .headers
+        .get("x-forwarded-proto")
+        .and_then(|scheme| scheme.to_str().ok())
+        .unwrap_or("http");
     Some(Call {
         method: head.method,
         path: head.uri.path().to_owned(),
         query: Query::parse(head.uri.query().unwrap_or_default()),
-        origin: format!("http://{host}"),
+        origin: format!("{scheme}://{host}"),
         headers: head.headers,
         body,
         request_id: Uuid::new_v4().to_string(),
@@ -122,10 +127,7 @@ fn write(tenant: &Tenant, call: &Call, reply: Reply, cut_at: Option<usize>) -> R
     let length = bytes.len();
     let body = match cut_at {
         None => Body::from(bytes),
-        Some(at) => Body::from_stream(stream::iter([
-            Ok(bytes.slice(..at.min(length))),
-            Err(io::Error::from(io::ErrorKind::ConnectionReset)),
-        ])),
+        Some(at) => broken_off(bytes.slice(..at.min(length))),
     };
     let mut response = Response::new(body);
     *response.status_mut() =
@@ -147,6 +149,16 @@ fn write(tenant: &Tenant, call: &Call, reply: Reply, cut_at: Option<usize>) -> R
         }
     }
     response
+}
+
+/// A body that ends in an error. The pause lets hyper write out what came before it.
+fn broken_off(start: Bytes) -> Body {
+    let begun = stream::once(async { Ok(start) });
+    let broken = stream::once(async {
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    Body::from_stream(begun.chain(broken))
 }
 
 /// Accepts connections that can be cut.

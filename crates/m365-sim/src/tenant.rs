@@ -128,7 +128,7 @@ impl Tenant {
     pub fn revoke(&self, user: &str) {
         let mut state = self.state();
         state.login.revoke(user);
-        state.login.expire_access();
+        state.login.expire_access_of(user);
     }
 
     /// Every delta and next link given so far is answered 410.

@@ -73,7 +73,7 @@ impl View {
         let sender: Vec<Mailbox> = list(message.sender());
         Self {
             subject: message.subject().map(str::to_owned),
-            sender: sender.first().or(from.first()).cloned(),
+            sender: sender.first().or_else(|| from.first()).cloned(),
             from: from.into_iter().next(),
             to: list(message.to()),
             cc: list(message.cc()),
@@ -83,7 +83,7 @@ impl View {
             in_reply_to: ids(message.in_reply_to()),
             references: ids(message.references()),
             date: message.date().and_then(|date| Timestamp::from_second(date.to_timestamp()).ok()),
-            has_attachments: attachments_of(&message).iter().any(|part| !part.inline),
+            has_attachments: message.attachments().any(|part| !is_inline(part)),
             preview: preview(&message),
         }
     }
@@ -138,8 +138,6 @@ fn attachment(index: usize, part: &mail_parser::MessagePart<'_>) -> Attachment {
         None => "application/octet-stream".into(),
     };
     let content_id = part.content_id().map(str::to_owned);
-    let disposition = part.content_disposition();
-    let inline = disposition.map_or(content_id.is_some(), |found| found.is_inline());
     let subject = match &part.body {
         PartType::Message(inner) => inner.subject().map(str::to_owned),
         _ => None,
@@ -152,13 +150,19 @@ fn attachment(index: usize, part: &mail_parser::MessagePart<'_>) -> Attachment {
             .unwrap_or_else(|| format!("ATT{:05}", index + 1)),
         content_type,
         content_id,
-        inline,
+        inline: is_inline(part),
         message,
         bytes: Bytes::copy_from_slice(match &part.body {
             PartType::Message(inner) => inner.raw_message(),
             _ => part.contents(),
         }),
     }
+}
+
+/// As the disposition says; without one, a part with a Content-ID is shown inside the text.
+fn is_inline(part: &mail_parser::MessagePart<'_>) -> bool {
+    let disposition = part.content_disposition();
+    disposition.map_or_else(|| part.content_id().is_some(), |found| found.is_inline())
 }
 
 fn preview(message: &Message<'_>) -> String {

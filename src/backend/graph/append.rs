@@ -12,7 +12,7 @@ use super::mime::Mime;
 use super::model::{Collection, Message};
 use super::path::{encode, literal};
 use super::property::{APPEND_TAG, DELIVERY_TIME, MESSAGE_FLAGS, SUBMIT_TIME, select_and_expand};
-use super::settle::{CLOCK_SKEW, SETTLING};
+use super::settle::SETTLING;
 use crate::backend::{RemoteFolderRef, RemoteMessage, Upload, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Role, SystemFlag, Timestamp};
@@ -107,7 +107,7 @@ impl Graph {
                         break;
                     }
                 }
-                Err(failure) => return Err(failure.into()),
+                Err(failure) => return Err(refused(failure, mime)),
             }
         }
         Err(Fault::from(Kind::Unreachable).because("the draft was not created"))
@@ -120,7 +120,7 @@ impl Graph {
         started: Timestamp,
         patience: Patience,
     ) -> Outcome<Option<Message>> {
-        let since = Timestamp(started.0 - CLOCK_SKEW);
+        let since = self.new_since(started);
         let filter = match mime.message_id() {
             Some(id) => format!("internetMessageId eq {}", literal(&id)),
             None => format!("createdDateTime ge {}", iso(since)),
@@ -130,6 +130,7 @@ impl Graph {
             format!("$filter={}&{},subject&$top=50", encode(&filter), super::property::select());
         let request = Request::get("GET messages", format!("{folder}/messages?{query}"));
         let found: Collection<Message> = self.http.json(&request, patience).await?;
+        let since = self.new_since(started);
         let subject = mime.message_id().is_none().then(|| mime.subject());
         let matches = |message: &Message| {
             let same = subject
@@ -171,7 +172,7 @@ impl Graph {
                         break;
                     }
                 }
-                Err(failure) => return Err(about_target(failure)),
+                Err(failure) => return Err(about_target(refused(failure, mime))),
             }
         }
         Err(Fault::from(Kind::Unreachable).because("the message was not filed"))
@@ -248,4 +249,14 @@ fn refuse_silence(status: Option<u16>, mime: &Mime, cause: &str) -> Outcome<()> 
         return Err(Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(cause));
     }
     Ok(())
+}
+
+/// "Bad request" is one of the service's ways to say "too large" (reference B.9).
+fn refused(failure: Failure, mime: &Mime) -> Fault {
+    match failure {
+        Failure::Refused(refusal) if refusal.is("BadRequest") && mime.len() > SILENT_LIMIT => {
+            Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(refusal)
+        }
+        failure => failure.into(),
+    }
 }

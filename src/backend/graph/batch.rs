@@ -43,9 +43,9 @@ impl Graph {
     async fn chunk(&self, steps: &[Request], patience: Patience) -> Vec<StepResult> {
         let mut results: Vec<Option<StepResult>> = steps.iter().map(|_| None).collect();
         let mut open: Vec<usize> = (0..steps.len()).collect();
-        let mut tried = 0;
+        let (mut tried, mut renewed) = (0, false);
         loop {
-            let again = match open.as_slice() {
+            let mut again = match open.as_slice() {
                 [] => Vec::new(),
                 [only] => {
                     results[*only] = Some(self.single(&steps[*only], patience).await);
@@ -53,6 +53,12 @@ impl Graph {
                 }
                 _ => self.round(steps, &open, &mut results, patience).await,
             };
+            let refused = |index: &usize| matches!(&results[*index], Some(Err(Failure::Refused(refusal))) if refusal.status == 401);
+            if open.len() > 1 && !renewed && open.iter().any(refused) {
+                renewed = true;
+                self.http.renew_token(patience).await;
+                again.extend(open.iter().copied().filter(|index| refused(index)));
+            }
             if again.is_empty() || !self.http.pause(tried, patience).await {
                 break;
             }

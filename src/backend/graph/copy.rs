@@ -7,7 +7,7 @@ use super::batch;
 use super::model::{Collection, Folder, Message};
 use super::path::{encode, literal};
 use super::property::select;
-use super::settle::{CLOCK_SKEW, SETTLING};
+use super::settle::SETTLING;
 use crate::backend::{RemoteMessage, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Timestamp};
@@ -23,7 +23,7 @@ enum State {
     Open,
     /// It may have been done.
     Doubt(String),
-    Done(Message),
+    Done(Box<Message>),
     Failed(Fault),
 }
 
@@ -84,7 +84,7 @@ impl Graph {
         let open = states.iter_mut().filter(|state| matches!(state, State::Open));
         for (state, answer) in open.zip(answers) {
             *state = match batch::read::<Message>(answer) {
-                Ok(message) => State::Done(message),
+                Ok(message) => State::Done(Box::new(message)),
                 Err(Failure::InDoubt { cause, .. }) => State::Doubt(cause),
                 Err(failure) => State::Failed(failure.into()),
             };
@@ -122,7 +122,7 @@ impl Graph {
             self.http.json(&Request::get("GET message", path), patience).await;
         match message.map_err(Fault::from) {
             Ok(message) if message.parent_folder_id.as_deref() == Some(to.as_str()) => {
-                Ok(State::Done(message))
+                Ok(State::Done(Box::new(message)))
             }
             Ok(_) => Ok(State::Open),
             Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(State::Failed(fault)),
@@ -150,14 +150,14 @@ impl Graph {
         let path = format!("{folder}/messages?$filter={filter}&{}", select());
         let twins: Collection<Message> =
             self.http.json(&Request::get("GET messages", path), patience).await?;
-        let since = Timestamp(started.0 - CLOCK_SKEW);
+        let since = self.new_since(started);
         let mut twins: Vec<Message> =
             twins.value.into_iter().filter(|twin| twin.id != original.id).collect();
         twins.sort_by_key(Message::created);
         match twins.pop() {
             None => Ok(State::Open),
             Some(newest) if newest.created().is_some_and(|created| created >= since) => {
-                Ok(State::Done(newest))
+                Ok(State::Done(Box::new(newest)))
             }
             Some(_) => Err(Fault::defect("an older copy is there already")),
         }
@@ -198,11 +198,45 @@ impl Graph {
             .map(|id| Request::delete("DELETE message", self.prefix.message(id)))
             .collect();
         let answers = self.batch(&steps, patience).await;
-        let told = answers.into_iter().map(|answer| match answer.map_err(Fault::from) {
-            Ok(_) => Ok(()),
-            Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(()),
-            Err(fault) => Err(fault),
-        });
-        told.collect()
+        let mut told = Vec::with_capacity(messages.len());
+        for (id, answer) in messages.iter().zip(answers) {
+            told.push(match answer {
+                Ok(_) => Ok(()),
+                Err(Failure::Refused(refusal)) if refusal.is("ErrorCannotDeleteObject") => {
+                    self.is_recoverable(id, refusal.into(), patience).await
+                }
+                Err(failure) => match Fault::from(failure) {
+                    fault if *fault.kind() == Kind::NoSuchMessage => Ok(()),
+                    fault => Err(fault),
+                },
+            });
+        }
+        told
+    }
+
+    /// What was deleted before may still answer to its id, from a folder of deleted things that
+    /// nothing can be deleted from. Anything else that cannot be deleted is a refusal.
+    async fn is_recoverable(
+        &self,
+        id: &RemoteId,
+        refused: Fault,
+        patience: Patience,
+    ) -> Outcome<()> {
+        let folder = self.prefix.folder("recoverableitemsdeletions");
+        let steps = [
+            Request::get("GET folder", format!("{folder}?$select=id")),
+            Request::get("GET message", format!("{}?{}", self.prefix.message(id), select())),
+        ];
+        let mut answers = self.batch(&steps, patience).await.into_iter();
+        let folder = answers.next().and_then(|answer| batch::read::<Folder>(answer).ok());
+        let message = answers.next().and_then(|answer| batch::read::<Message>(answer).ok());
+        match (folder, message) {
+            (Some(folder), Some(message))
+                if message.parent_folder_id.as_ref() == Some(&folder.id) =>
+            {
+                Ok(())
+            }
+            _ => Err(refused),
+        }
     }
 }

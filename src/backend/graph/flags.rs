@@ -98,6 +98,10 @@ impl Job {
     fn rebase(&mut self, answer: Outcome<Message>) {
         self.result = match answer {
             Ok(message) => match message.told() {
+                // Its bytes may be others now, so these are not the flags of what the client sees.
+                Some(now) if self.is_draft() && now.version != self.known.version => {
+                    Some(Err(Fault::from(Kind::Conflict).because("the draft was edited elsewhere")))
+                }
                 Some(known) => {
                     self.known = known;
                     self.categories = Some(message.categories.unwrap_or_default());
@@ -109,10 +113,16 @@ impl Job {
         };
     }
 
-    /// A list of categories may only replace the very list it was made from.
+    fn is_draft(&self) -> bool {
+        self.known.flags.has(SystemFlag::Draft)
+    }
+
+    /// A list of categories may only replace the very list it was made from, and a draft may be
+    /// edited at any time: then our record of its bytes must not pass for the new state.
     fn condition(&self) -> Option<String> {
         let version = self.known.version.as_ref().map(RemoteVersion::as_str);
-        version.filter(|_| self.needs_categories()).map(|version| format!("W/\"{version}\""))
+        let bound = self.needs_categories() || self.is_draft();
+        version.filter(|_| bound).map(|version| format!("W/\"{version}\""))
     }
 
     /// The properties that change; `None` if none do.

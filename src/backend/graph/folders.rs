@@ -10,7 +10,7 @@ use super::batch::{self, StepResult};
 use super::fault::{about_folder, about_target};
 use super::model::{Collection, Folder};
 use super::path::{encode, literal};
-use super::property::{CONTAINER_CLASS, expand_container_class, find};
+use super::property::{CONTAINER_CLASS, expand_property, find};
 use super::{Graph, PAGE};
 use crate::backend::{Page, RemoteChange, RemoteFolder, RemoteFolderRef, Urgency};
 use crate::http::{Failure, Patience, Repeat, Request};
@@ -67,7 +67,7 @@ impl Graph {
         let plain = format!("{}/delta?{FIELDS}", self.prefix.folders());
         let route = "GET folders delta";
         if self.expands_folders.load(Ordering::Relaxed) {
-            let path = format!("{plain}&{}", expand_container_class());
+            let path = format!("{plain}&{}", expand_property(CONTAINER_CLASS));
             match self.http.json(&Request::get(route, path).prefer(PAGE), patience).await {
                 Err(Failure::Refused(refusal)) if refusal.status == 400 => {
                     self.expands_folders.store(false, Ordering::Relaxed);
@@ -137,6 +137,17 @@ impl Graph {
         let mut tree = self.tree();
         tree.roles = Some(roles.clone());
         tree.known.extend(rows.iter().map(|row| row.id.clone()));
+        Ok(roles)
+    }
+
+    /// The well-known ids as they were last seen.
+    async fn known_roles(&self, patience: Patience) -> Outcome<Roles> {
+        let known = self.tree().roles.clone();
+        if let Some(roles) = known {
+            return Ok(roles);
+        }
+        let roles = self.resolve_roles(patience).await?;
+        self.tree().roles = Some(roles.clone());
         Ok(roles)
     }
 
@@ -218,11 +229,7 @@ impl Graph {
     }
 
     async fn told_folder(&self, folder: &Folder, patience: Patience) -> Outcome<RemoteFolder> {
-        let known = self.tree().roles.clone();
-        let roles = match known {
-            Some(roles) => roles,
-            None => self.resolve_roles(patience).await?,
-        };
+        let roles = self.known_roles(patience).await?;
         folder.told(&roles).ok_or_else(|| Fault::defect("a folder without a name"))
     }
 
@@ -312,8 +319,11 @@ impl Graph {
                 Err(fault) => return Err(fault),
             }
             match self.http.json::<Folder>(&place, patience).await.map_err(Fault::from) {
-                Ok(found) if self.is_trashed(&found) => return Ok(()),
-                Ok(_) => {}
+                Ok(found) => {
+                    if self.known_roles(patience).await?.is_trash(found.parent_folder_id) {
+                        return Ok(());
+                    }
+                }
                 Err(fault) if is_gone(&fault) => return Ok(()),
                 Err(fault) => return Err(fault),
             }
@@ -324,15 +334,14 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the folder was not deleted"))
     }
 
-    fn is_trashed(&self, folder: &Folder) -> bool {
-        let tree = self.tree();
-        let parent = folder.parent_folder_id.as_deref().unwrap_or_default();
-        let role = tree.roles.as_ref().and_then(|roles| roles.by_id.get(parent));
-        role == Some(&Role::Trash)
-    }
-
     fn tree(&self) -> std::sync::MutexGuard<'_, Tree> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Roles {
+    fn is_trash(&self, folder: Option<String>) -> bool {
+        folder.is_some_and(|folder| self.by_id.get(&folder) == Some(&Role::Trash))
     }
 }
 

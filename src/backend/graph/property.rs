@@ -48,10 +48,10 @@ pub(super) fn select_and_expand() -> String {
     format!("{}&$expand={expand}", select())
 }
 
-/// `$expand` of a folder's container class.
-pub(super) fn expand_container_class() -> String {
-    let filter = format!("singleValueExtendedProperties($filter=id eq '{CONTAINER_CLASS}')");
-    format!("$expand={}", encode(&filter))
+/// `$expand` of one property.
+pub(super) fn expand_property(id: &str) -> String {
+    let expand = format!("singleValueExtendedProperties($filter=id eq '{id}')");
+    format!("$expand={}", encode(&expand))
 }
 
 /// A property's value. The service spells ids its own way: lower case, no leading zeros.

@@ -10,8 +10,7 @@ use super::batch;
 use super::mime::Mime;
 use super::model::{Collection, Message, User};
 use super::path::{encode, literal};
-use super::property::select;
-use super::settle::CLOCK_SKEW;
+use super::property::{MESSAGE_FLAGS, expand_property, select};
 use crate::backend::{Trace, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{Address, Fault, Kind, Outcome, RemoteId, Spooled, Timestamp};
@@ -59,9 +58,10 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the message is still a draft"))
     }
 
-    /// Whether a draft is a draft no more.
+    /// Whether a draft is a draft no more, or on its way out.
     async fn has_left(&self, staged: &RemoteId, patience: Patience) -> Outcome<bool> {
-        let path = format!("{}?{}", self.prefix.message(staged), select());
+        let expand = expand_property(MESSAGE_FLAGS);
+        let path = format!("{}?{}&{expand}", self.prefix.message(staged), select());
         let request = Request::get("GET message", path);
         for pause in LOOKS {
             if !self.http.settle(pause, patience).await {
@@ -69,7 +69,7 @@ impl Graph {
             }
             let found: Result<Message, Failure> = self.http.json(&request, patience).await;
             match found.map_err(Fault::from) {
-                Ok(message) if message.is_draft == Some(true) => {}
+                Ok(message) if message.is_draft == Some(true) && !is_submitted(&message) => {}
                 Ok(_) => return Ok(true),
                 Err(fault) if *fault.kind() == Kind::NoSuchMessage => return Ok(true),
                 Err(fault) => return Err(fault),
@@ -91,10 +91,11 @@ impl Graph {
             Request::get("GET messages", format!("{folder}/messages?{query}"))
         };
         let steps = [step("sentitems"), step("drafts")];
-        let since = Timestamp(since.0 - CLOCK_SKEW);
+        let answers = self.batch(&steps, patience).await;
+        let since = self.new_since(since);
         let is_new = |message: &Message| message.created().is_none_or(|created| created >= since);
         let mut newest = Vec::with_capacity(steps.len());
-        for answer in self.batch(&steps, patience).await {
+        for answer in answers {
             let found: Collection<Message> = batch::read(answer)?;
             newest.push(found.value.into_iter().filter(is_new).max_by_key(Message::created));
         }
@@ -118,4 +119,11 @@ impl Graph {
         }
         Ok(addresses)
     }
+}
+
+/// Bit 4 of PidTagMessageFlags: handed over for sending, though still in Drafts (reference B.5).
+fn is_submitted(message: &Message) -> bool {
+    const SUBMIT: u32 = 4;
+    let flags = message.property(MESSAGE_FLAGS).and_then(|flags| flags.parse::<u32>().ok());
+    flags.is_some_and(|flags| flags & SUBMIT != 0)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wire::imap::{Data, Event, Limits, Mode, Reply, Status, Stream};
 
 use crate::clock::Clock;
+use crate::front::Silence;
 use crate::net::{Drain, Loss, Transport};
 
 /// What a client may make us hold, in octets.
@@ -22,12 +23,9 @@ const LIMITS: Limits = Limits {
     // The account knows the real limit and refuses before the message is read.
     message: u32::MAX,
 };
-/// Strangers get less time than users: enough to type a password.
-const LOGIN_WITHIN: Duration = Duration::from_secs(3 * 60);
-/// RFC 3501 §5.4 demands at least 30 minutes.
-const AUTOLOGOUT: Duration = Duration::from_secs(31 * 60);
-/// A client may stop reading for as long as it may stop writing.
-const WRITE_WITHIN: Duration = AUTOLOGOUT;
+/// What a client may still send after our last words, and for how long, so that it gets to read them.
+const LINGER_OCTETS: usize = 1024 * 1024;
+const LINGER_FOR: Duration = Duration::from_secs(2);
 /// Output collected before it is written: a few packets, so that small answers share one.
 const FLUSH_AT: usize = 64 * 1024;
 /// Octets read at once.
@@ -44,6 +42,8 @@ pub(super) struct Connection {
     output: Vec<u8>,
     drain: Drain,
     clock: Clock,
+    silence: Silence,
+    /// How long the client may be silent now.
     patience: Duration,
     /// How often output has left for good.
     writes: u64,
@@ -67,7 +67,7 @@ pub(super) enum Next {
 }
 
 impl Connection {
-    pub(super) fn new(transport: Transport, drain: Drain) -> Self {
+    pub(super) fn new(transport: Transport, silence: Silence, drain: Drain) -> Self {
         Self {
             clock: transport.clock().clone(),
             transport,
@@ -75,7 +75,8 @@ impl Connection {
             input: vec![0; READ_SIZE].into(),
             output: Vec::new(),
             drain,
-            patience: LOGIN_WITHIN,
+            silence,
+            patience: silence.stranger,
             writes: 0,
         }
     }
@@ -83,7 +84,7 @@ impl Connection {
     /// From now on the limits of a user hold.
     pub(super) fn logged_in(&mut self) {
         self.stream.logged_in();
-        self.patience = AUTOLOGOUT;
+        self.patience = self.silence.imap;
     }
 
     pub(super) fn set_mode(&mut self, mode: Mode) {
@@ -172,7 +173,8 @@ impl Connection {
             return Ok(());
         }
         self.writes += 1;
-        self.transport.write(&self.output, WRITE_WITHIN).await?;
+        // A client may stop reading for as long as it may stop writing.
+        self.transport.write(&self.output, self.silence.imap).await?;
         self.output.clear();
         // One large answer must not claim its memory for the life of an idle connection.
         self.output.shrink_to(FLUSH_AT);
@@ -187,7 +189,7 @@ impl Connection {
         }
         self.flush().await?;
         self.writes += 1;
-        self.transport.write(bytes, WRITE_WITHIN).await
+        self.transport.write(bytes, self.silence.imap).await
     }
 
     /// Where the output stands now.
@@ -236,11 +238,19 @@ impl Connection {
         }
     }
 
-    /// Says goodbye and closes.
+    /// Writes the last words and closes.
     pub(super) async fn close(mut self) {
-        // The client may be gone already; then there is no one to tell.
-        let _ = self.flush().await;
-        self.transport.close().await;
+        if self.flush().await.is_err() {
+            // The client is gone already; there is no one to tell.
+            return;
+        }
+        if self.drain.has_begun() {
+            return self.transport.close().await;
+        }
+        tokio::select! {
+            () = self.transport.linger(LINGER_OCTETS, LINGER_FOR) => {}
+            () = self.drain.begun() => {}
+        }
     }
 
     pub(super) fn peer(&self) -> std::net::SocketAddr {

@@ -31,6 +31,7 @@ use connection::Connection;
 use session::Session;
 
 use crate::account::{Accounts, Purpose};
+use crate::front::Silence;
 use crate::front::login::Door;
 use crate::net::{Drain, Protocol, Transport};
 
@@ -58,12 +59,13 @@ const AFTER_LOGIN: &[&str] = &[
 pub struct Server {
     accounts: Accounts,
     drain: Drain,
+    silence: Silence,
     connections: Arc<AtomicU64>,
 }
 
 impl Server {
-    pub fn new(accounts: Accounts, drain: Drain) -> Self {
-        Self { accounts, drain, connections: Arc::default() }
+    pub fn new(accounts: Accounts, silence: Silence, drain: Drain) -> Self {
+        Self { accounts, drain, silence, connections: Arc::default() }
     }
 }
 
@@ -72,7 +74,7 @@ impl Protocol for Server {
         let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
         let clock = transport.clock().clone();
         let door = Door::new(self.accounts.clone(), Purpose::Receive, clock);
-        let connection = Connection::new(transport, self.drain.clone());
+        let connection = Connection::new(transport, self.silence, self.drain.clone());
         Session::new(id, connection, door).run().await;
     }
 

@@ -61,7 +61,11 @@ impl Plan {
 
     /// Messages taken at once: enough to be quick, few enough that the first answer comes soon.
     pub(super) fn chunk(&self) -> usize {
+        let rows_do = |item: &FetchItem| {
+            matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::InternalDate)
+        };
         match self.effect {
+            Effect::None if self.items.iter().all(rows_do) => 500,
             Effect::None => 50,
             // The service writes the flags of up to 20 messages with one request.
             Effect::SetsSeen => 20,

@@ -168,6 +168,7 @@ impl Session {
             }
             _ => Err(Ending::bad("STARTTLS is not offered").into()),
         }?;
+        tracing::info!(connection = self.id, account = %account.address(), "IMAP login");
         self.connection.logged_in();
         self.phase = Phase::Authenticated(account);
         let code = Code::Capability(capabilities(Standing::User));
@@ -227,6 +228,7 @@ impl Session {
         Ok(ending)
     }
 
+    /// If a message cannot be expunged the folder stays selected: the client may try again.
     async fn close(&mut self) -> Handled {
         let selected = self.phase.selected()?;
         if selected.access == Access::ReadWrite {

@@ -100,14 +100,18 @@ CREATE TABLE blobs (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blobs_used ON blobs (used);
 
+-- Tries to send a message, in the order they were begun.
 CREATE TABLE submissions (
-    key        TEXT PRIMARY KEY,
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT    NOT NULL UNIQUE,
+    key        BLOB    NOT NULL,                 -- equal for the same bytes to the same people
     message_id TEXT    NOT NULL,
-    recipients BLOB    NOT NULL,
-    bytes      BLOB    NOT NULL,
-    at         INTEGER NOT NULL,
-    progress   TEXT    NOT NULL,
+    received   BLOB    NOT NULL,                 -- digest of the client's bytes
+    staged     BLOB    NOT NULL,                 -- digest of the bytes that go out
+    begun      INTEGER NOT NULL,                 -- seconds since 1970
+    stage      TEXT    NOT NULL,
     remote     TEXT                              -- of the draft, then of the sent copy
-) STRICT, WITHOUT ROWID;
-CREATE INDEX submissions_message_id ON submissions (message_id, at);
-CREATE INDEX submissions_at ON submissions (at);
+) STRICT;
+CREATE INDEX submissions_key ON submissions (key, number);
+CREATE INDEX submissions_message_id ON submissions (message_id, number);
+CREATE INDEX submissions_begun ON submissions (begun);

@@ -1,5 +1,7 @@
 //! Who asks, for whose mailbox, and whether the token allows it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use crate::call::{Call, Problem};
@@ -64,6 +66,22 @@ fn unauthenticated(text: &str) -> Problem {
     let challenge = "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
                      client_id=\"00000003-0000-0000-c000-000000000000\"";
     Problem::new(401, "InvalidAuthenticationToken", text).with("WWW-Authenticate", challenge)
+}
+
+/// The token was good, but something about the session has changed since `now`.
+pub(crate) fn challenge(now: Timestamp) -> Problem {
+    let claims = format!(
+        r#"{{"access_token":{{"nbf":{{"essential":true,"value":"{}"}}}}}}"#,
+        now.as_second()
+    );
+    let header = format!(
+        "Bearer realm=\"\", authorization_uri=\"https://login.microsoftonline.com/common/oauth2/authorize\", \
+         error=\"insufficient_claims\", claims=\"{}\"",
+        STANDARD.encode(claims)
+    );
+    let text =
+        "Continuous access evaluation resulted in challenge with result: InteractionRequired.";
+    Problem::new(401, "InvalidAuthenticationToken", text).with("WWW-Authenticate", header)
 }
 
 fn denied() -> Problem {

@@ -67,7 +67,7 @@ pub(crate) fn new_item(store: &Store, edit: &Edit, now: Timestamp) -> NewItem {
     NewItem {
         source: Source::mime(compose(store, edit, time("SystemTime 0x39").unwrap_or(now))),
         draft: flags.is_none_or(|flags| flags & UNSENT != 0),
-        read: edit.read.unwrap_or(flags.is_none_or(|flags| flags & READ != 0)),
+        read: edit.read.unwrap_or_else(|| flags.is_none_or(|flags| flags & READ != 0)),
         received: time("SystemTime 0xe06").unwrap_or(now),
         extra: Some(Box::new(extra)),
     }
@@ -97,7 +97,7 @@ fn compose(store: &Store, edit: &Edit, sent: Timestamp) -> Bytes {
     let domain = store.address.rsplit('@').next().unwrap_or("localhost");
     let own_id =
         || format!("<{:016X}.{number}@namprd00.prod.{domain}>", crate::ids::scramble(number));
-    let id = edit.message_id.as_deref().or(edit.property("String 0x1035"));
+    let id = edit.message_id.as_deref().or_else(|| edit.property("String 0x1035"));
     add("Message-ID", id.map_or_else(own_id, str::to_owned));
     for (name, property) in [("In-Reply-To", "String 0x1042"), ("References", "String 0x1039")] {
         if let Some(value) = edit.property(property) {

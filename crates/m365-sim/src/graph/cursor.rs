@@ -73,7 +73,7 @@ impl Cursor {
         let query = &desk.call.query;
         let token = query
             .option("$skiptoken")
-            .or(query.option("$deltatoken").filter(|token| *token != "latest"));
+            .or_else(|| query.option("$deltatoken").filter(|token| *token != "latest"));
         let Some(token) = token else { return Ok(None) };
         let bytes = URL_SAFE_NO_PAD.decode(token).ok();
         let cursor: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());

@@ -48,8 +48,12 @@ struct Round<'a> {
 }
 
 pub(crate) fn answer(desk: &Desk<'_>, id: &str) -> Result<Reply, Problem> {
-    let by_link =
-        desk.call.query.option("$skiptoken").or(desk.call.query.option("$deltatoken")).is_some();
+    let by_link = desk
+        .call
+        .query
+        .option("$skiptoken")
+        .or_else(|| desk.call.query.option("$deltatoken"))
+        .is_some();
     let key = desk.folder(id).map_err(|problem| match by_link && problem.status == 404 {
         true => {
             Problem::new(404, "ErrorSyncFolderNotFound", "The folder to synchronise was not found.")
@@ -101,7 +105,7 @@ fn visible(desk: &Desk<'_>, folder: &Folder, switches: &DeltaSwitches) -> u64 {
     let late = SignedDuration::from_secs(i64::try_from(switches.late_seconds).unwrap_or_default());
     let fresh = |entry: &&LogEntry| desk.now.duration_since(entry.at) < late;
     let first_hidden = folder.log.iter().find(fresh).map(|entry| entry.change);
-    first_hidden.map_or(desk.store().change, |change| change - 1)
+    first_hidden.map_or_else(|| desk.store().change, |change| change - 1)
 }
 
 fn replayed(folder: &Folder, since: u64, entries: usize) -> u64 {

@@ -8,6 +8,7 @@ pub(crate) mod cursor;
 pub(crate) mod delta;
 pub(crate) mod extended;
 pub(crate) mod filter;
+pub(crate) mod filter_grammar;
 pub(crate) mod folder_delta;
 pub(crate) mod folders;
 pub(crate) mod list;
@@ -74,14 +75,16 @@ impl Desk<'_> {
         match route {
             Route::User => self.user(),
             Route::Folders { parent } => self.folders(parent.as_deref()),
-            Route::FolderDelta => folder_delta::answer(self),
+            Route::FolderDelta => self.only(&Method::GET).and_then(|()| folder_delta::answer(self)),
             Route::Folder(id) => self.one_folder(id),
             Route::FolderAction(id, action) => self.folder_action(id, *action),
             Route::Messages { folder } => self.messages(folder.as_deref()),
             Route::MessageCount { folder } => list::count(self, folder.as_deref()),
-            Route::MessageDelta(id) => delta::answer(self, id),
+            Route::MessageDelta(id) => {
+                self.only(&Method::GET).and_then(|()| delta::answer(self, id))
+            }
             Route::Message(id) => self.one_message(id),
-            Route::Mime(id) => messages::mime(self, id),
+            Route::Mime(id) => self.only(&Method::GET).and_then(|()| messages::mime(self, id)),
             Route::MessageAction(id, action) => self.message_action(id, *action),
             Route::Attachments(id) => self.attachments(id),
             Route::Attachment(id, part) => self.one_attachment(id, part),

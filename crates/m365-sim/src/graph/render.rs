@@ -1,5 +1,8 @@
 //! Messages and folders as Graph shows them.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::{Map, Value, json};
@@ -32,7 +35,7 @@ pub(crate) fn message(store: &Store, item: &Item, show: &Show<'_>) -> Value {
     let etag = format!("W/\"{}\"", ids::change_key(store.tag, item.change));
     row.insert("@odata.etag".into(), etag.into());
     let shown = MESSAGE.iter().filter(|name| show.selection.wants(name));
-    let seen = Seen { store, item, view: item.source.view().into_owned(), show };
+    let seen = Seen { store, item, view: OnceCell::new(), show };
     for name in shown {
         if let Some(value) = seen.value(name) {
             row.insert((*name).to_owned(), value);
@@ -57,16 +60,8 @@ pub(crate) struct Plain<'a> {
 
 impl Row for Plain<'_> {
     fn value(&self, name: &str) -> Option<Value> {
-        // These need no parsing, and they are what large folders are filtered by.
-        match name {
-            "isRead" => Some(self.item.read.into()),
-            "isDraft" => Some(self.item.draft.into()),
-            "receivedDateTime" => Some(seconds(self.item.received).into()),
-            _ => {
-                let view = self.item.source.view().into_owned();
-                Seen { store: self.store, item: self.item, view, show: self.show }.value(name)
-            }
-        }
+        Seen { store: self.store, item: self.item, view: OnceCell::new(), show: self.show }
+            .value(name)
     }
 
     fn property(&self, id: &str) -> Option<String> {
@@ -77,41 +72,48 @@ impl Row for Plain<'_> {
 struct Seen<'a> {
     store: &'a Store,
     item: &'a Item,
-    view: View,
+    /// Parsed when the first property needs it: large folders are mostly listed by state alone.
+    view: OnceCell<Cow<'a, View>>,
     show: &'a Show<'a>,
 }
 
 impl Seen<'_> {
     fn value(&self, name: &str) -> Option<Value> {
         let item = self.item;
-        let view = &self.view;
         Some(match name {
             "id" => self.store.item_id(item, self.show.ids).into(),
             "changeKey" => ids::change_key(self.store.tag, item.change).into(),
             "createdDateTime" => seconds(item.created).into(),
             "lastModifiedDateTime" => seconds(item.modified).into(),
             "receivedDateTime" => seconds(item.received).into(),
-            "sentDateTime" => seconds(view.date.unwrap_or(item.received)).into(),
+            "parentFolderId" => self.store.folder_id(item.folder).into(),
+            "isRead" => item.read.into(),
+            "isDraft" => item.draft.into(),
+            "webLink" => self.web_link().into(),
+            "body" | "uniqueBody" => self.body(),
+            "internetMessageHeaders" => headers(item),
+            "attachments" | "singleValueExtendedProperties" => return None,
+            _ => return self.rare(name).or_else(|| self.parsed(name)),
+        })
+    }
+
+    fn parsed(&self, name: &str) -> Option<Value> {
+        let view = self.view.get_or_init(|| self.item.source.view());
+        Some(match name {
+            "sentDateTime" => seconds(view.date.unwrap_or(self.item.received)).into(),
             "hasAttachments" => view.has_attachments.into(),
             "internetMessageId" => view.message_id.clone().into(),
             "subject" => view.subject.clone().unwrap_or_default().into(),
             "bodyPreview" => view.preview.clone().into(),
-            "parentFolderId" => self.store.folder_id(item.folder).into(),
             "conversationId" => conversation(self.store, view).into(),
             "conversationIndex" => STANDARD.encode(noise(conversation_tag(view), 22)).into(),
-            "isRead" => item.read.into(),
-            "isDraft" => item.draft.into(),
-            "webLink" => self.web_link().into(),
             "sender" => person(view.sender.as_ref()),
             "from" => person(view.from.as_ref()),
             "toRecipients" => people(&view.to),
             "ccRecipients" => people(&view.cc),
             "bccRecipients" => people(&view.bcc),
             "replyTo" => people(&view.reply_to),
-            "body" | "uniqueBody" => self.body(),
-            "internetMessageHeaders" => headers(item),
-            "attachments" | "singleValueExtendedProperties" => return None,
-            _ => return self.rare(name),
+            _ => return None,
         })
     }
 

@@ -134,7 +134,7 @@ impl Route {
             Self::Message(_) if method == Method::GET => Kind::GetMessage,
             Self::Message(_) if method == Method::PATCH => Kind::Patch,
             Self::Message(_) if method == Method::DELETE => Kind::Delete,
-            Self::Mime(_) => Kind::Mime,
+            Self::Mime(_) if method == Method::GET => Kind::Mime,
             Self::MessageAction(_, Action::Move) => Kind::Move,
             Self::MessageAction(_, Action::Copy) => Kind::Copy,
             Self::MessageAction(_, Action::Send) => Kind::Send,

@@ -54,7 +54,7 @@ fn json_message(desk: &Desk<'_>) -> Result<(NewItem, SaveCopy), Problem> {
     Ok((new_item(desk.store(), &edit, desk.now), save))
 }
 
-fn check(desk: &mut Desk<'_>, bytes: &[u8]) -> Result<(), Problem> {
+fn check(desk: &Desk<'_>, bytes: &[u8]) -> Result<(), Problem> {
     let mailbox = desk.session.mailbox.clone();
     let user = desk.session.user.clone();
     let now = desk.now;

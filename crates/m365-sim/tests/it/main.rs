@@ -1,0 +1,15 @@
+//! Conversations with the simulated tenant over HTTP, in the shapes that Microsoft documents.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
+
+mod batch;
+mod control;
+mod create;
+mod delta;
+mod faults;
+mod folders;
+mod limits;
+mod login;
+mod messages;
+mod send;
+mod world;

@@ -1,0 +1,77 @@
+//! Telling a client's own copy of a message it has just sent from a new message.
+//!
+//! The service files a sent copy by itself; a client that then appends its own would see two
+//! (reference B.8).
+
+use std::fs::File;
+use std::io::BufReader;
+use std::time::Duration;
+
+use super::Submitter;
+use super::compose::first_word;
+use super::header::Header;
+use super::parcel::broken;
+use crate::account::sync::Need;
+use crate::account::{Account, Appended};
+use crate::backend::{Trace, Urgency};
+use crate::mailbox::{Fault, Folder, Outcome, RemoteId, Spooled};
+use crate::store::{Attempt, Stage};
+
+/// Looks for the sent copy: the service files it a moment after it has taken the message.
+const LOOKS: u32 = 4;
+/// Between two looks; it grows with each.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Account {
+    /// The service's copy of a message that a client files in the Sent folder, if it was sent from
+    /// here. After `None` the message is filed as any other.
+    pub(in crate::account) async fn sent_copy(
+        &self,
+        folder: &Folder,
+        message: &Spooled,
+    ) -> Outcome<Option<Appended>> {
+        let Some(message_id) = message_id(message.clone()).await? else { return Ok(None) };
+        let Some(sent) = self.0.submitter.last_sent(&message_id).await? else { return Ok(None) };
+        for look in 1..=LOOKS {
+            let copies = self.0.submitter.copies(&sent).await?;
+            let found = self.0.store.by_remote(folder.id, &copies).await?;
+            if let Some(row) = found.into_iter().flatten().next() {
+                tracing::debug!(submission.id = %sent.id, "a client's copy is the sent one");
+                return Ok(Some(Appended { validity: folder.validity, uid: row.uid }));
+            }
+            if look < LOOKS {
+                self.0.clock.back_off(PAUSE * (look - 1)).await;
+                self.refresh(folder, Need::Now, Urgency::Interactive).await?;
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Submitter {
+    pub(super) async fn last_sent(&self, message_id: &str) -> Outcome<Option<Attempt>> {
+        let attempts = self.store.attempts_named(message_id).await?;
+        Ok(attempts.into_iter().find(|attempt| attempt.stage.is_sent()))
+    }
+
+    /// By what ids the sent copy may go: the draft's, which should last, and what a search finds.
+    async fn copies(&self, sent: &Attempt) -> Outcome<Vec<RemoteId>> {
+        let Stage::Sent { copy, .. } = &sent.stage else { return Ok(Vec::new()) };
+        let mut copies = vec![copy.clone()];
+        if let Some(Trace::Sent(found)) = self.trace(sent).await? {
+            copies.push(found);
+        }
+        Ok(copies)
+    }
+}
+
+/// Reads the header only.
+async fn message_id(message: Spooled) -> Outcome<Option<String>> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let file = File::open(&message.path).map_err(broken)?;
+        // A header that cannot be sent can still be filed.
+        let header = Header::read(BufReader::new(file)).ok();
+        Ok(header.and_then(|header| first_word(&header, "Message-ID")))
+    });
+    reading.await.map_err(Fault::defect)?
+}

@@ -1,0 +1,236 @@
+//! The keeper against the simulated token endpoint.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use m365_sim::{Fault, Kind as Call, RetryAfter, Rule, Running, Tenant, switch::Rotation};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    Cloud, Keeper, KeeperLimits, MemoryVault, Secret, SignInState, TokenSource, TokenVault,
+    VaultError,
+};
+use crate::clock::Clock;
+use crate::http::{HttpClient, HttpLimits, Reach, Tokens as _};
+use crate::mailbox::{Kind, Timestamp};
+
+const ADA: &str = "ada@contoso.example";
+const SCOPES: &str = "Mail.ReadWrite offline_access";
+
+struct World {
+    tenant: Tenant,
+    clock: Clock,
+    keeper: Keeper,
+    vault: Arc<MemoryVault>,
+    _running: Running,
+}
+
+impl World {
+    async fn new() -> Self {
+        let start: jiff::Timestamp = "2026-11-01T08:00:00Z".parse().unwrap();
+        let tenant = Tenant::builder().user(ADA).clock(m365_sim::Clock::manual(start)).build();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let running = tenant.serve(listener).await;
+        let clock = Clock::manual(Timestamp(start.as_second()));
+        let vault = Arc::new(MemoryVault::holding(Secret::new(tenant.grant(ADA, "app", SCOPES))));
+        let keeper = Keeper {
+            address: ADA.to_owned(),
+            http: HttpClient::new(Reach::Loopback, clock.clone(), HttpLimits::default()).unwrap(),
+            cloud: Cloud {
+                login: running.url(),
+                graph: running.url(),
+                tenant: "organizations".to_owned(),
+                client_id: "app".to_owned(),
+            },
+            vault: vault.clone(),
+            limits: KeeperLimits::default(),
+            shutdown: CancellationToken::new(),
+        };
+        Self { tenant, clock, keeper, vault, _running: running }
+    }
+
+    fn start(&self) -> TokenSource {
+        self.keeper.clone().start(&TaskTracker::new())
+    }
+
+    fn advance(&self, by: Duration) {
+        self.tenant.clock().advance(by);
+        self.clock.advance(by);
+    }
+
+    fn refreshes(&self) -> usize {
+        self.tenant.journal().of(Call::Token).len()
+    }
+}
+
+/// Cannot be written until allowed.
+#[derive(Debug)]
+struct FullDisk(Arc<MemoryVault>);
+
+#[async_trait]
+impl TokenVault for FullDisk {
+    async fn load(&self) -> Result<Option<Secret>, VaultError> {
+        self.0.load().await
+    }
+
+    async fn save(&self, _: &Secret) -> Result<(), VaultError> {
+        Err(io::Error::from(io::ErrorKind::StorageFull).into())
+    }
+}
+
+#[tokio::test]
+async fn everyone_who_waits_gets_the_token_of_one_refresh() {
+    let world = World::new().await;
+    let tokens = world.start();
+    let (one, two, three) =
+        tokio::join!(tokens.access_token(), tokens.access_token(), tokens.access_token());
+    assert_eq!(one.unwrap(), two.unwrap());
+    assert!(three.is_ok());
+    assert_eq!(world.refreshes(), 1);
+    assert_eq!(tokens.status().borrow().state, SignInState::Fresh);
+    assert_eq!(tokens.status().borrow().last_refresh, Some(world.clock.now()));
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_five_minutes_before_its_end() {
+    let world = World::new().await;
+    let tokens = world.start();
+    let first = tokens.access_token().await.unwrap();
+    let mut status = tokens.status();
+    status.borrow_and_update();
+    world.advance(Duration::from_secs(3599 - 301));
+    assert_eq!(tokens.access_token().await.unwrap(), first);
+    world.advance(Duration::from_secs(1));
+    status.changed().await.unwrap();
+    assert_ne!(tokens.access_token().await.unwrap(), first);
+    assert_eq!(world.refreshes(), 2);
+}
+
+#[tokio::test]
+async fn a_new_refresh_token_is_stored_before_it_is_used() {
+    let world = World::new().await;
+    world.tenant.set_switches(|switches| switches.login.rotation = Rotation::Strict);
+    let before = world.vault.load().await.unwrap();
+    let tokens = world.start();
+    for _ in 0..3 {
+        let token = tokens.access_token().await.unwrap();
+        tokens.reject(&token);
+    }
+    tokens.access_token().await.unwrap();
+    assert_ne!(world.vault.load().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn only_the_present_token_can_be_rejected() {
+    let world = World::new().await;
+    let tokens = world.start();
+    let old = tokens.access_token().await.unwrap();
+    tokens.reject(&old);
+    let new = tokens.access_token().await.unwrap();
+    tokens.reject(&old);
+    assert_eq!(tokens.access_token().await.unwrap(), new);
+    assert_eq!(world.refreshes(), 2);
+}
+
+#[tokio::test]
+async fn a_lapsed_sign_in_is_parked_until_someone_signs_in() {
+    let world = World::new().await;
+    world.tenant.revoke(ADA);
+    let tokens = world.start();
+    for _ in 0..5 {
+        let fault = tokens.access_token().await.unwrap_err();
+        assert_eq!(*fault.kind(), Kind::SignInNeeded);
+        assert!(fault.cause().contains("AADSTS50173"), "{fault}");
+        world.advance(Duration::from_secs(600));
+    }
+    assert_eq!(world.refreshes(), 1);
+    let grant = world.tenant.grant(ADA, "app", SCOPES);
+    world.vault.save(&Secret::new(grant)).await.unwrap();
+    let mut status = tokens.status();
+    tokens.signed_in();
+    status.wait_for(|status| status.state == SignInState::Fresh).await.unwrap();
+    tokens.access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn every_refusal_that_only_a_person_can_lift_parks() {
+    for error in ["invalid_grant", "interaction_required", "consent_required", "login_required"] {
+        let world = World::new().await;
+        let fault = Fault::Entra { code: 400, error: error.into(), aadsts: 50076, suberror: None };
+        world.tenant.faults().push(Rule::on(Call::Token).answer(fault));
+        let fault = world.start().access_token().await.unwrap_err();
+        assert_eq!(*fault.kind(), Kind::SignInNeeded, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_may_pass_is_waited_out_and_costs_no_sign_in() {
+    let faults = [
+        Fault::CutBefore,
+        Fault::CutAfter,
+        Fault::EmptyBody,
+        Fault::Html { code: 200 },
+        Fault::Html { code: 502 },
+        Fault::TruncatedJson,
+        Fault::throttled(RetryAfter::Seconds(3)),
+        Fault::status(503, "x"),
+        Fault::Entra {
+            code: 400,
+            error: "temporarily_unavailable".into(),
+            aadsts: 90033,
+            suberror: None,
+        },
+        Fault::Entra { code: 400, error: "invalid_request".into(), aadsts: 90055, suberror: None },
+    ];
+    for fault in faults {
+        let world = World::new().await;
+        world.tenant.faults().push(Rule::on(Call::Token).times(2).answer(fault.clone()));
+        let token = world.start().access_token().await;
+        assert!(token.is_ok(), "{fault:?} {token:?}");
+        assert_eq!(world.refreshes(), 3, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_stays_away_is_unreachable_and_not_a_lapsed_sign_in() {
+    let world = World::new().await;
+    world.tenant.faults().push(Rule::on(Call::Token).always().answer(Fault::CutBefore));
+    let fault = world.start().access_token().await.unwrap_err();
+    assert_eq!(*fault.kind(), Kind::Unreachable);
+    assert!(world.vault.load().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_vault_that_cannot_be_written_does_not_stop_the_mail() {
+    let mut world = World::new().await;
+    world.keeper.vault = Arc::new(FullDisk(world.vault.clone()));
+    world.start().access_token().await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_are_refused_at_once_again_and_again_slow_the_keeper_down() {
+    let world = World::new().await;
+    let tokens = world.start();
+    let started = world.clock.instant();
+    // In the end a refresh is put off for longer than anyone waits.
+    let mut refused = 0;
+    while let Ok(token) = tokens.access_token().await {
+        tokens.reject(&token);
+        refused += 1;
+        assert!(refused < 20, "the keeper loops");
+    }
+    assert!(world.clock.instant().since(started) > Duration::from_secs(20));
+    assert!(refused >= 4);
+}
+
+#[tokio::test]
+async fn nobody_signed_in_yet_is_said_so() {
+    let mut world = World::new().await;
+    world.keeper.vault = Arc::new(MemoryVault::default());
+    let fault = world.start().access_token().await.unwrap_err();
+    assert_eq!(*fault.kind(), Kind::SignInNeeded);
+    assert_eq!(world.refreshes(), 0);
+}

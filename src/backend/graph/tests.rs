@@ -1,1 +1,0 @@
-//! Graph against a tenant.
