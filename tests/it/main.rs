@@ -5,7 +5,9 @@ mod imap_client;
 mod smtp_client;
 mod world;
 
+mod bad_input;
 mod costs;
 mod crash;
 mod faults;
+mod imap;
 mod smtp;
