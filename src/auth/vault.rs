@@ -39,7 +39,7 @@ pub enum VaultError {
     ShortKey(usize),
     #[error("the vault cannot be opened: wrong key, another connection's vault, or damaged")]
     Sealed,
-    #[error("the vault cannot be read or written: {0}")]
+    #[error("the vault cannot be read or written")]
     Disk(#[from] io::Error),
 }
 
