@@ -150,6 +150,9 @@ async fn prepare(site: &mut Site, deed: Deed) -> (ImapClient, Stage) {
         }
     }
     let mut imap = site.imap().await;
+    if deed != Deed::Create {
+        site::knows(&mut imap, &stage.folder).await;
+    }
     imap.command(&format!("SELECT {WORK}")).await.ok();
     stage.uids = site::newest(&mut imap).await;
     if deed == Deed::Expunge {

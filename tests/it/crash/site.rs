@@ -97,6 +97,7 @@ impl Site {
         let mut child = footbridge(self.directory.path())
             .args(["serve", "--json"])
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -159,9 +160,17 @@ pub(super) async fn newest(imap: &mut ImapClient) -> String {
     fetched(&answer).last().map(|seen| seen.uid.to_string()).unwrap_or_default()
 }
 
+/// Waits until the bridge has looked at the tree since the folder was made.
+pub(super) async fn knows(imap: &mut ImapClient, folder: &str) {
+    let shown = |line: &String| line.ends_with(folder);
+    while !imap.command("LIST \"\" *").await.ok().lines().iter().any(shown) {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn footbridge(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_footbridge"));
-    command.arg("--config").arg(root.join("footbridge.toml")).stderr(Stdio::null());
+    command.arg("--config").arg(root.join("footbridge.toml"));
     command
 }
 
