@@ -109,9 +109,10 @@ async fn a_message_that_the_service_cannot_tell_about_does_not_hide_the_others()
     let mut imap = world.selected("INBOX").await;
     imap.command("FETCH 1:2 FLAGS").await.ok();
     let items = world.ada().items("Inbox");
-    let broken = items[0].immutable_id.clone();
+    // In a path the padding is spelled otherwise.
+    let broken = items[0].immutable_id.trim_end_matches('=');
     let failure = Fault::status(500, "ErrorInternalServerError");
-    let rule = Rule::on(Kind::GetMessage).path_containing(&broken).always();
+    let rule = Rule::on(Kind::GetMessage).path_containing(broken).always();
     world.tenant.faults().push(rule.answer(failure));
     // A change of this kind is announced without telling it.
     for item in &items {
