@@ -176,7 +176,7 @@ impl World {
     /// Time passes until the bridge has looked once more, be it in vain; less than makes a silent
     /// client be sent away. Answers whether it was a good look.
     pub(crate) async fn look_later(&self) -> bool {
-        const LATER: Duration = Duration::from_secs(25 * 60);
+        const LATER: Duration = Duration::from_secs(10 * 60);
         let mut looks = self.account().looks();
         let before = looks.borrow_and_update().good;
         self.advance(LATER);

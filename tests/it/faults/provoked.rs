@@ -1,6 +1,7 @@
 //! Each kind of fault, brought about and met by a client in the words of the table.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use footbridge::mailbox::Kind as Bad;
 use footbridge::verdict::Verdict;
@@ -42,13 +43,14 @@ async fn every_kind_of_fault_is_told_in_the_words_of_the_table() {
         assert_eq!(reply, format!("{code} {enhanced} {text}"));
         met.insert(format!("{kind:?}"));
     }
-    let inside = [Bad::CursorExpired];
+    // Answered before they reach a client: by a listing, and by IMAP's own words for that mistake.
+    let inside = [Bad::CursorExpired, Bad::NotSupported];
     let every = Verdict::every_kind().into_iter().filter(|kind| !inside.contains(kind));
     let every: BTreeSet<String> = every.map(|kind| format!("{kind:?}")).collect();
     assert_eq!(met, every, "left what was met, right what there is");
 }
 
-const BY_IMAP: [(Bad, &str); 15] = [
+const BY_IMAP: [(Bad, &str); 14] = [
     (Bad::AlreadyExists, "CREATE Work"),
     (Bad::Busy, "STORE 1 +FLAGS (\\Flagged)"),
     (Bad::Conflict, "STORE 1 +FLAGS (\\Flagged)"),
@@ -59,7 +61,6 @@ const BY_IMAP: [(Bad, &str); 15] = [
     (Bad::NoSuchFolder, "STATUS Nowhere (MESSAGES)"),
     (Bad::NoSuchMessage, "FETCH 1 BODY.PEEK[]"),
     (Bad::NoSuchTarget, "COPY 1 Nowhere"),
-    (Bad::NotSupported, "RENAME Work Work/Below"),
     (Bad::OverQuota, "STORE 1 +FLAGS (\\Flagged)"),
     (Bad::SignInNeeded, "STORE 1 +FLAGS (\\Flagged)"),
     (Bad::Throttled { retry_after: None }, "STORE 1 +FLAGS (\\Flagged)"),
@@ -112,7 +113,18 @@ async fn unacceptable() -> (Bad, Answer) {
 async fn wrong_password() -> (Bad, Answer) {
     let world = World::new().await;
     let mut imap = world.stranger().await;
-    (Bad::WrongPassword, imap.command(&format!("LOGIN {ADA} wrong")).await)
+    // The answer comes after a pause.
+    let time = async {
+        loop {
+            world.advance(Duration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+    };
+    let answer = tokio::select! {
+        answer = imap.command("LOGIN ada@contoso.example wrong") => answer,
+        () = time => unreachable!("time does not end"),
+    };
+    (Bad::WrongPassword, answer)
 }
 
 async fn sender_refused() -> (Bad, String) {
@@ -127,5 +139,5 @@ async fn recipient_refused() -> (Bad, String) {
     let world = World::new().await;
     let mut smtp = world.smtp().await;
     let message = String::from_utf8(mail("odd")).unwrap().replace("bob@elsewhere.example", ADA);
-    (Bad::RecipientRefused, smtp.submit(ADA, &["\"a b\"@elsewhere.example"], message.as_bytes()).await)
+    (Bad::RecipientRefused, smtp.submit(ADA, &["\"a,b\"@elsewhere.example"], message.as_bytes()).await)
 }
