@@ -3,7 +3,9 @@
 use super::sync::Need;
 use super::{Account, OpenFolder, Transfer};
 use crate::backend::{FlagWrite, RemoteMessage, Urgency};
-use crate::mailbox::{Fault, FlagEdit, Folder, FolderPath, Kind, Outcome, RemoteId, Row, Uid};
+use crate::mailbox::{
+    Fault, FlagEdit, Folder, FolderPath, Kind, Outcome, RemoteId, Row, SystemFlag, Uid,
+};
 use crate::store::{Applied, Incoming};
 
 impl OpenFolder {
@@ -66,9 +68,19 @@ impl OpenFolder {
         Ok(transfer)
     }
 
-    /// Removes these messages from the folder for good.
+    /// Removes for good those of these messages that are marked `\Deleted`.
+    ///
+    /// The service deletes a message wherever it is, so each is looked for first: one that was moved
+    /// elsewhere or whose mark was taken back meanwhile stays.
     pub async fn expunge(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Outcome<()>)>> {
-        let rows = self.rows(uids).await?;
+        let suspects = remotes_of(&self.rows(uids).await?);
+        self.account.look_up_into(&self.folder, &suspects, None, Urgency::Interactive).await?;
+        let mut rows = self.rows(uids).await?;
+        rows.retain(|row| row.flags.has(SystemFlag::Deleted));
+        self.destroy(rows).await
+    }
+
+    async fn destroy(&self, rows: Vec<Row>) -> Outcome<Vec<(Uid, Outcome<()>)>> {
         let remotes = remotes_of(&rows);
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.destroy(&remotes).await?;
@@ -89,7 +101,8 @@ impl OpenFolder {
         let uids: Vec<Uid> = rows.iter().map(|row| row.uid).collect();
         let mut transfer = self.copy(&uids, &target.path).await?;
         let copied: Vec<Uid> = transfer.pairs.iter().map(|(source, _)| *source).collect();
-        for (uid, outcome) in self.expunge(&copied).await? {
+        let copied = self.rows(&copied).await?;
+        for (uid, outcome) in self.destroy(copied).await? {
             if let Err(fault) = outcome {
                 transfer.failed.push((uid, fault));
             }

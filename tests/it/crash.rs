@@ -200,7 +200,8 @@ fn getrandom() -> u32 {
 
 fn message_to_bob(subject: &str) -> Vec<u8> {
     let text = String::from_utf8(mail(subject)).unwrap();
-    let from_ada = text.replace("From: Bob <bob@elsewhere.example>", "From: Ada <ada@contoso.example>");
+    let from_ada =
+        text.replace("From: Bob <bob@elsewhere.example>", "From: Ada <ada@contoso.example>");
     let to_bob = from_ada.replace("To: Ada <ada@contoso.example>", &format!("To: {BOB}"));
     to_bob.into_bytes()
 }

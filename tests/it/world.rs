@@ -127,6 +127,8 @@ impl World {
 
     pub(crate) async fn stop(&mut self) {
         let bridge = self.bridge.take().expect("it runs");
+        // A handle would keep the state directory open.
+        self.accounts = None;
         let _ = bridge.stop.send(());
         bridge.running.await.unwrap();
     }
@@ -182,6 +184,22 @@ impl World {
         self.advance(LATER);
         looks.changed().await.unwrap();
         looks.borrow().good > before
+    }
+
+    /// Runs `work` and lets time pass whenever someone sleeps for a delay: a wait shorter than a poll
+    /// interval. Nothing else moves the clock, however long the work takes on the wall.
+    pub(crate) async fn while_delays_pass<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.clock.next_waking().filter(|wait| *wait < POLL) {
+                self.advance(wait);
+            }
+        }
     }
 
     fn account(&self) -> Account {

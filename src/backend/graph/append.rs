@@ -167,7 +167,8 @@ impl Graph {
     ) -> Outcome<RemoteMessage> {
         let making = Making::filing(mime, &folder.id);
         let earlier = self.doubts.take(&making);
-        let fresh = || Doubt { since: self.http.clock().now(), tag: uuid::Uuid::new_v4().to_string() };
+        let fresh =
+            || Doubt { since: self.http.clock().now(), tag: uuid::Uuid::new_v4().to_string() };
         let doubt = earlier.clone().unwrap_or_else(fresh);
         let (properties, body) = item(mime, upload, self.http.clock().now(), &doubt.tag);
         let made = match earlier {
@@ -180,7 +181,9 @@ impl Graph {
             Err(fault) => Err(fault),
         };
         let told = match made {
-            Ok(message) => self.told_created(&message, &properties, patience).await.map_err(in_doubt),
+            Ok(message) => {
+                self.told_created(&message, &properties, patience).await.map_err(in_doubt)
+            }
             Err(fault) => Err(fault),
         };
         if told.as_ref().is_err_and(|fault| *fault.kind() == Kind::InDoubt) {

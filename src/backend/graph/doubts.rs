@@ -18,9 +18,15 @@ const KEPT: i64 = 24 * 60 * 60;
 /// What was to be made, and where.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Making {
-    Copy { of: RemoteId, to: RemoteId },
+    Copy {
+        of: RemoteId,
+        to: RemoteId,
+    },
     /// By the hash of the message's bytes.
-    Filing { message: blake3::Hash, to: RemoteId },
+    Filing {
+        message: blake3::Hash,
+        to: RemoteId,
+    },
 }
 
 /// How to recognize it.

@@ -213,7 +213,8 @@ impl Deed {
                 assert!(answer.lines().iter().any(|line| line.ends_with(WORK)), "{answer}");
             }
             Self::Fetch | Self::FetchAndMark => {
-                let bytes: Vec<_> = fetched(answer).into_iter().filter_map(|seen| seen.bytes).collect();
+                let bytes: Vec<_> =
+                    fetched(answer).into_iter().filter_map(|seen| seen.bytes).collect();
                 assert_eq!(bytes, [bench.ledger.original(&stage.subjects[0])], "{answer}");
             }
             _ => {}

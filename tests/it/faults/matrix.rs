@@ -104,7 +104,12 @@ async fn act(bench: &mut Bench, case: &Case, stage: &Stage) -> Answer {
 }
 
 /// A client that was told NO tries again when the trouble is over. Nothing comes twice by that.
-async fn retry(bench: &mut Bench, case: &Case, stage: &Stage, first: (&Answer, Option<Vec<usize>>)) {
+async fn retry(
+    bench: &mut Bench,
+    case: &Case,
+    stage: &Stage,
+    first: (&Answer, Option<Vec<usize>>),
+) {
     let (answer, Some(before)) = first else { return };
     assert!(before.iter().all(|times| *times <= 1), "done more than once: {before:?} {answer}");
     // A part of many that was done is told by the answer: the client knows not to repeat it.
@@ -150,9 +155,8 @@ impl Case {
         let allowed = |code: &&str| answer.tagged.starts_with(&format!("NO [{code}]"));
         // Of a batch as a whole most refusals make no sense.
         let senseless = self.kind == Kind::Batch && allowed(&"SERVERBUG");
-        let told = answer.tagged.starts_with("OK")
-            || self.trouble.codes.iter().any(allowed)
-            || senseless;
+        let told =
+            answer.tagged.starts_with("OK") || self.trouble.codes.iter().any(allowed) || senseless;
         assert!(told, "wanted OK or NO with one of {:?}: {answer}", self.trouble.codes);
     }
 }

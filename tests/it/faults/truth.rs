@@ -52,7 +52,8 @@ impl Ledger {
         let place = (folder.to_owned(), seen.uid);
         let before = self.uids.entry(place).or_insert_with(|| subject.clone());
         assert_eq!(*before, subject, "{folder}: UID {} names another message", seen.uid);
-        let same = |((at, _), known): &(&(String, u32), &String)| at == folder && **known == subject;
+        let same =
+            |((at, _), known): &(&(String, u32), &String)| at == folder && **known == subject;
         let uids = self.uids.iter().filter(same).count();
         assert_eq!(uids, 1, "{folder}: {subject} got another UID");
         subject
@@ -92,14 +93,16 @@ pub(crate) async fn compare(
 /// Subjects and flags of what the tenant holds.
 pub(crate) fn held(person: &Person, folder: &str) -> Vec<(String, BTreeSet<String>)> {
     let items = person.items(folder);
-    let mut held: Vec<_> = items.iter().map(|item| (item.subject.clone(), flags_of(item))).collect();
+    let mut held: Vec<_> =
+        items.iter().map(|item| (item.subject.clone(), flags_of(item))).collect();
     held.sort();
     held
 }
 
 pub(crate) fn flags_of(item: &Snapshot) -> BTreeSet<String> {
     const IMAP_DELETED: &str = "0x8570";
-    let deleted = item.extended.iter().any(|(id, value)| id.ends_with(IMAP_DELETED) && value == "1");
+    let deleted =
+        item.extended.iter().any(|(id, value)| id.ends_with(IMAP_DELETED) && value == "1");
     let system = [
         (item.is_read, "\\Seen"),
         (item.flag == "flagged", "\\Flagged"),

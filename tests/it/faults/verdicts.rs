@@ -29,7 +29,8 @@ fn every_kind_has_its_row() {
 fn printed() -> String {
     let mut text = String::from(HEAD);
     for kind in Verdict::every_kind() {
-        let Verdict { imap, smtp: (reply, enhanced), pop3, http, text: sentence } = Verdict::of(&kind);
+        let Verdict { imap, smtp: (reply, enhanced), pop3, http, text: sentence } =
+            Verdict::of(&kind);
         let name = name(&kind);
         text.push_str(&format!(
             "| {name} | {sentence} | `NO [{imap}]` | `{reply} {enhanced}` | `-ERR [{pop3}]` | {http} |\n"
