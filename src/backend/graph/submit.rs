@@ -52,7 +52,11 @@ impl Graph {
                     if doubted && missing {
                         return Ok(());
                     }
-                    return Err(if missing { self.really_gone(staged, fault, patience).await } else { fault });
+                    return Err(if missing {
+                        self.really_gone(staged, fault, patience).await
+                    } else {
+                        fault
+                    });
                 }
             }
         }

@@ -79,7 +79,6 @@ async fn trouble_with_the_token_endpoint_passes() {
             continue;
         }
         for for_ever in [false, true] {
-            println!("{}, for ever: {for_ever}", trouble.name);
             let rule = Rule::on(Kind::Token).answer(trouble.fault.clone());
             bench.world.tenant.faults().push(if for_ever { rule.always() } else { rule });
             bench.world.tenant.expire_access_tokens();
