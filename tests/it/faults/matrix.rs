@@ -58,7 +58,7 @@ async fn probe(bench: &mut Bench, deed: Deed) -> BTreeMap<Kind, usize> {
     verify(bench, deed, &stage, &answer);
     deed.come_back(bench).await;
     bench.settle().await;
-    deed.tidy(bench, &stage).await;
+    deed.tidy(bench, &stage);
     requests
 }
 
@@ -92,7 +92,7 @@ async fn meet(bench: &mut Bench, case: &Case) {
     deed.come_back(bench).await;
     bench.settle().await;
     retry(bench, case, &stage, (&answer, done)).await;
-    deed.tidy(bench, &stage).await;
+    deed.tidy(bench, &stage);
 }
 
 async fn act(bench: &mut Bench, case: &Case, stage: &Stage) -> Answer {
