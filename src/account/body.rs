@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::slice;
 use std::sync::{Arc, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
-use crate::mailbox::{Fault, Outcome, RemoteId, Row, Uid};
+use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Row, Uid};
 use crate::mime::{self, Form, Outline, Scanner};
 use crate::store::{self, Freezing, Texts};
 
@@ -109,7 +110,12 @@ impl OpenFolder {
     async fn download(&self, row: &Row) -> Outcome<()> {
         let Account(inner) = &self.account;
         let file = inner.store.spool().await?;
-        inner.backend.fetch(&row.remote, file.path(), Urgency::Interactive).await?;
+        let fetched = inner.backend.fetch(&row.remote, file.path(), Urgency::Interactive).await;
+        if fetched.as_ref().is_err_and(|fault| *fault.kind() == Kind::NoSuchMessage) {
+            let here = slice::from_ref(&row.remote);
+            self.account.look_up_into(&self.folder, here, None, Urgency::Interactive).await?;
+        }
+        fetched?;
         let texts = describe(file.path()).await?;
         let frozen = inner.store.freeze(self.folder.id, row.uid, file, texts).await?;
         if frozen.freezing == Freezing::Regenerated {
