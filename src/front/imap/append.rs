@@ -61,10 +61,10 @@ async fn prepare(
     };
     let path = convert::path(&append.mailbox)?;
     // Octets that are on their way already are no reason to look first.
-    if message.kind == LiteralKind::Synchronizing {
-        if !connection.patiently(account.has_folder(&path)).await?? {
-            return Err(Fault::from(Kind::NoSuchTarget).into());
-        }
+    if message.kind == LiteralKind::Synchronizing
+        && !connection.patiently(account.has_folder(&path)).await??
+    {
+        return Err(Fault::from(Kind::NoSuchTarget).into());
     }
     let spool = account.spool().await?;
     Ok(Expected { path, flags, received, spool })

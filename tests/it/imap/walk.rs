@@ -205,14 +205,14 @@ fn subject(message: &[u8]) -> String {
 
 #[tokio::test]
 async fn many_hands_and_a_feed_as_documented() {
-    for seed in 1..=4 {
+    for seed in 1..=2 {
         Walk::begin(seed, |_| {}).await.go(60).await;
     }
 }
 
 #[tokio::test]
 async fn many_hands_and_a_feed_that_repeats_and_reorders() {
-    for seed in 11..=14 {
+    for seed in 11..=12 {
         let walk = Walk::begin(seed, |switches| {
             switches.delta.duplicates = true;
             switches.delta.replay = 4;
@@ -236,7 +236,7 @@ async fn many_hands_and_a_feed_that_tells_little() {
 
 #[tokio::test]
 async fn many_hands_and_a_feed_that_is_late() {
-    for seed in 31..=34 {
+    for seed in 31..=32 {
         let walk = Walk::begin(seed, |switches| switches.delta.late_seconds = 20);
         walk.await.go(60).await;
     }
