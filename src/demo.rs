@@ -120,8 +120,7 @@ fn connection(password: &Secret) -> Connection {
 }
 
 fn config(options: &Options, state: &Path, sim: &str) -> Config {
-    let mut config = Config::default();
-    config.state_dir = state.to_owned();
+    let mut config = Config { state_dir: state.to_owned(), ..Config::default() };
     config.cloud.name = CloudName::Custom;
     config.cloud.client_id = CLIENT_ID.to_owned();
     config.cloud.login = sim.to_owned();

@@ -5,7 +5,6 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::slice;
 use std::sync::{Arc, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -111,11 +110,9 @@ impl OpenFolder {
         let Account(inner) = &self.account;
         let file = inner.store.spool().await?;
         let fetched = inner.backend.fetch(&row.remote, file.path(), Urgency::Interactive).await;
-        if fetched.as_ref().is_err_and(|fault| *fault.kind() == Kind::NoSuchMessage) {
-            let here = slice::from_ref(&row.remote);
-            self.account.look_up_into(&self.folder, here, None, Urgency::Interactive).await?;
+        if let Err(fault) = fetched {
+            return Err(self.really_gone(row, fault).await?);
         }
-        fetched?;
         let texts = describe(file.path()).await?;
         let frozen = inner.store.freeze(self.folder.id, row.uid, file, texts).await?;
         if frozen.freezing == Freezing::Regenerated {
@@ -126,6 +123,16 @@ impl OpenFolder {
             inner.store.evict(inner.pace.cache_bytes).await?;
         }
         Ok(())
+    }
+
+    /// "Not found" is believed after a look: a client must not take a message for gone that is there.
+    async fn really_gone(&self, row: &Row, fault: Fault) -> Outcome<Fault> {
+        if *fault.kind() != Kind::NoSuchMessage {
+            return Ok(fault);
+        }
+        let gone = vec![row.remote.clone()];
+        let mut told = self.account.look_again(&self.folder, gone, vec![(row.uid, fault)]).await?;
+        Ok(told.remove(0).1)
     }
 }
 

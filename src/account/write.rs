@@ -26,7 +26,7 @@ impl OpenFolder {
         let (written, gone, faults) = sort_answers(&rows, answers);
         let rows_written = written.into_iter().map(|(_, message)| message.into()).collect();
         self.apply(Applied::Written { rows: rows_written, asked }).await?;
-        self.account.look_again(&self.folder, gone).await?;
+        let faults = self.account.look_again(&self.folder, gone, faults).await?;
         let recorded = self.rows(uids).await?;
         let outcome = |uid: &Uid| {
             if let Some((_, fault)) = faults.iter().find(|(failed, _)| failed == uid) {
@@ -45,7 +45,7 @@ impl OpenFolder {
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);
-        self.account.look_again(&self.folder, gone).await?;
+        let faults = self.account.look_again(&self.folder, gone, faults).await?;
         self.account.transferred(&target, copied, faults, asked).await
     }
 
@@ -62,9 +62,9 @@ impl OpenFolder {
         let (moved, gone, faults) = sort_answers(&rows, answers);
         let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
         // Arrived before left: a crash between the two shows the message twice, never not at all.
-        let transfer = self.account.transferred(&target, moved, faults, asked).await?;
+        let mut transfer = self.account.transferred(&target, moved, faults, asked).await?;
         self.apply(Applied::Removed { remotes: left, asked }).await?;
-        self.account.look_again(&self.folder, gone).await?;
+        transfer.failed = self.account.look_again(&self.folder, gone, transfer.failed).await?;
         Ok(transfer)
     }
 
@@ -145,12 +145,27 @@ impl Account {
         Ok(Transfer { validity: target.validity, pairs, failed })
     }
 
-    /// The service says that these are gone or have changed: recorded after a look.
-    async fn look_again(&self, folder: &Folder, gone: Vec<RemoteId>) -> Outcome<()> {
+    /// The service says that these are gone or have changed: recorded after a look, and a look that
+    /// fails leaves it to the next one. What is still there was not gone: it is told as a conflict.
+    pub(super) async fn look_again(
+        &self,
+        folder: &Folder,
+        gone: Vec<RemoteId>,
+        mut faults: Vec<(Uid, Fault)>,
+    ) -> Outcome<Vec<(Uid, Fault)>> {
         if gone.is_empty() {
-            return Ok(());
+            return Ok(faults);
         }
-        self.look_up_into(folder, &gone, None, Urgency::Interactive).await
+        if let Err(fault) = self.look_up_into(folder, &gone, None, Urgency::Interactive).await {
+            tracing::info!(account = %self.0.address, %fault, "could not look again");
+        }
+        for (uid, fault) in &mut faults {
+            let there = !self.0.store.rows(folder.id, &[*uid]).await?.is_empty();
+            if there && *fault.kind() == Kind::NoSuchMessage {
+                *fault = Fault::from(Kind::Conflict).because("not found, and yet there");
+            }
+        }
+        Ok(faults)
     }
 }
 

@@ -167,10 +167,23 @@ impl World {
         self.bridge.as_ref().expect("it runs").addresses.smtp[0]
     }
 
-    /// Time passes, for the tenant and for the bridge.
+    /// Time passes for the bridge; the tenant keeps up with it, polite waits of the bridge included.
     pub(crate) fn advance(&self, by: Duration) {
-        self.tenant.clock().advance(by);
+        let ahead = self.clock.now().0 - self.tenant.clock().now().as_second();
+        let ahead = Duration::from_secs(u64::try_from(ahead).unwrap_or(0));
+        self.tenant.clock().advance(ahead + by);
         self.clock.advance(by);
+    }
+
+    /// Time passes until the bridge has looked once more, be it in vain; less than makes a silent
+    /// client be sent away. Answers whether it was a good look.
+    pub(crate) async fn look_later(&self) -> bool {
+        const LATER: Duration = Duration::from_secs(25 * 60);
+        let mut looks = self.account().looks();
+        let before = looks.borrow_and_update().good;
+        self.advance(LATER);
+        looks.changed().await.unwrap();
+        looks.borrow().good > before
     }
 
     /// Runs `work` and lets time pass whenever someone sleeps for a delay: a wait shorter than a poll
@@ -219,8 +232,7 @@ impl World {
 }
 
 fn config(state: &Path, sim: &str) -> Config {
-    let mut config = Config::default();
-    config.state_dir = state.to_owned();
+    let mut config = Config { state_dir: state.to_owned(), ..Config::default() };
     config.cloud.name = CloudName::Custom;
     config.cloud.client_id = CLIENT_ID.to_owned();
     config.cloud.login = sim.to_owned();
