@@ -109,20 +109,19 @@ impl Account {
         }
         let asked = self.0.store.epoch();
         let mut answers = self.0.backend.poll(&watches).await?.into_iter();
-        let mut first_fault = None;
+        let mut heard = Heard::default();
         if let (Some(turn), Some(Watch::Folders(_))) = (tree_turn, watches.first()) {
-            match self.take_tree_answer(answers.next(), asked).await {
-                Ok(()) => turn.succeed(now),
-                Err(fault) => first_fault = Some(fault),
-            }
+            let taken = self.take_tree_answer(answers.next(), asked).await;
+            heard.note(taken.map(|()| turn.succeed(now)));
         }
         for ((folder, turn), answer) in asked_about.into_iter().zip(answers) {
-            match self.take_folder_answer(folder, answer, asked).await {
-                Ok(()) => turn.succeed(now),
-                Err(fault) => first_fault = first_fault.or(Some(fault)),
+            let taken = self.take_folder_answer(folder, answer, asked).await;
+            if let Err(fault) = &taken {
+                tracing::warn!(account = %self.0.address, folder = %folder.path, %fault, "could not look into a folder");
             }
+            heard.note(taken.map(|()| turn.succeed(now)));
         }
-        first_fault.map_or(Ok(()), Err)
+        heard.end()
     }
 
     async fn take_tree_answer(&self, answer: Option<Outcome<Seen>>, asked: Epoch) -> Outcome<()> {
@@ -449,6 +448,39 @@ impl Account {
         self.settle_doubts(folder, urgency).await?;
         desk.note_unlisted(self.0.gap(folder, theirs).await?);
         Ok(())
+    }
+}
+
+/// What a poll of several folders came to.
+#[derive(Debug, Default)]
+struct Heard {
+    good: bool,
+    first_fault: Option<Fault>,
+    /// A fault that all folders share.
+    general: Option<Fault>,
+}
+
+impl Heard {
+    fn note(&mut self, taken: Outcome<()>) {
+        let Err(fault) = taken else {
+            self.good = true;
+            return;
+        };
+        match fault.kind() {
+            Kind::Busy | Kind::SignInNeeded | Kind::Throttled { .. } | Kind::Unreachable => {
+                self.general.get_or_insert(fault);
+            }
+            _ => drop(self.first_fault.get_or_insert(fault)),
+        }
+    }
+
+    /// One folder's own trouble does not make the others wait longer.
+    ///
+    /// # Errors
+    /// A fault that all share, or the first one if nothing went well.
+    fn end(self) -> Outcome<()> {
+        let own = self.first_fault.filter(|_| !self.good);
+        self.general.or(own).map_or(Ok(()), Err)
     }
 }
 
