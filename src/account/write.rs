@@ -4,7 +4,7 @@ use super::sync::Need;
 use super::{Account, OpenFolder, Transfer};
 use crate::backend::{FlagWrite, RemoteMessage, Urgency};
 use crate::mailbox::{
-    Fault, FlagEdit, Folder, FolderPath, Kind, Outcome, RemoteId, Row, SystemFlag, Uid,
+    Fault, FlagEdit, Flags, Folder, FolderPath, Kind, Outcome, RemoteId, Row, SystemFlag, Uid,
 };
 use crate::store::{Applied, Incoming};
 
@@ -23,6 +23,7 @@ impl OpenFolder {
             .collect();
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.write_flags(&writes).await?;
+        let answers = self.only_here(&rows, answers).await?;
         let (written, gone, faults) = sort_answers(&rows, answers);
         let rows_written = written.into_iter().map(|(_, message)| message.into()).collect();
         self.apply(Applied::Written { rows: rows_written, asked }).await?;
@@ -46,6 +47,8 @@ impl OpenFolder {
         let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);
         let faults = self.account.look_again(&self.folder, gone, faults).await?;
+        let copies = copied.iter().map(|(row, copy)| (row.uid, copy.clone().into())).collect();
+        self.account.0.store.inherit(self.folder.id, copies).await?;
         self.account.transferred(&target, copied, faults, asked).await
     }
 
@@ -96,6 +99,37 @@ impl OpenFolder {
         Ok(outcomes)
     }
 
+    /// A message that someone else has moved is not here any more. If the edit has marked it at its
+    /// new place as deleted, the mark is taken back: an EXPUNGE over there would destroy it.
+    async fn only_here(
+        &self,
+        rows: &[Row],
+        answers: Vec<Outcome<RemoteMessage>>,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
+        let mark = Flags::none().with(SystemFlag::Deleted);
+        let is_marked = |flags: &Flags| flags.has(SystemFlag::Deleted);
+        let mut undo = Vec::new();
+        let mut kept = Vec::with_capacity(answers.len());
+        for (row, answer) in rows.iter().zip(answers) {
+            kept.push(match answer {
+                Ok(found) if found.folder != self.folder.remote => {
+                    if is_marked(&found.flags) && !is_marked(&row.flags) {
+                        undo.push(FlagWrite { known: found, edit: FlagEdit::Remove(mark.clone()) });
+                    }
+                    Err(Fault::from(Kind::NoSuchMessage).because("it was moved elsewhere"))
+                }
+                answer => answer,
+            });
+        }
+        if !undo.is_empty() {
+            let undone = self.account.0.backend.write_flags(&undo).await?;
+            for fault in undone.into_iter().filter_map(Result::err) {
+                tracing::warn!(account = %self.account.0.address, %fault, "a moved message stays marked as deleted");
+            }
+        }
+        Ok(kept)
+    }
+
     /// A message moved to where it is leaves and arrives (RFC 6851 §3.3): a copy, and the old one goes.
     async fn copy_onto_itself(&self, rows: &[Row], target: &Folder) -> Outcome<Transfer> {
         let uids: Vec<Uid> = rows.iter().map(|row| row.uid).collect();
@@ -136,6 +170,7 @@ impl Account {
             arrived.into_iter().map(|(row, message)| (row.uid, message.into())).unzip();
         let remotes: Vec<RemoteId> = rows.iter().map(|row| row.remote.clone()).collect();
         let receipt = self.0.store.apply(target.id, Applied::Added { rows, asked }).await?;
+        self.desk(target.id).note_ahead(remotes.iter().cloned(), self.0.store.epoch());
         let uid_of = |remote: &RemoteId| {
             receipt.uids.iter().find(|(known, _)| known == remote).map(|(_, uid)| *uid)
         };

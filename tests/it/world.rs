@@ -186,6 +186,21 @@ impl World {
         looks.borrow().good > before
     }
 
+    /// Runs `work` and lets time jump to whatever someone waits for next, until it is done.
+    pub(crate) async fn while_time_passes<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.clock.next_waking() {
+                self.advance(wait);
+            }
+        }
+    }
+
     /// Runs `work` and lets time pass whenever someone sleeps for a delay: a wait shorter than a poll
     /// interval. Nothing else moves the clock, however long the work takes on the wall.
     pub(crate) async fn while_delays_pass<F: Future>(&self, work: F) -> F::Output {

@@ -23,6 +23,10 @@ const LARGEST_REQUEST: usize = 4_000_000;
 /// Above this a wrong success code means "too large, not done" (reference B.9).
 const SILENT_LIMIT: u64 = 2_240_000;
 
+/// How far the service's servers may disagree about the time, in seconds, when a draft is looked for:
+/// less than lies between two savings of the same draft.
+const DRAFT_SKEW: i64 = 5;
+
 impl Graph {
     pub(super) async fn file(
         &self,
@@ -130,24 +134,24 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the draft was not created"))
     }
 
-    /// The newest draft made since `started` that can only be this one.
+    /// The newest draft made since `started` that can only be this one. Clients save a draft again and
+    /// again under one Message-ID, so an earlier one must not pass for it: that would lose the newest.
     async fn find_draft(
         &self,
         mime: &Mime,
         started: Timestamp,
         patience: Patience,
     ) -> Outcome<Option<Message>> {
-        let since = self.new_since(started);
         let filter = match mime.message_id() {
             Some(id) => format!("internetMessageId eq {}", literal(&id)),
-            None => format!("createdDateTime ge {}", iso(since)),
+            None => format!("createdDateTime ge {}", iso(self.new_since(started))),
         };
         let folder = self.prefix.folder("drafts");
         let query =
             format!("$filter={}&{},subject&$top=50", encode(&filter), super::property::select());
         let request = Request::get("GET messages", format!("{folder}/messages?{query}"));
         let found: Collection<Message> = self.http.json(&request, patience).await?;
-        let since = self.new_since(started);
+        let since = Timestamp(self.http.service_time(started).0.saturating_sub(DRAFT_SKEW));
         let subject = mime.message_id().is_none().then(|| mime.subject());
         let matches = |message: &Message| {
             let same = subject

@@ -318,6 +318,13 @@ impl Graph {
         let request = Request::delete("DELETE folder", self.prefix.folder(folder.as_str()))
             .repeat(Repeat::Once);
         let place = Request::get("GET folder", self.folder_query(folder.as_str()));
+        let before = match self.http.json::<Folder>(&place, patience).await.map_err(Fault::from) {
+            Ok(folder) => folder.parent_folder_id,
+            Err(fault) if is_gone(&fault) => None,
+            Err(fault) => return Err(fault),
+        };
+        // A folder that was in the trash before is there only if nothing was done.
+        let was_in_trash = self.known_roles(patience).await?.is_trash(before);
         let mut end = Kind::Unreachable;
         for retry in 0.. {
             match self.http.done(&request, patience).await.map_err(Fault::from) {
@@ -329,7 +336,9 @@ impl Graph {
             }
             match self.http.json::<Folder>(&place, patience).await.map_err(Fault::from) {
                 Ok(found) => {
-                    if self.known_roles(patience).await?.is_trash(found.parent_folder_id) {
+                    let in_trash =
+                        self.known_roles(patience).await?.is_trash(found.parent_folder_id);
+                    if in_trash && !was_in_trash {
                         return Ok(());
                     }
                 }
