@@ -40,6 +40,7 @@ pub(crate) struct World {
     bridge: Option<Bridge>,
     accounts: Option<Accounts>,
     hash: String,
+    adjust: fn(&mut Config),
     vault: Arc<dyn TokenVault>,
 }
 
@@ -62,6 +63,15 @@ impl World {
 
     /// The same, with a tenant that behaves otherwise.
     pub(crate) async fn made(builder: m365_sim::Builder, prepare: impl FnOnce(&Tenant)) -> Self {
+        Self::adjusted(builder, prepare, |_| {}).await
+    }
+
+    /// The same, with a bridge that is set up otherwise.
+    pub(crate) async fn adjusted(
+        builder: m365_sim::Builder,
+        prepare: impl FnOnce(&Tenant),
+        adjust: fn(&mut Config),
+    ) -> Self {
         let start = jiff::Timestamp::from_second(START).unwrap();
         let tenant = builder.clock(m365_sim::Clock::manual(start)).build();
         prepare(&tenant);
@@ -78,6 +88,7 @@ impl World {
             sim,
             bridge: None,
             accounts: None,
+            adjust,
             vault: Arc::new(MemoryVault::holding(Secret::new(grant))),
         };
         world.start().await;
@@ -102,7 +113,7 @@ impl World {
             }],
         };
         let parts = Parts {
-            config: config(self.state.path(), &self.sim.url()),
+            config: self.config(),
             clock: self.clock.clone(),
             connections: vec![SignedIn { connection, vault: Arc::clone(&self.vault) }],
         };
@@ -117,6 +128,12 @@ impl World {
         #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
         let running = tokio::spawn(run);
         self.bridge = Some(Bridge { addresses, stop, running });
+    }
+
+    fn config(&self) -> Config {
+        let mut config = config(self.state.path(), &self.sim.url());
+        (self.adjust)(&mut config);
+        config
     }
 
     /// Stops the bridge in order and starts it again on the same state.
@@ -256,8 +273,6 @@ fn config(state: &Path, sim: &str) -> Config {
     config.imap.listen = vec![any];
     config.smtp.listen = vec![any];
     config.console = None;
-    // Time makes leaps here; nobody is to be sent away for that.
-    config.limits.idle = Duration::from_secs(30 * 24 * 60 * 60);
     config
 }
 
