@@ -8,6 +8,7 @@ mod append;
 mod body;
 mod desk;
 mod folders;
+mod look;
 mod open;
 mod registry;
 mod round;

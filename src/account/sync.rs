@@ -1,8 +1,9 @@
 //! Bringing folders up to date, and the task that does so by itself.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
+use super::look::Place;
 use super::round::Round;
 use super::submit::Leftovers;
 use super::{Account, Inner};
@@ -24,9 +25,6 @@ const WATCHES_MAX: usize = 20;
 /// More touched messages than this are read by listing the folder (a thousand to a request) than by
 /// looking each up (twenty to a request).
 pub(super) const LOOK_UPS_MAX: usize = 200;
-
-/// Rounds of settling doubts before the rest is left for the next look.
-const SETTLING_ROUNDS: usize = 3;
 
 /// Walks begun again because their cursor was lost on the way, before the folder is given up for now.
 const WALK_RESTARTS: usize = 2;
@@ -264,87 +262,7 @@ impl Account {
         let known = store.by_remote(folder.id, &suspects).await?;
         let suspects = suspects.into_iter().zip(known).filter_map(|(id, row)| row.map(|_| id));
         let questions: Vec<RemoteId> = touched.into_iter().chain(suspects).collect();
-        self.look_up_into(folder, &questions, cursor, urgency).await
-    }
-
-    /// Asks for the present state of messages and records it, here and where they have moved to.
-    pub(super) async fn look_up_into(
-        &self,
-        folder: &Folder,
-        questions: &[RemoteId],
-        cursor: Option<crate::mailbox::Cursor>,
-        urgency: Urgency,
-    ) -> Outcome<()> {
-        let asked = self.0.store.epoch();
-        let found = self.places_of(questions, urgency).await?;
-        let mut upserts = Vec::new();
-        let mut gone = Vec::new();
-        let mut elsewhere: HashMap<RemoteId, Vec<Incoming>> = HashMap::new();
-        for (id, message) in questions.iter().zip(found) {
-            match message {
-                Some(message) if message.folder == folder.remote => upserts.push(message.into()),
-                Some(message) => {
-                    gone.push(id.clone());
-                    elsewhere.entry(message.folder.clone()).or_default().push(message.into());
-                }
-                None => gone.push(id.clone()),
-            }
-        }
-        let page = Applied::Page { upserts, gone, asked, cursor };
-        self.0.store.apply(folder.id, page).await?;
-        for (remote, upserts) in elsewhere {
-            self.record_elsewhere(&remote, upserts, asked).await?;
-        }
-        Ok(())
-    }
-
-    /// The feed of the folder that a message was moved to may never mention it (reference B.6.4, J).
-    async fn record_elsewhere(
-        &self,
-        folder: &RemoteId,
-        upserts: Vec<Incoming>,
-        asked: Epoch,
-    ) -> Outcome<()> {
-        let store = &self.0.store;
-        let Some(folder) = store.folder_by_remote(folder).await? else { return Ok(()) };
-        if store.cursor(folder.id).await?.is_none() {
-            return Ok(()); // Never listed: its first listing will have them.
-        }
-        let remotes: Vec<RemoteId> = upserts.iter().map(|row| row.remote.clone()).collect();
-        let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor: None };
-        store.apply(folder.id, page).await?;
-        self.desk(folder.id).note_ahead(remotes, store.epoch());
-        Ok(())
-    }
-
-    /// Where messages are now; `None` for what is gone.
-    async fn places_of(
-        &self,
-        ids: &[RemoteId],
-        urgency: Urgency,
-    ) -> Outcome<Vec<Option<RemoteMessage>>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let answers = self.0.backend.look_up(ids, urgency).await?;
-        let settle = |answer: Outcome<RemoteMessage>| match answer {
-            Ok(message) => Ok(Some(message)),
-            Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(None),
-            Err(fault) => Err(fault),
-        };
-        answers.into_iter().map(settle).collect()
-    }
-
-    /// Entries that crossed a write of ours on the wire are asked about again.
-    async fn settle_doubts(&self, folder: &Folder, urgency: Urgency) -> Outcome<()> {
-        for _ in 0..SETTLING_ROUNDS {
-            let doubts = self.0.store.doubts(folder.id).await?;
-            if doubts.is_empty() {
-                return Ok(());
-            }
-            self.look_up_into(folder, &doubts, None, urgency).await?;
-        }
-        Ok(())
+        self.look_up_into(folder, &questions, cursor, urgency).await.map(drop)
     }
 
     /// Walks the whole folder. Known messages keep their UIDs; what is missing from the walk is
@@ -356,6 +274,10 @@ impl Account {
         self.fill_in(folder, &mut round, urgency).await?;
         let known = store.remotes(folder.id).await?;
         let cursor = round.cursor.take();
+        let untold: Vec<RemoteId> = std::mem::take(&mut round.touched).into_iter().collect();
+        if !untold.is_empty() {
+            store.apply(folder.id, Applied::Doubted { remotes: untold, asked }).await?;
+        }
         let missing: Vec<RemoteId> =
             known.iter().filter(|id| !round.upserts.contains_key(*id)).cloned().collect();
         let rows = round.upserts.into_values().map(Incoming::from).collect();
@@ -391,7 +313,7 @@ impl Account {
         }
     }
 
-    /// Completes a walk whose entries told too little.
+    /// Completes a walk whose entries told too little; `touched` keeps what no one will tell of.
     async fn fill_in(&self, folder: &Folder, round: &mut Round, urgency: Urgency) -> Outcome<()> {
         if round.touched.len() > LOOK_UPS_MAX {
             for message in self.list(folder, urgency).await? {
@@ -401,9 +323,14 @@ impl Account {
             }
         }
         let touched: Vec<RemoteId> = std::mem::take(&mut round.touched).into_iter().collect();
-        for message in self.places_of(&touched, urgency).await?.into_iter().flatten() {
-            if message.folder == folder.remote {
-                round.upserts.insert(message.id.clone(), message);
+        let places = self.places_of(&touched, urgency).await?;
+        for (id, place) in touched.into_iter().zip(places) {
+            match place {
+                Place::At(message) if message.folder == folder.remote => {
+                    round.upserts.insert(id, message);
+                }
+                Place::At(_) | Place::Gone => {}
+                Place::Untold(_) => drop(round.touched.insert(id)),
             }
         }
         Ok(())
@@ -466,12 +393,8 @@ impl Heard {
             self.good = true;
             return;
         };
-        match fault.kind() {
-            Kind::Busy | Kind::SignInNeeded | Kind::Throttled { .. } | Kind::Unreachable => {
-                self.general.get_or_insert(fault);
-            }
-            _ => drop(self.first_fault.get_or_insert(fault)),
-        }
+        let place = if fault.is_general() { &mut self.general } else { &mut self.first_fault };
+        place.get_or_insert(fault);
     }
 
     /// One folder's own trouble does not make the others wait longer.

@@ -77,10 +77,21 @@ impl OpenFolder {
     /// elsewhere or whose mark was taken back meanwhile stays.
     pub async fn expunge(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Outcome<()>)>> {
         let suspects = remotes_of(&self.rows(uids).await?);
-        self.account.look_up_into(&self.folder, &suspects, None, Urgency::Interactive).await?;
-        let mut rows = self.rows(uids).await?;
-        rows.retain(|row| row.flags.has(SystemFlag::Deleted));
-        self.destroy(rows).await
+        let untold =
+            self.account.look_up_into(&self.folder, &suspects, None, Urgency::Interactive).await?;
+        let fault_of = |row: &Row| {
+            untold.iter().find(|(id, _)| *id == row.remote).map(|(_, fault)| fault.clone())
+        };
+        let (mut rows, mut outcomes) = (Vec::new(), Vec::new());
+        for row in self.rows(uids).await? {
+            match fault_of(&row) {
+                Some(fault) => outcomes.push((row.uid, Err(fault))),
+                None if row.flags.has(SystemFlag::Deleted) => rows.push(row),
+                None => {}
+            }
+        }
+        outcomes.extend(self.destroy(rows).await?);
+        Ok(outcomes)
     }
 
     async fn destroy(&self, rows: Vec<Row>) -> Outcome<Vec<(Uid, Outcome<()>)>> {

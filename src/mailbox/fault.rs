@@ -92,6 +92,14 @@ impl Fault {
                 | Kind::Unreachable
         )
     }
+
+    /// Whether any other request would meet the same fault just now, whatever it asks for.
+    pub fn is_general(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Busy | Kind::SignInNeeded | Kind::Throttled { .. } | Kind::Unreachable
+        )
+    }
 }
 
 impl From<Kind> for Fault {

@@ -40,6 +40,8 @@ pub enum Applied {
     Added { rows: Vec<Incoming>, asked: Epoch },
     /// Our own confirmed delete, or move out of the folder.
     Removed { remotes: Vec<RemoteId>, asked: Epoch },
+    /// The service did not tell about these: to be looked up, as long as it takes.
+    Doubted { remotes: Vec<RemoteId>, asked: Epoch },
 }
 
 /// What became of it.
@@ -94,6 +96,11 @@ fn fold(writing: &mut Writing<'_>, folder: FolderId, applied: Applied) -> Outcom
         Applied::Removed { remotes, asked } => {
             let mut folding = own(writing, folder, remotes.iter(), asked)?;
             remotes.into_iter().try_for_each(|remote| folding.remove(&remote))?;
+            folding.finish(None)
+        }
+        Applied::Doubted { remotes, asked } => {
+            let mut folding = own(writing, folder, remotes.iter(), asked)?;
+            remotes.iter().try_for_each(|remote| folding.doubt(remote))?;
             folding.finish(None)
         }
     }

@@ -299,7 +299,7 @@ impl<'w, 'a> Folding<'w, 'a> {
         Ok(())
     }
 
-    fn doubt(&mut self, remote: &RemoteId) -> Outcome<()> {
+    pub(super) fn doubt(&mut self, remote: &RemoteId) -> Outcome<()> {
         let since = signed(self.writing.tick().get());
         let sql = "INSERT INTO doubts (folder, remote, since) VALUES (?1, ?2, ?3)
                    ON CONFLICT (folder, remote) DO UPDATE SET since = excluded.since";

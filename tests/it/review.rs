@@ -102,3 +102,28 @@ async fn a_folder_in_the_trash_is_not_called_deleted_while_it_is_there() {
     imap.command("DELETE \"Deleted Items/Old\"").await.ok();
     assert!(!world.ada().folders().iter().any(|path| path == "Deleted Items/Old"));
 }
+
+#[tokio::test]
+async fn a_message_that_the_service_cannot_tell_about_does_not_hide_the_others() {
+    let world = World::with(|tenant| tenant.person(ADA).inbox().seed(2)).await;
+    let mut imap = world.selected("INBOX").await;
+    imap.command("FETCH 1:2 FLAGS").await.ok();
+    let items = world.ada().items("Inbox");
+    let broken = items[0].immutable_id.clone();
+    let failure = Fault::status(500, "ErrorInternalServerError");
+    let rule = Rule::on(Kind::GetMessage).path_containing(&broken).always();
+    world.tenant.faults().push(rule.answer(failure));
+    for item in &items {
+        world.ada().outlook().flag(&id(item), "flagged");
+        world.ada().outlook().mark_read(&id(item), true);
+    }
+    imap.command("SELECT INBOX").await.ok().expect("* 2 EXISTS");
+    let answer = imap.command("FETCH 2 FLAGS").await.ok();
+    assert!(answer.to_string().contains("\\Flagged"), "{answer}");
+    imap.command("STORE 2 +FLAGS (\\Deleted)").await.ok();
+    world.tenant.faults().clear();
+    world.advance(Duration::from_secs(2));
+    imap.command("NOOP").await.ok();
+    let answer = imap.command("FETCH 1 FLAGS").await.ok();
+    assert!(answer.to_string().contains("\\Flagged"), "{answer}");
+}

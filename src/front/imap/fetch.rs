@@ -85,7 +85,7 @@ async fn read(
     let mut gathered = gather(&selected.folder, with_needs(plan, rows));
     let mut ready = Vec::new();
     while let Some((row, content)) = connection.patiently(gathered.next()).await? {
-        let stop = matches!(&content, Err(fault) if is_general(fault));
+        let stop = matches!(&content, Err(fault) if fault.is_general());
         ready.push((row, content));
         if stop {
             break;
@@ -189,7 +189,8 @@ impl Lapses {
             self.vanished = true;
             return Onward::Go;
         }
-        let onward = if is_general(&fault) { Onward::Stop } else { Onward::Go };
+        // One bad message must not hide the good ones behind it.
+        let onward = if fault.is_general() { Onward::Stop } else { Onward::Go };
         self.first_fault.get_or_insert(fault);
         onward
     }
@@ -205,13 +206,4 @@ impl Lapses {
         }
         Ok(Ending::ok("FETCH done"))
     }
-}
-
-/// Whether the next message would meet the same fault; otherwise one bad message must not hide
-/// the good ones behind it.
-fn is_general(fault: &Fault) -> bool {
-    matches!(
-        fault.kind(),
-        Kind::Busy | Kind::SignInNeeded | Kind::Throttled { .. } | Kind::Unreachable
-    )
 }
