@@ -124,3 +124,18 @@ async fn what_was_answered_no_in_doubt_is_not_doubled_by_the_next_try() {
         assert_eq!(world.ada().items(folder).len(), 1, "{folder}");
     }
 }
+
+#[tokio::test]
+async fn a_copy_that_was_answered_no_in_doubt_is_not_doubled_by_the_next_try() {
+    let mut bench = Bench::new().await;
+    let faults = bench.world.tenant.faults();
+    faults.push(Rule::on(Kind::Copy).answer(Fault::CutAfter));
+    faults.push(Rule::on(Kind::GetMessage).always().answer(Fault::CutBefore));
+    bench.imap.command("COPY 1 Target").await.no("UNAVAILABLE");
+    bench.recover().await;
+    bench.imap.command("COPY 1 Target").await.ok();
+    assert_eq!(bench.copies("Target", "message-1"), 1);
+    // Once it is settled, another copy is another wish.
+    bench.imap.command("COPY 1 Target").await.ok();
+    assert_eq!(bench.copies("Target", "message-1"), 2);
+}
