@@ -227,7 +227,9 @@ fn evaluation(state: &mut State, claims: Option<&str>, user: &str) -> Evaluation
     let claims: Value = claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let token = &claims["access_token"];
     let capabilities = token["xms_cc"]["values"].as_array();
-    let can = capabilities.is_some_and(|values| values.iter().any(|value| value == "cp1"));
+    let is_cp1 =
+        |value: &Value| value.as_str().is_some_and(|name| name.eq_ignore_ascii_case("cp1"));
+    let can = capabilities.is_some_and(|values| values.iter().any(is_cp1));
     if token.get("nbf").is_some() {
         state.login.challenged.remove(user);
     }
