@@ -19,12 +19,11 @@ class Entra:
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="footbridge-entra-")
         people = [part for user in (ADA, GRACE) for part in ("--user", user)]
-        arguments = [TARGET / "m365-sim", "--listen", "127.0.0.1:0", *people]
+        arguments = [TARGET / "m365-sim", "--listen", "127.0.0.1:0", *people, "--admin", GRACE]
         self.program = Program(arguments, pathlib.Path(self.folder.name))
         self.url = self.program.ready["url"]
         self.tenant = Tenant(self.url, ADA)
         self.switch(user_consent="legacy")
-        self.does("role", user=GRACE, role="administrator")
         return self
 
     def __exit__(self, kind, error, trace):

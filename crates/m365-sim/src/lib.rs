@@ -1,4 +1,4 @@
-//! A simulated Microsoft 365 tenant: the token endpoint of Entra, Graph mail v1.0, another person at work in Outlook,
+//! A simulated Microsoft 365 tenant: sign-in as Entra does it, Graph mail v1.0, another person at work in Outlook,
 //! scripted faults, a request journal and a virtual clock. It knows nothing of any particular client.
 //!
 //! ```no_run

@@ -179,6 +179,12 @@ impl Directory {
     /// `user` none: for the whole organisation.
     pub(crate) fn consent(&mut self, client: &str, user: Option<&str>, scopes: &[String]) {
         let user = user.map(str::to_lowercase);
+        let known = self.consents.iter_mut();
+        let mut known = known.filter(|held| held.client == client && held.user == user);
+        if let Some(held) = known.next() {
+            held.scopes = normal(&format!("{} {}", held.scopes.join(" "), scopes.join(" ")));
+            return;
+        }
         let scopes = normal(&scopes.join(" "));
         self.consents.push(Consent { client: client.to_owned(), user, scopes });
     }

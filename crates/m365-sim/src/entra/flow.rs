@@ -135,9 +135,13 @@ pub(super) fn pressed(state: &mut State, call: &Call, now: Timestamp) -> Reply {
         "request" => return requested(state, &id, &word("justification")),
         _ => {}
     }
-    let user = state.login.flows.get(&id).and_then(|flow| flow.user.clone());
+    let flow = state.login.flows.get(&id).cloned();
+    let user = flow.and_then(|flow| {
+        let user = flow.user.clone()?;
+        admit(state, &flow, &user).is_ok().then_some(user)
+    });
     let reply = advance(state, call, &id, now);
-    match user.filter(|user| state.stores.contains_key(user)) {
+    match user {
         Some(user) => reply.with("Set-Cookie", new_session(state, user)),
         None => reply,
     }

@@ -197,7 +197,7 @@ fn requested(state: &State, scope: &str, grant: &Grant) -> Result<(String, Vec<S
     let wanted: Vec<&str> = scope.split_whitespace().filter(is_permission).collect();
     let granted: Vec<&str> =
         grant.scopes.iter().map(String::as_str).filter(is_permission).collect();
-    let first = wanted.first().or(granted.first()).copied().unwrap_or("User.Read");
+    let first = wanted.first().or_else(|| granted.first()).copied().unwrap_or("User.Read");
     let resource_wanted = resource(first).to_owned();
     if wanted.iter().any(|other| resource(other) != resource_wanted) {
         return Err(Refusal::of(28003));

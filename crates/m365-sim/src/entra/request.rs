@@ -58,11 +58,19 @@ pub(crate) enum Prompt {
 /// How a request fails before anybody is asked anything.
 pub(crate) enum Failure {
     /// The application cannot be told.
-    Page(Refusal),
-    Back(Back, Refusal),
+    Page(Box<Refusal>),
+    Back(Back, Box<Refusal>),
 }
 
 impl Failure {
+    fn page(refusal: Refusal) -> Self {
+        Self::Page(Box::new(refusal))
+    }
+
+    fn back(back: &Back, refusal: Refusal) -> Self {
+        Self::Back(back.clone(), Box::new(refusal))
+    }
+
     pub(super) fn reply(self, call: &Call, now: Timestamp) -> Reply {
         match self {
             Self::Page(refusal) => page::error(&refusal, call, now),
@@ -74,10 +82,10 @@ impl Failure {
     pub(super) fn of(number: u32, back: &Back) -> Self {
         let mut refusal = Refusal::of(number);
         match shown(number) {
-            Shown::Page => Self::Page(refusal),
+            Shown::Page => Self::page(refusal),
             Shown::Redirect(error) => {
                 refusal.error = error.into();
-                Self::Back(back.clone(), refusal)
+                Self::back(back, refusal)
             }
         }
     }
@@ -115,14 +123,14 @@ pub(super) fn read(
     alias: &str,
 ) -> Result<AuthorizeRequest, Failure> {
     let query = &call.query;
-    let (client, registration) = known_client(state, query, alias).map_err(Failure::Page)?;
-    let back = way_back(call, &registration).map_err(Failure::Page)?;
+    let (client, registration) = known_client(state, query, alias).map_err(Failure::page)?;
+    let back = way_back(call, &registration).map_err(Failure::page)?;
     if let Some(number) = state.login.failure(Stage::Authorize) {
         return Err(Failure::of(number, &back));
     }
-    audience(alias, &registration).map_err(Failure::Page)?;
+    audience(alias, &registration).map_err(Failure::page)?;
     let refuse = |error: &str, number: u32, text: &str| {
-        Failure::Back(back.clone(), Refusal::new(400, error, number, text))
+        Failure::back(&back, Refusal::new(400, error, number, text))
     };
     match query.option("response_type") {
         Some("code") => {}
@@ -132,7 +140,7 @@ pub(super) fn read(
             return Err(refuse("unsupported_response_type", 70005, &text));
         }
     }
-    let scopes = scopes(query).map_err(|refusal| Failure::Back(back.clone(), refusal))?;
+    let scopes = scopes(query).map_err(|refusal| Failure::back(&back, refusal))?;
     let challenge = challenge(query).map_err(|number| Failure::of(number, &back))?;
     let prompt = match query.option("prompt") {
         None => Prompt::Unsaid,

@@ -47,6 +47,29 @@ fn claims(token: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn a_browser_follows_the_redirect_to_a_loopback_listener() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let world = legacy().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let redirect = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+    let request = Request { redirect: &redirect, ..Request::new(&world) };
+    let hear = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_buf(&mut head).await.unwrap();
+        }
+        let page =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n<p>Thanks\r\n0\r\n\r\n";
+        stream.write_all(page).await.unwrap();
+        String::from_utf8(head).unwrap()
+    };
+    let (browser, head) = tokio::join!(request.signed_in(), hear);
+    assert!(head.starts_with("GET /?code="), "{head}");
+    assert_eq!((browser.status(), browser.text().as_str()), (Some(200), "Thanks"));
+}
+
+#[tokio::test]
 async fn a_code_works_once_for_its_redirect_uri_its_tenant_and_its_verifier_only() {
     let world = legacy().await;
     let browser = Request::new(&world).signed_in().await;
