@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use crate::call::{Call, Reply};
-use crate::ids::guid;
 use crate::tenant::State;
 
 use super::aadsts::{Refusal, Shown, shown};
@@ -85,7 +84,7 @@ pub(super) fn accepted(state: &mut State, request: &AdminRequest, user: &str) ->
     state.directory.consent(&request.client, None, &request.scopes);
     request.back.with(&[
         ("admin_consent", "True"),
-        ("tenant", &guid("the tenant")),
+        ("tenant", &state.tenant_id),
         ("scope", &request.asked),
     ])
 }
