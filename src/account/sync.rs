@@ -23,7 +23,7 @@ const WATCHES_MAX: usize = 20;
 
 /// More touched messages than this are read by listing the folder (a thousand to a request) than by
 /// looking each up (twenty to a request).
-const LOOK_UPS_MAX: usize = 200;
+pub(super) const LOOK_UPS_MAX: usize = 200;
 
 /// Rounds of settling doubts before the rest is left for the next look.
 const SETTLING_ROUNDS: usize = 3;
@@ -109,20 +109,19 @@ impl Account {
         }
         let asked = self.0.store.epoch();
         let mut answers = self.0.backend.poll(&watches).await?.into_iter();
-        let mut first_fault = None;
+        let mut heard = Heard::default();
         if let (Some(turn), Some(Watch::Folders(_))) = (tree_turn, watches.first()) {
-            match self.take_tree_answer(answers.next(), asked).await {
-                Ok(()) => turn.succeed(now),
-                Err(fault) => first_fault = Some(fault),
-            }
+            let taken = self.take_tree_answer(answers.next(), asked).await;
+            heard.note(taken.map(|()| turn.succeed(now)));
         }
         for ((folder, turn), answer) in asked_about.into_iter().zip(answers) {
-            match self.take_folder_answer(folder, answer, asked).await {
-                Ok(()) => turn.succeed(now),
-                Err(fault) => first_fault = first_fault.or(Some(fault)),
+            let taken = self.take_folder_answer(folder, answer, asked).await;
+            if let Err(fault) = &taken {
+                tracing::warn!(account = %self.0.address, folder = %folder.path, %fault, "could not look into a folder");
             }
+            heard.note(taken.map(|()| turn.succeed(now)));
         }
-        first_fault.map_or(Ok(()), Err)
+        heard.end()
     }
 
     async fn take_tree_answer(&self, answer: Option<Outcome<Seen>>, asked: Epoch) -> Outcome<()> {
@@ -225,10 +224,17 @@ impl Account {
             }
         }
         let quiet = round.is_empty();
+        let desk = self.desk(folder.id);
+        let mut untold = desk.ahead(asked);
+        untold.retain(|message| !round.tells_of(message));
         self.record(folder, round, asked, urgency).await?;
         self.settle_doubts(folder, urgency).await?;
-        let desk = self.desk(folder.id);
-        if !quiet || desk.audit_due(self.0.clock.instant(), self.0.pace.audit) {
+        let many = untold.len() > LOOK_UPS_MAX;
+        if !many && !untold.is_empty() {
+            self.look_up_into(folder, &untold, None, urgency).await?;
+        }
+        desk.settle_ahead(asked);
+        if many || !quiet || desk.audit_due(self.0.clock.instant(), self.0.pace.audit) {
             self.audit(folder, urgency).await?;
         }
         Ok(())
@@ -304,8 +310,11 @@ impl Account {
         if store.cursor(folder.id).await?.is_none() {
             return Ok(()); // Never listed: its first listing will have them.
         }
+        let remotes: Vec<RemoteId> = upserts.iter().map(|row| row.remote.clone()).collect();
         let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor: None };
-        store.apply(folder.id, page).await.map(drop)
+        store.apply(folder.id, page).await?;
+        self.desk(folder.id).note_ahead(remotes, store.epoch());
+        Ok(())
     }
 
     /// Where messages are now; `None` for what is gone.
@@ -439,6 +448,39 @@ impl Account {
         self.settle_doubts(folder, urgency).await?;
         desk.note_unlisted(self.0.gap(folder, theirs).await?);
         Ok(())
+    }
+}
+
+/// What a poll of several folders came to.
+#[derive(Debug, Default)]
+struct Heard {
+    good: bool,
+    first_fault: Option<Fault>,
+    /// A fault that all folders share.
+    general: Option<Fault>,
+}
+
+impl Heard {
+    fn note(&mut self, taken: Outcome<()>) {
+        let Err(fault) = taken else {
+            self.good = true;
+            return;
+        };
+        match fault.kind() {
+            Kind::Busy | Kind::SignInNeeded | Kind::Throttled { .. } | Kind::Unreachable => {
+                self.general.get_or_insert(fault);
+            }
+            _ => drop(self.first_fault.get_or_insert(fault)),
+        }
+    }
+
+    /// One folder's own trouble does not make the others wait longer.
+    ///
+    /// # Errors
+    /// A fault that all share, or the first one if nothing went well.
+    fn end(self) -> Outcome<()> {
+        let own = self.first_fault.filter(|_| !self.good);
+        self.general.or(own).map_or(Ok(()), Err)
     }
 }
 

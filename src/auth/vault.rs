@@ -39,7 +39,7 @@ pub enum VaultError {
     ShortKey(usize),
     #[error("the vault cannot be opened: wrong key, another connection's vault, or damaged")]
     Sealed,
-    #[error("the vault cannot be read or written: {0}")]
+    #[error("the vault cannot be read or written")]
     Disk(#[from] io::Error),
 }
 
@@ -168,6 +168,7 @@ async fn blocking<T: Send + 'static>(
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
+    make_private(folder)?;
     let temporary = path.with_extension("new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -178,6 +179,15 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     File::open(folder)?.sync_all()
+}
+
+/// Makes a folder, and those above it, for its owner alone.
+fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::fold::content;
 use super::values::{self, ROW, ROW_SOURCE, key, signed};
 use super::worker::Writing;
 use super::{BlobHash, Incoming, SpoolFile, Store};
-use crate::mailbox::{Fault, FolderId, Kind, Outcome, Row, Uid};
+use crate::mailbox::{Fault, FolderId, Kind, Outcome, Row, SystemFlag, Uid};
 
 /// What the bytes say, finished for the wire; opaque here.
 #[derive(Clone, Default, Eq, PartialEq)]
@@ -99,6 +99,16 @@ impl Store {
         let name = Name { remote: incoming.remote.as_str().into(), content };
         self.write(move |writing| {
             settle(writing, &directory, &name, Given { measured, texts, pin: Pin::Pinned })
+        })
+        .await
+    }
+
+    /// Gives copies the bytes of what they were copied from, before `Applied::Added` announces them:
+    /// the service may make others of a copy, above all of what a client filed. Drafts are left out,
+    /// since someone may have edited them a moment before.
+    pub async fn inherit(&self, from: FolderId, copies: Vec<(Uid, Incoming)>) -> Outcome<()> {
+        self.write(move |writing| {
+            copies.iter().try_for_each(|(uid, copy)| inherit(writing, (from, *uid), copy))
         })
         .await
     }
@@ -215,6 +225,22 @@ fn decide(
 fn is_announced(writing: &Writing<'_>, name: &Name) -> Outcome<bool> {
     let sql = "SELECT 1 FROM messages WHERE remote = ?1 AND content = ?2";
     Ok(writing.transaction.prepare_cached(sql)?.exists([&name.remote, &name.content])?)
+}
+
+fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> Outcome<()> {
+    if copy.flags.has(SystemFlag::Draft) {
+        return Ok(());
+    }
+    // Bytes that the copy has already were served to someone: they stay.
+    let sql = "INSERT OR IGNORE INTO bodies
+               (remote, content, size, hash, outline, envelope, structure, body)
+               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body
+               FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
+               WHERE m.folder = ?1 AND m.uid = ?2 AND m.content = ''";
+    let (folder, uid) = source;
+    let columns = params![key(folder), uid.get(), copy.remote.as_str()];
+    writing.transaction.prepare_cached(sql)?.execute(columns)?;
+    Ok(())
 }
 
 fn find(writing: &Writing<'_>, name: &Name) -> Outcome<Option<Body>> {
@@ -339,6 +365,21 @@ mod tests {
         assert_eq!((theirs.freezing, theirs.body.size), (Freezing::Kept, 8));
         assert_eq!(here.store.evict(0).await.unwrap(), 0);
         assert_eq!(fs::read(theirs.path).unwrap(), b"as filed");
+    }
+
+    #[tokio::test]
+    async fn a_copy_has_the_bytes_of_its_original_unless_it_is_a_draft() {
+        let here = fixture().await;
+        here.list(vec![mail("a", 1), draft("d", "1")]).await;
+        let (of_mail, of_draft) = (uid(2), uid(1));
+        let body = freeze(&here, 2, b"mail").await.body;
+        freeze(&here, 1, b"draft").await;
+        let copies = vec![(of_mail, mail("a2", 1)), (of_draft, draft("d2", "9"))];
+        here.store.inherit(here.inbox, copies).await.unwrap();
+        here.page(vec![mail("a2", 1)], &[]).await;
+        here.page(vec![draft("d2", "9")], &[]).await;
+        assert_eq!(here.store.body(here.inbox, uid(3)).await.unwrap(), Some(body));
+        assert_eq!(here.store.body(here.inbox, uid(4)).await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -40,6 +40,7 @@ pub(crate) struct World {
     bridge: Option<Bridge>,
     accounts: Option<Accounts>,
     hash: String,
+    adjust: fn(&mut Config),
     vault: Arc<dyn TokenVault>,
 }
 
@@ -62,6 +63,15 @@ impl World {
 
     /// The same, with a tenant that behaves otherwise.
     pub(crate) async fn made(builder: m365_sim::Builder, prepare: impl FnOnce(&Tenant)) -> Self {
+        Self::adjusted(builder, prepare, |_| {}).await
+    }
+
+    /// The same, with a bridge that is set up otherwise.
+    pub(crate) async fn adjusted(
+        builder: m365_sim::Builder,
+        prepare: impl FnOnce(&Tenant),
+        adjust: fn(&mut Config),
+    ) -> Self {
         let start = jiff::Timestamp::from_second(START).unwrap();
         let tenant = builder.clock(m365_sim::Clock::manual(start)).build();
         prepare(&tenant);
@@ -78,6 +88,7 @@ impl World {
             sim,
             bridge: None,
             accounts: None,
+            adjust,
             vault: Arc::new(MemoryVault::holding(Secret::new(grant))),
         };
         world.start().await;
@@ -102,7 +113,7 @@ impl World {
             }],
         };
         let parts = Parts {
-            config: config(self.state.path(), &self.sim.url()),
+            config: self.config(),
             clock: self.clock.clone(),
             connections: vec![SignedIn { connection, vault: Arc::clone(&self.vault) }],
         };
@@ -119,6 +130,12 @@ impl World {
         self.bridge = Some(Bridge { addresses, stop, running });
     }
 
+    fn config(&self) -> Config {
+        let mut config = config(self.state.path(), &self.sim.url());
+        (self.adjust)(&mut config);
+        config
+    }
+
     /// Stops the bridge in order and starts it again on the same state.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
@@ -127,6 +144,8 @@ impl World {
 
     pub(crate) async fn stop(&mut self) {
         let bridge = self.bridge.take().expect("it runs");
+        // A handle would keep the state directory open.
+        self.accounts = None;
         let _ = bridge.stop.send(());
         bridge.running.await.unwrap();
     }
@@ -165,10 +184,54 @@ impl World {
         self.bridge.as_ref().expect("it runs").addresses.smtp[0]
     }
 
-    /// Time passes, for the tenant and for the bridge.
+    /// Time passes for the bridge; the tenant keeps up with it, polite waits of the bridge included.
     pub(crate) fn advance(&self, by: Duration) {
-        self.tenant.clock().advance(by);
+        let ahead = self.clock.now().0 - self.tenant.clock().now().as_second();
+        let ahead = Duration::from_secs(u64::try_from(ahead).unwrap_or(0));
+        self.tenant.clock().advance(ahead + by);
         self.clock.advance(by);
+    }
+
+    /// Time passes until the bridge has looked once more, be it in vain; less than makes a silent
+    /// client be sent away. Answers whether it was a good look.
+    pub(crate) async fn look_later(&self) -> bool {
+        const LATER: Duration = Duration::from_secs(10 * 60);
+        let mut looks = self.account().looks();
+        let before = looks.borrow_and_update().good;
+        self.advance(LATER);
+        looks.changed().await.unwrap();
+        looks.borrow().good > before
+    }
+
+    /// Runs `work` and lets time jump to whatever someone waits for next, until it is done.
+    pub(crate) async fn while_time_passes<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.clock.next_waking() {
+                self.advance(wait);
+            }
+        }
+    }
+
+    /// Runs `work` and lets time pass whenever someone sleeps for a delay: a wait shorter than a poll
+    /// interval. Nothing else moves the clock, however long the work takes on the wall.
+    pub(crate) async fn while_delays_pass<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.clock.next_waking().filter(|wait| *wait < POLL) {
+                self.advance(wait);
+            }
+        }
     }
 
     fn account(&self) -> Account {
@@ -201,8 +264,7 @@ impl World {
 }
 
 fn config(state: &Path, sim: &str) -> Config {
-    let mut config = Config::default();
-    config.state_dir = state.to_owned();
+    let mut config = Config { state_dir: state.to_owned(), ..Config::default() };
     config.cloud.name = CloudName::Custom;
     config.cloud.client_id = CLIENT_ID.to_owned();
     config.cloud.login = sim.to_owned();

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Collection<T> {
-    #[serde(default = "Vec::new")]
+    /// Required: an answer without it does not say that there is nothing.
     pub(super) value: Vec<T>,
     #[serde(rename = "@odata.nextLink")]
     pub(super) next: Option<String>,
@@ -82,4 +82,16 @@ pub(super) struct InnerAnswer {
     pub(super) headers: std::collections::HashMap<String, serde_json::Value>,
     #[serde(default)]
     pub(super) body: serde_json::Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_without_rows_is_not_an_empty_list() {
+        assert!(serde_json::from_str::<Collection<Message>>("{}").is_err());
+        let empty: Collection<Message> = serde_json::from_str(r#"{"value":[]}"#).unwrap();
+        assert!(empty.value.is_empty());
+    }
 }

@@ -10,7 +10,7 @@ use wire::imap::{Code, MailboxName, MessageSet, Numbering, Reply, Status, UidSet
 
 use super::connection::Connection;
 use super::convert;
-use super::ending::{self, Ending, Handled};
+use super::ending::{self, Ending, Halt, Handled};
 use super::selected::{Selected, numbering};
 use crate::account::Transfer;
 use crate::mailbox::{Fault, FolderPath, Kind, Uid};
@@ -21,7 +21,7 @@ pub(super) async fn copy(
     set: &MessageSet,
     name: &MailboxName,
 ) -> Handled {
-    let (uids, target) = prepare(selected, set, name)?;
+    let (uids, target) = prepare(connection, selected, (set, name)).await?;
     if uids.is_empty() {
         return Ok(Ending::ok("There was nothing to copy"));
     }
@@ -46,7 +46,7 @@ pub(super) async fn relocate(
     name: &MailboxName,
 ) -> Handled {
     selected.writable()?;
-    let (uids, target) = prepare(selected, set, name)?;
+    let (uids, target) = prepare(connection, selected, (set, name)).await?;
     if uids.is_empty() {
         return Ok(Ending::ok("There was nothing to move"));
     }
@@ -61,14 +61,23 @@ pub(super) async fn relocate(
     }
 }
 
-fn prepare(
+/// What to transfer, and where to. Of sequence numbers all must still be there: nothing is transferred
+/// rather than a part (RFC 2180 §4.4.1).
+async fn prepare(
+    connection: &mut Connection,
     selected: &Selected,
-    set: &MessageSet,
-    name: &MailboxName,
-) -> Result<(Vec<Uid>, FolderPath), Ending> {
+    (set, name): (&MessageSet, &MailboxName),
+) -> Result<(Vec<Uid>, FolderPath), Halt> {
     let nowhere = || Ending::fault(&Fault::from(Kind::NoSuchTarget));
     let target = FolderPath::parse(name.as_str()).ok_or_else(nowhere)?;
-    Ok((selected.resolve(set)?, target))
+    let uids = selected.resolve(set)?;
+    if numbering(set) == Numbering::Seq {
+        let rows = connection.patiently(selected.folder.rows(&uids)).await??;
+        if rows.len() < uids.len() {
+            return Err(Fault::from(Kind::NoSuchMessage).into());
+        }
+    }
+    Ok((uids, target))
 }
 
 fn code(transfer: &Transfer) -> Option<Code> {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use m365_sim::switch::Oversize;
 use m365_sim::{Fault, Kind as Call, Rule};
 
@@ -170,4 +172,21 @@ async fn every_way_to_say_too_large_is_understood() {
         let fault = world.graph.append(&drafts, &upload).await.unwrap_err();
         assert!(matches!(fault.kind(), Kind::TooLarge { .. }), "{says:?} {fault}");
     }
+}
+
+#[tokio::test]
+async fn an_earlier_saving_of_a_draft_does_not_pass_for_one_whose_creation_was_cut_off() {
+    let world = World::new().await;
+    let drafts = world.folder(Role::Drafts).await;
+    let first = upload(&world, &mail("draft"), Flags::none());
+    let first = world.graph.append(&drafts, &first).await.unwrap();
+    world.tenant.clock().advance(Duration::from_secs(30));
+    world.clock.advance(Duration::from_secs(30));
+    world.tenant.faults().push(Rule::on(Call::CreateMime).answer(Fault::CutBefore));
+    let text = mail("draft") + "and more\r\n";
+    let second = upload(&world, &text, Flags::none());
+    let second = world.graph.append(&drafts, &second).await.unwrap();
+    assert_ne!(first.id, second.id);
+    let saved = world.ada().items("Drafts");
+    assert!(saved.iter().any(|draft| draft.mime == text.as_bytes()));
 }
