@@ -75,8 +75,11 @@ impl Account {
         if store.cursor(folder.id).await?.is_none() {
             return Ok(()); // Never listed: its first listing will have them.
         }
+        let remotes: Vec<RemoteId> = upserts.iter().map(|row| row.remote.clone()).collect();
         let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor: None };
-        store.apply(folder.id, page).await.map(drop)
+        store.apply(folder.id, page).await?;
+        self.desk(folder.id).note_ahead(remotes, store.epoch());
+        Ok(())
     }
 
     /// Where messages are now, in the order of `ids`.

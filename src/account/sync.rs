@@ -24,7 +24,7 @@ const WATCHES_MAX: usize = 20;
 
 /// More touched messages than this are read by listing the folder (a thousand to a request) than by
 /// looking each up (twenty to a request).
-const LOOK_UPS_MAX: usize = 200;
+pub(super) const LOOK_UPS_MAX: usize = 200;
 
 /// Walks begun again because their cursor was lost on the way, before the folder is given up for now.
 const WALK_RESTARTS: usize = 2;
@@ -222,10 +222,17 @@ impl Account {
             }
         }
         let quiet = round.is_empty();
+        let desk = self.desk(folder.id);
+        let mut untold = desk.ahead(asked);
+        untold.retain(|message| !round.tells_of(message));
         self.record(folder, round, asked, urgency).await?;
         self.settle_doubts(folder, urgency).await?;
-        let desk = self.desk(folder.id);
-        if !quiet || desk.audit_due(self.0.clock.instant(), self.0.pace.audit) {
+        let many = untold.len() > LOOK_UPS_MAX;
+        if !many && !untold.is_empty() {
+            self.look_up_into(folder, &untold, None, urgency).await?;
+        }
+        desk.settle_ahead(asked);
+        if many || !quiet || desk.audit_due(self.0.clock.instant(), self.0.pace.audit) {
             self.audit(folder, urgency).await?;
         }
         Ok(())

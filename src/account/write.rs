@@ -181,6 +181,7 @@ impl Account {
             arrived.into_iter().map(|(row, message)| (row.uid, message.into())).unzip();
         let remotes: Vec<RemoteId> = rows.iter().map(|row| row.remote.clone()).collect();
         let receipt = self.0.store.apply(target.id, Applied::Added { rows, asked }).await?;
+        self.desk(target.id).note_ahead(remotes.iter().cloned(), self.0.store.epoch());
         let uid_of = |remote: &RemoteId| {
             receipt.uids.iter().find(|(known, _)| known == remote).map(|(_, uid)| *uid)
         };

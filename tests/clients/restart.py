@@ -33,6 +33,15 @@ class Served:
     """m365-sim and `footbridge serve` as two programs; the bridge can die and come back."""
 
     def __enter__(self):
+        self.bridge = self.simulator = None
+        try:
+            return self.begin()
+        except BaseException as error:
+            # Nobody calls __exit__ for what never began.
+            self.__exit__(type(error), error, None)
+            raise
+
+    def begin(self):
         self.folder = tempfile.TemporaryDirectory(prefix="footbridge-clients-")
         self.home = pathlib.Path(self.folder.name)
         (self.home / "tenant").mkdir()
@@ -66,12 +75,11 @@ class Served:
         self.bridge.child.wait()
 
     def __exit__(self, kind, error, trace):
-        if error is not None:
+        if error is not None and self.bridge:
             error.add_note("the bridge's log ended with\n" + self.bridge.said())
-        self.bridge.child.kill()
-        self.bridge.child.wait()
-        self.simulator.child.kill()
-        self.simulator.child.wait()
+        for program in filter(None, (self.bridge, self.simulator)):
+            program.child.kill()
+            program.child.wait()
         self.folder.cleanup()
 
 

@@ -45,6 +45,7 @@ async fn no_uid_changes_hands_wherever_the_bridge_is_killed() {
     for (deed, kinds) in POINTS {
         for (kind, moment) in kinds.iter().flat_map(|kind| MOMENTS.map(|moment| (*kind, moment))) {
             let place = format!("{deed:?}, {kind:?}, {moment:?}");
+            println!("{place}");
             let (mut imap, stage) = prepare(&mut site, deed).await;
             let hold = hold(&site, kind, moment);
             tokio::select! {
@@ -70,6 +71,7 @@ async fn no_uid_changes_hands_whatever_was_answered_before_the_kill() {
     for round in 0..12 {
         let deeds: Vec<Deed> = (0..3).map(|_| POINTS[next(&mut random, POINTS.len())].0).collect();
         let place = format!("seed {seed}, round {round}, {deeds:?}");
+        println!("{place}");
         for deed in deeds {
             let (mut imap, stage) = prepare(&mut site, deed).await;
             site.tenant.journal().clear();

@@ -40,6 +40,7 @@ pub(crate) struct World {
     bridge: Option<Bridge>,
     accounts: Option<Accounts>,
     hash: String,
+    adjust: fn(&mut Config),
     vault: Arc<dyn TokenVault>,
 }
 
@@ -62,6 +63,15 @@ impl World {
 
     /// The same, with a tenant that behaves otherwise.
     pub(crate) async fn made(builder: m365_sim::Builder, prepare: impl FnOnce(&Tenant)) -> Self {
+        Self::adjusted(builder, prepare, |_| {}).await
+    }
+
+    /// The same, with a bridge that is set up otherwise.
+    pub(crate) async fn adjusted(
+        builder: m365_sim::Builder,
+        prepare: impl FnOnce(&Tenant),
+        adjust: fn(&mut Config),
+    ) -> Self {
         let start = jiff::Timestamp::from_second(START).unwrap();
         let tenant = builder.clock(m365_sim::Clock::manual(start)).build();
         prepare(&tenant);
@@ -78,6 +88,7 @@ impl World {
             sim,
             bridge: None,
             accounts: None,
+            adjust,
             vault: Arc::new(MemoryVault::holding(Secret::new(grant))),
         };
         world.start().await;
@@ -102,7 +113,7 @@ impl World {
             }],
         };
         let parts = Parts {
-            config: config(self.state.path(), &self.sim.url()),
+            config: self.config(),
             clock: self.clock.clone(),
             connections: vec![SignedIn { connection, vault: Arc::clone(&self.vault) }],
         };
@@ -117,6 +128,12 @@ impl World {
         #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
         let running = tokio::spawn(run);
         self.bridge = Some(Bridge { addresses, stop, running });
+    }
+
+    fn config(&self) -> Config {
+        let mut config = config(self.state.path(), &self.sim.url());
+        (self.adjust)(&mut config);
+        config
     }
 
     /// Stops the bridge in order and starts it again on the same state.
@@ -178,12 +195,27 @@ impl World {
     /// Time passes until the bridge has looked once more, be it in vain; less than makes a silent
     /// client be sent away. Answers whether it was a good look.
     pub(crate) async fn look_later(&self) -> bool {
-        const LATER: Duration = Duration::from_secs(25 * 60);
+        const LATER: Duration = Duration::from_secs(10 * 60);
         let mut looks = self.account().looks();
         let before = looks.borrow_and_update().good;
         self.advance(LATER);
         looks.changed().await.unwrap();
         looks.borrow().good > before
+    }
+
+    /// Runs `work` and lets time jump to whatever someone waits for next, until it is done.
+    pub(crate) async fn while_time_passes<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.clock.next_waking() {
+                self.advance(wait);
+            }
+        }
     }
 
     /// Runs `work` and lets time pass whenever someone sleeps for a delay: a wait shorter than a poll

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Parser;
 use m365_sim::seed::{self, Seed};
-use m365_sim::{Clock, Tenant};
+use m365_sim::{Clock, Role, Tenant};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -25,6 +25,9 @@ struct Options {
     /// A person of the tenant; may be given more than once. Without --seed and --user: the demo mailbox.
     #[arg(long)]
     user: Vec<String>,
+    /// One of them who may consent for the whole organisation; may be given more than once.
+    #[arg(long)]
+    admin: Vec<String>,
     /// Generated messages in each inbox.
     #[arg(long, default_value_t = 0)]
     messages: u32,
@@ -69,6 +72,9 @@ fn tenant(options: &Options) -> anyhow::Result<Tenant> {
     for user in &options.user {
         let name = user.split('@').next().unwrap_or(user);
         tenant.add_user(user, name);
+    }
+    for user in &options.admin {
+        tenant.entra().set_role(user, Role::Administrator);
     }
     let first = options.user.first().cloned().or_else(|| tenant.users().into_iter().next());
     let first = first.context("the tenant has no people")?;

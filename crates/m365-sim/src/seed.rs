@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::clock::{Clock, mail_date};
+use crate::entra::{Home, Role};
 use crate::ids::{scramble, tag};
 use crate::mime::{Composed, addresses, word};
 use crate::outlook::{Deed, Person};
@@ -43,6 +44,12 @@ struct SeedPerson {
     /// Generated messages in the inbox.
     #[serde(default)]
     messages: u32,
+    /// `administrator` may consent for everybody.
+    #[serde(default)]
+    role: Role,
+    /// `personal` for a personal Microsoft account.
+    #[serde(default)]
+    home: Home,
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,6 +126,8 @@ impl Seed {
                 owner.folder(path);
             }
             owner.inbox().seed(person.messages);
+            tenant.entra().set_role(&person.address, person.role);
+            tenant.entra().set_home(&person.address, person.home);
         }
         for mail in &self.mail {
             let first = self.people.first().map(|person| person.address.clone());

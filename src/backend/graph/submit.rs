@@ -48,14 +48,28 @@ impl Graph {
                 Err(failure) => {
                     let fault = Fault::from(failure);
                     // The first send was done after all, and took the draft away.
-                    if doubted && *fault.kind() == Kind::NoSuchMessage {
+                    let missing = *fault.kind() == Kind::NoSuchMessage;
+                    if doubted && missing {
                         return Ok(());
                     }
-                    return Err(fault);
+                    return Err(if missing {
+                        self.really_gone(staged, fault, patience).await
+                    } else {
+                        fault
+                    });
                 }
             }
         }
         Err(Fault::from(Kind::Unreachable).because("the message is still a draft"))
+    }
+
+    /// "Not found" is believed after a look: the draft would stay behind, and be found by no one.
+    async fn really_gone(&self, staged: &RemoteId, fault: Fault, patience: Patience) -> Fault {
+        let looks = self.look_up_all(std::slice::from_ref(staged), patience).await;
+        match looks.into_iter().next() {
+            Some(Ok(_)) => Fault::from(Kind::Conflict).because("not found, and yet there"),
+            _ => fault,
+        }
     }
 
     /// Whether a draft is a draft no more, or on its way out.

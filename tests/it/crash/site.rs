@@ -135,7 +135,6 @@ impl Site {
 
     /// Every UID ever announced names what it named, and what IMAP shows is what the tenant holds.
     pub(super) async fn check(&mut self, place: &str) {
-        println!("{place}");
         let mut imap = self.imap().await;
         let ada = self.ada();
         for folder in [WORK, TARGET, DRAFTS, SENT] {

@@ -148,7 +148,7 @@ impl Deed {
     }
 
     /// What it left behind that the next one would stumble over.
-    pub(super) async fn tidy(self, bench: &mut Bench, stage: &Stage) {
+    pub(super) fn tidy(self, bench: &Bench, stage: &Stage) {
         if !stage.folder.is_empty() {
             let ada = bench.world.ada();
             let of_it = |path: &String| path.contains(stage.folder.as_str());

@@ -58,7 +58,7 @@ async fn probe(bench: &mut Bench, deed: Deed) -> BTreeMap<Kind, usize> {
     verify(bench, deed, &stage, &answer);
     deed.come_back(bench).await;
     bench.settle().await;
-    deed.tidy(bench, &stage).await;
+    deed.tidy(bench, &stage);
     requests
 }
 
@@ -92,7 +92,7 @@ async fn meet(bench: &mut Bench, case: &Case) {
     deed.come_back(bench).await;
     bench.settle().await;
     retry(bench, case, &stage, (&answer, done)).await;
-    deed.tidy(bench, &stage).await;
+    deed.tidy(bench, &stage);
 }
 
 async fn act(bench: &mut Bench, case: &Case, stage: &Stage) -> Answer {
@@ -168,7 +168,7 @@ impl fmt::Display for Case {
     }
 }
 
-fn words(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

@@ -4,6 +4,9 @@
 pub(crate) mod bench;
 pub(crate) mod deed;
 mod matrix;
+mod points;
+mod provoked;
+mod submission;
 mod trouble;
 pub(crate) mod truth;
 mod verdicts;

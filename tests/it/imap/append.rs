@@ -193,3 +193,33 @@ async fn a_few_megabytes_with_an_attachment_are_filed_or_refused_but_never_cut()
         assert!(read(&mut imap, folder, uid).await == message, "{folder}");
     }
 }
+
+#[tokio::test]
+async fn the_copy_of_what_was_just_sent_is_the_one_that_is_there() {
+    let world = World::new().await;
+    let mut imap = world.selected("\"Sent Items\"").await;
+    let message = b"From: ada@contoso.example\r\nTo: ada@contoso.example\r\nSubject: Sent\r\n\
+        Date: Mon, 2 Nov 2026 08:00:00 +0000\r\nMessage-ID: <sent@contoso.example>\r\n\r\nHi\r\n";
+    let reply = world.smtp().await.submit(ADA, &[ADA], message).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    let uid = uid(&imap.append("\"Sent Items\" (\\Seen)", message).await.ok());
+    for _ in 0..2 {
+        world.tick().await;
+        imap.command("NOOP").await.ok();
+        assert_eq!(imap.uids().await, [uid]);
+    }
+    assert_eq!(imap.message(uid).await, message);
+    let answer = imap.command("FETCH 1 FLAGS").await.ok();
+    answer.expect("* 1 FETCH (FLAGS (\\Seen))");
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+}
+
+#[tokio::test]
+async fn a_folder_made_in_outlook_a_moment_ago_can_be_filed_into() {
+    let world = World::new().await;
+    let mut imap = world.imap().await;
+    imap.command("LIST \"\" *").await.ok();
+    world.ada().folder("Fresh");
+    imap.append("Fresh", &mail("One")).await.ok();
+    assert_eq!(world.ada().items("Fresh").len(), 1);
+}

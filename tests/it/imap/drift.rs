@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use m365_sim::switch::DeltaExpand;
+use m365_sim::switch::{DeltaExpand, MessageDelete, Rotation};
 use m365_sim::{Switches, Tenant};
 
 use crate::imap_client::ImapClient;
@@ -195,6 +195,21 @@ async fn a_feed_with_everything_at_once() {
         switches.messages.short_pages = Some(7);
         switches.messages.empty_first_page = true;
         switches.limits.batch_shuffles = true;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_with_the_rarer_habits() {
+    play(|switches| {
+        switches.folders.relocate_status = 201;
+        switches.folders.delta_reports_counts = false;
+        switches.messages.delete = MessageDelete::DeletedItems;
+        switches.messages.patch_renumbers = true;
+        switches.messages.normalise_property_ids = false;
+        switches.messages.accept_either_id = false;
+        switches.login.access_token_seconds = 60;
+        switches.login.rotation = Rotation::Strict;
     })
     .await;
 }

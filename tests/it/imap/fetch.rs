@@ -249,3 +249,25 @@ async fn an_empty_folder_has_no_message_to_name() {
     imap.command("FETCH 1 FLAGS").await.bad();
     assert_eq!(imap.uids().await, [0; 0]);
 }
+
+#[tokio::test]
+async fn a_message_that_the_service_makes_anew_at_each_read_is_one_message_here() {
+    let mut switches = m365_sim::Switches::default();
+    switches.messages.mime = m365_sim::switch::MimeFidelity::RegeneratedEachTime;
+    let builder = m365_sim::Tenant::builder().switches(switches).user(ADA);
+    let deliver = |tenant: &m365_sim::Tenant| drop(tenant.person(ADA).inbox().deliver(PARTS));
+    let mut world = World::made(builder, deliver).await;
+    let mut imap = world.selected("INBOX").await;
+    let structure = imap.command("FETCH 1 (BODYSTRUCTURE ENVELOPE)").await.ok().lines();
+    let message = imap.message(1).await;
+    let size = format!("RFC822.SIZE {})", message.len());
+    world.restart().await;
+    let mut imap = world.selected("INBOX").await;
+    assert_eq!(imap.message(1).await, message);
+    let middle = message.len() / 2;
+    let command = format!("FETCH 1 BODY.PEEK[]<{middle}.{}>", message.len());
+    assert_eq!(imap.command(&command).await.ok().literal().unwrap(), &message[middle..]);
+    assert!(imap.command("FETCH 1 RFC822.SIZE").await.ok().to_string().contains(&size));
+    let again = imap.command("FETCH 1 (BODYSTRUCTURE ENVELOPE)").await.ok().lines();
+    assert_eq!(again, structure);
+}

@@ -13,3 +13,4 @@ mod search;
 mod select;
 mod store;
 mod transfer;
+mod walk;

@@ -90,6 +90,22 @@ async fn mail_moved_on_twice_between_two_polls_ends_where_it_is() {
 }
 
 #[tokio::test]
+async fn what_a_client_files_and_someone_moves_on_before_the_next_poll_does_not_stay() {
+    let world = with_mail(2).await;
+    let (mut imap, mut archive) = (world.selected("INBOX").await, world.selected("Archive").await);
+    imap.command("MOVE 1 Archive").await.ok();
+    imap.command("COPY 1 Archive").await.ok();
+    imap.append("Archive", &mail("Filed")).await.ok();
+    archive.command("NOOP").await.ok().expect("* 3 EXISTS");
+    for item in world.ada().items("Archive") {
+        world.ada().outlook().purge(&id(&item));
+    }
+    world.tick().await;
+    archive.command("NOOP").await.ok();
+    assert_eq!(archive.uids().await, [0; 0]);
+}
+
+#[tokio::test]
 async fn mail_that_comes_back_later_gets_a_new_uid() {
     let world = with_mail(2).await;
     let mut imap = world.selected("INBOX").await;
