@@ -26,7 +26,20 @@ pub trait TokenVault: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `VaultError`; what was stored before is still there.
     async fn save(&self, token: &Secret) -> Result<(), VaultError>;
+
+    /// Alone with the vault until the answer is dropped: a refresh token that another process has
+    /// spent meanwhile must not be spent again.
+    ///
+    /// # Errors
+    /// `VaultError`.
+    async fn lock(&self) -> Result<VaultLock, VaultError> {
+        Ok(VaultLock(None))
+    }
 }
+
+/// Held by the operating system, so that a process that dies gives it back.
+#[derive(Debug)]
+pub struct VaultLock(#[expect(dead_code, reason = "held, not read")] Option<File>);
 
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -125,6 +138,16 @@ impl TokenVault for FileVault {
         let path = self.path.clone();
         blocking(move || replace(&path, &sealed).map_err(VaultError::from)).await
     }
+
+    async fn lock(&self) -> Result<VaultLock, VaultError> {
+        let path = self.path.with_extension("lock");
+        blocking(move || {
+            let file = private(OpenOptions::new().write(true).create(true)).open(path)?;
+            file.lock()?;
+            Ok(VaultLock(Some(file)))
+        })
+        .await
+    }
 }
 
 #[async_trait]
@@ -169,15 +192,19 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
     let temporary = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary)?;
+    let mut file =
+        private(OpenOptions::new().write(true).create(true).truncate(true)).open(&temporary)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     File::open(folder)?.sync_all()
+}
+
+/// For the owner's eyes only.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 #[cfg(test)]

@@ -1,0 +1,1 @@
+//! The sign-in against the simulated tenant.
