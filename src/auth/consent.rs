@@ -50,6 +50,10 @@ mod tests {
         let needs = Needs { purpose: ConnectionUse::Outbound, mailbox: Ownership::Own };
         let url = admin_consent_url(&cloud, needs, None).unwrap();
         assert!(url.starts_with("https://login.microsoftonline.com/organizations/v2.0/adminconsent?client_id=app&scope=https%3A%2F%2Fgraph.microsoft.com%2FMail.Send+"), "{url}");
-        assert!(admin_consent_url(&cloud, needs, Some("contoso.com")).unwrap().contains("/contoso.com/"));
+        assert!(
+            admin_consent_url(&cloud, needs, Some("contoso.com"))
+                .unwrap()
+                .contains("/contoso.com/")
+        );
     }
 }

@@ -132,6 +132,14 @@ impl Keeper {
 }
 
 impl TokenSource {
+    /// The vault holds another refresh token, or none: what was made of the old one is dropped.
+    pub fn renew(&self) {
+        *self.0.held() = None;
+        self.0.tell(SignInState::Refreshing);
+        self.0.refused.notify_one();
+        self.signed_in();
+    }
+
     /// The vault holds a new refresh token: a person signed in.
     pub fn signed_in(&self) {
         self.0.signed_in.notify_one();
@@ -235,10 +243,8 @@ impl Task {
     /// One refresh, alone with the vault: another process with the same connection waits, and then
     /// starts from what this one has stored.
     async fn renew(&mut self) -> Result<Duration, NoGrant> {
-        let passing = |error: VaultError| NoGrant::Passing {
-            cause: error.to_string(),
-            retry_after: None,
-        };
+        let passing =
+            |error: VaultError| NoGrant::Passing { cause: error.to_string(), retry_after: None };
         let vault = Arc::clone(&self.keeper.vault);
         let _lock = vault.lock().await.map_err(passing)?;
         let stored = vault.load().await.map_err(passing)?;

@@ -100,6 +100,7 @@ impl World {
                 purpose: ConnectionUse::Both,
                 hash: self.hash.clone(),
             }],
+            ..Connection::default()
         };
         let parts = Parts {
             config: config(self.state.path(), &self.sim.url()),

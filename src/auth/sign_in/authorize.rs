@@ -41,7 +41,8 @@ impl SignIn {
         let redirect = RedirectUrl::new(redirect.to_owned()).map_err(setup)?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random();
-        let client = self.cloud.client()?.set_auth_uri(authorize).set_redirect_uri(redirect.clone());
+        let client =
+            self.cloud.client()?.set_auth_uri(authorize).set_redirect_uri(redirect.clone());
         let scopes = self.needs.scopes().into_iter().map(|name| Scope::new(name.to_owned()));
         let (url, state) = client
             .authorize_url(CsrfToken::new_random)

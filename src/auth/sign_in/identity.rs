@@ -69,24 +69,30 @@ impl SignIn {
         access: &AccessToken,
     ) -> Result<Identity, SignInError> {
         let me = self.me(access).await?;
-        let names: Vec<String> =
-            [me.mail, me.user_principal_name, claims.preferred_username].into_iter().flatten().collect();
+        let names: Vec<String> = [me.mail, me.user_principal_name, claims.preferred_username]
+            .into_iter()
+            .flatten()
+            .collect();
         let address = names.first().cloned().unwrap_or_else(|| claims.oid.clone());
         Ok(Identity { tenant_id: claims.tid, object_id: claims.oid, address, names })
     }
 
     /// Empty if Graph will not tell; that is for `ping` to look into.
     async fn me(&self, access: &AccessToken) -> Result<Me, SignInError> {
-        let url = format!("{}/me?$select=id,displayName,mail,userPrincipalName", self.cloud.graph_root());
-        let url = Url::parse(&url)
-            .map_err(|_| SignInError::Setup("the Graph URL of the settings is not one".to_owned()))?;
+        let url =
+            format!("{}/me?$select=id,displayName,mail,userPrincipalName", self.cloud.graph_root());
+        let url = Url::parse(&url).map_err(|_| {
+            SignInError::Setup("the Graph URL of the settings is not one".to_owned())
+        })?;
         let mut request = Request::new(Method::GET, url);
         let bearer = format!("Bearer {}", access.expose());
         let mut bearer = reqwest::header::HeaderValue::from_str(&bearer)
             .map_err(|_| SignInError::Passing("an access token of unknown shape".to_owned()))?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, bearer);
-        request.headers_mut().insert(ACCEPT, reqwest::header::HeaderValue::from_static("application/json"));
+        request
+            .headers_mut()
+            .insert(ACCEPT, reqwest::header::HeaderValue::from_static("application/json"));
         let answer = self.http.exchange(request).await;
         let (status, _, body) =
             answer.map_err(|fault| SignInError::Passing(fault.cause().to_owned()))?;

@@ -57,11 +57,15 @@ pub enum SignInError {
     TimedOut(Duration),
     #[error("the device code has expired; start the sign-in again")]
     CodeExpired,
-    #[error("signed in as {found}, but {wanted} was asked for: sign in with that account, or name {found} in the command")]
+    #[error(
+        "signed in as {found}, but {wanted} was asked for: sign in with that account, or name {found} in the command"
+    )]
     OtherAccount { wanted: String, found: String },
     #[error("the answer does not belong to this sign-in: start again, and use the newest page")]
     Foreign,
-    #[error("this is not the address that the sign-in ended on; copy all of it from the address bar (it starts with http://localhost)")]
+    #[error(
+        "this is not the address that the sign-in ended on; copy all of it from the address bar (it starts with http://localhost)"
+    )]
     NotARedirect,
     #[error("Microsoft issued no refresh token: check that the registration allows offline_access")]
     NotLasting,

@@ -86,8 +86,6 @@ mod tests {
     fn an_error_is_read_with_its_code() {
         let text = "error=access_denied&error_description=AADSTS65004%3a+no&state=s";
         let redirect = Redirect::pasted(text).unwrap();
-        assert!(
-            matches!(redirect.answer, Answer::Refused(error) if error.error_codes == [65004])
-        );
+        assert!(matches!(redirect.answer, Answer::Refused(error) if error.error_codes == [65004]));
     }
 }

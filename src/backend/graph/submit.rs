@@ -58,6 +58,15 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the message is still a draft"))
     }
 
+    /// One attempt: without the right to read nobody can look what became of it.
+    pub(super) async fn send_mime(&self, message: &Spooled) -> Outcome<()> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let mime = Mime::read(message).await?;
+        let path = format!("{}/sendMail", self.prefix.as_str());
+        let request = Request::post("POST sendMail", path).expect(&[202]).text(mime.base64());
+        Ok(self.http.done(&request, patience).await?)
+    }
+
     /// Whether a draft is a draft no more, or on its way out.
     async fn has_left(&self, staged: &RemoteId, patience: Patience) -> Outcome<bool> {
         let expand = expand_property(MESSAGE_FLAGS);
