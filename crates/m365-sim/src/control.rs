@@ -1,16 +1,39 @@
 //! The control API under `/sim/`, for tests in other languages. JSON in, JSON out; see the README.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::Method;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::call::{Call, Problem, Reply};
+use crate::entra::EntraDeed;
 use crate::fault::Rule;
 use crate::outlook::{Deed, Person};
 use crate::tenant::Tenant;
 
-pub(crate) fn answer(tenant: &Tenant, call: &Call) -> Reply {
+/// A walk through pages.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Browse {
+    url: String,
+    #[serde(default)]
+    press: Vec<Press>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Press {
+    /// Element id.
+    button: String,
+    /// Text by element id.
+    #[serde(default)]
+    fields: BTreeMap<String, String>,
+}
+
+pub(crate) async fn answer(tenant: &Tenant, call: &Call) -> Reply {
     let word = call.path.trim_start_matches("/sim/");
     let done = match (&call.method, word) {
         (&Method::POST, "deliver") => deliver(tenant, call),
@@ -30,6 +53,13 @@ pub(crate) fn answer(tenant: &Tenant, call: &Call) -> Reply {
         (_, "faults") => faults(tenant, call),
         (_, "switches") => switches(tenant, call),
         (&Method::POST, "expire") => expire(tenant, call),
+        (&Method::POST, "entra") => entra(tenant, call),
+        (&Method::GET, "entra") => Ok(json!({
+            "tenant_id": tenant.entra().tenant_id(),
+            "approval_requests": tenant.entra().approval_requests(),
+            "user_codes": tenant.entra().waiting_user_codes(),
+        })),
+        (&Method::POST, "browse") => browse(call).await,
         _ => Err(Problem::new(404, "UnknownControl", "See the README for what there is.")),
     };
     match done {
@@ -138,6 +168,28 @@ fn expire(tenant: &Tenant, call: &Call) -> Result<Value, Problem> {
         _ => return Err(bad("what is one of access_tokens, cursors, grants")),
     }
     Ok(json!({}))
+}
+
+/// One deed of the administrator's, `{"verb": "fail", "stage": "token", "code": 50173}`.
+fn entra(tenant: &Tenant, call: &Call) -> Result<Value, Problem> {
+    let deed: EntraDeed = parsed(&call.body)?;
+    tenant.entra().perform(person(tenant, call)?.address(), deed);
+    Ok(json!({}))
+}
+
+/// `{"url": …, "press": [{"button": id, "fields": {id: text}}]}`: what the browser shows at the end.
+async fn browse(call: &Call) -> Result<Value, Problem> {
+    let body: Browse = parsed(&call.body)?;
+    let mut browser = Browser::open(&body.url).await;
+    for press in &body.press {
+        let fields = press.fields.iter().map(|(id, text)| (id.as_str(), text.as_str()));
+        let fields: Vec<_> = fields.collect();
+        browser.try_press(&press.button, &fields).await.map_err(|problem| bad(&problem))?;
+    }
+    Ok(json!({
+        "url": browser.url(), "status": browser.status(), "text": browser.text(),
+        "error_code": browser.error_code(), "scopes": browser.scopes(),
+    }))
 }
 
 /// `?user=`, or the first person there is.

@@ -55,11 +55,11 @@ impl Journal {
         locked(&self.0).entries.iter().filter(|entry| entry.batch_of.is_none()).count()
     }
 
-    /// HTTP requests to Graph, that is without the token endpoint.
+    /// HTTP requests to Graph, that is without sign-in.
     pub fn graph_requests(&self) -> usize {
         let pages = locked(&self.0);
         let outer = pages.entries.iter().filter(|entry| entry.batch_of.is_none());
-        outer.filter(|entry| entry.kind != Kind::Token).count()
+        outer.filter(|entry| !entry.kind.is_sign_in()).count()
     }
 
     pub fn clear(&self) {

@@ -6,6 +6,15 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Token,
+    /// The page that a browser is sent to.
+    Authorize,
+    /// `POST /{tenant}/oauth2/v2.0/devicecode`
+    DeviceCode,
+    AdminConsent,
+    /// A button of a sign-in page, or the page for device codes.
+    SignInPage,
+    /// OpenID configuration, keys, instance discovery.
+    Discovery,
     /// `GET /me`
     User,
     Batch,
@@ -40,4 +49,19 @@ pub enum Kind {
     DeleteAttachment,
     /// Anything the simulator does not know.
     Other,
+}
+
+impl Kind {
+    /// Asked of the sign-in host, not of Graph.
+    pub fn is_sign_in(self) -> bool {
+        matches!(
+            self,
+            Self::Token
+                | Self::Authorize
+                | Self::DeviceCode
+                | Self::AdminConsent
+                | Self::SignInPage
+                | Self::Discovery
+        )
+    }
 }

@@ -22,12 +22,14 @@
 //! ```
 //!
 //! The modules, lowest first: `clock`, `ids`, `switch`; `view` and `mime` (reading and writing messages); `folder`,
-//! `item`, `mailbox` (the one truth); `post`, `login`, `limit`; `outlook` (the other person); `graph` (the dialect);
-//! `perform` (one request's way through limits, holds, faults and work); `server`, `control`.
+//! `item`, `mailbox` (the one truth); `post`, `entra`, `limit`; `outlook` (the other person); `graph` (the dialect);
+//! `perform` (one request's way through limits, holds, faults and work); `server`, `control`; `browser`, which sees only HTTP.
 
+mod browser;
 mod call;
 mod clock;
 mod control;
+mod entra;
 mod fault;
 mod folder;
 mod generated;
@@ -39,7 +41,6 @@ mod journal;
 mod kind;
 mod limit;
 mod lock;
-mod login;
 mod mailbox;
 mod mime;
 mod outlook;
@@ -51,7 +52,12 @@ pub mod switch;
 mod tenant;
 mod view;
 
+pub use browser::Browser;
 pub use clock::Clock;
+pub use entra::{
+    ApprovalRequest, Audience, ClientType, Entra, EntraDeed, Home, Publisher, Registration, Role,
+    Stage, Standing,
+};
 pub use fault::{Fault, Faults, RetryAfter, Rule};
 pub use hold::Hold;
 pub use journal::{Entry, Journal};

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::call::{Call, Content, Problem, Reply};
+use crate::entra::{self, Endpoint, Refusal};
 use crate::fault::{Fault, RetryAfter};
 use crate::graph;
 use crate::graph::auth::Session;
@@ -15,7 +16,6 @@ use crate::ids::IdForm;
 use crate::journal::Entry;
 use crate::kind::Kind;
 use crate::limit::date_after;
-use crate::login::{self, Refusal};
 use crate::tenant::Tenant;
 
 /// AADSTS number of a token endpoint that is busy. (reference A.7)
@@ -32,8 +32,7 @@ pub(crate) enum Outcome {
 
 /// Who answers.
 enum Target {
-    /// The first path segment of a token request.
-    Token(String),
+    Entra(Endpoint),
     Graph(Address),
 }
 
@@ -43,7 +42,7 @@ pub(crate) async fn perform(tenant: &Tenant, call: &Call) -> Outcome {
     let now = tenant.0.clock.now();
     let session = match &target {
         Target::Graph(address) => graph::auth::identify(&tenant.settled(), call, address, now),
-        Target::Token(_) => Err(Problem::not_found()),
+        Target::Entra(_) => Err(Problem::not_found()),
     };
     let number = note(tenant, call, kind, session.as_ref().ok(), now);
     let outcome = admitted(tenant, call, (target, kind), session).await;
@@ -92,8 +91,8 @@ async fn work(
 ) -> Outcome {
     let now = tenant.0.clock.now();
     let address = match target {
-        Target::Token(name) => {
-            return Outcome::Answer(login::token(&mut tenant.settled(), call, name, now));
+        Target::Entra(endpoint) => {
+            return Outcome::Answer(entra::answer(&mut tenant.settled(), call, endpoint, now));
         }
         Target::Graph(address) => address,
     };
@@ -112,7 +111,7 @@ async fn work(
 async fn instead(tenant: &Tenant, call: &Call, kind: Kind, fault: &Fault) -> Outcome {
     let now = tenant.0.clock.now();
     match fault {
-        Fault::Status { code, error_code, retry_after } if kind == Kind::Token => {
+        Fault::Status { code, error_code, retry_after } if kind.is_sign_in() => {
             let refusal =
                 Refusal::new(*code, error_code, TRANSIENT, "A transient error has occurred.");
             let wait = retry_after.map(|wait| ("Retry-After".to_owned(), wait.text(now)));
@@ -207,9 +206,8 @@ fn note(
 
 impl Target {
     fn of(call: &Call) -> Self {
-        let words: Vec<&str> = call.path.split('/').collect();
-        if let ["", tenant, "oauth2", "v2.0", "token"] = words.as_slice() {
-            return Self::Token((*tenant).to_owned());
+        if let Some(endpoint) = Endpoint::of(&call.path) {
+            return Self::Entra(endpoint);
         }
         let path = call.path.strip_prefix("/v1.0").unwrap_or_default();
         Self::Graph(Address::parse(path))
@@ -217,7 +215,7 @@ impl Target {
 
     fn kind(&self, call: &Call) -> Kind {
         match self {
-            Self::Token(_) => Kind::Token,
+            Self::Entra(endpoint) => endpoint.kind(),
             Self::Graph(address) => address.route.kind(call),
         }
     }

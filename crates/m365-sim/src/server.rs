@@ -84,7 +84,7 @@ async fn answer(
         return Ok(Response::new(Body::empty()));
     };
     if call.path.starts_with("/sim/") {
-        return Ok(write(&tenant, &call, control::answer(&tenant, &call), None));
+        return Ok(write(&tenant, &call, control::answer(&tenant, &call).await, None));
     }
     Ok(match perform(&tenant, &call).await {
         Outcome::Answer(reply) => write(&tenant, &call, reply, None),

@@ -5,10 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::entra::switch::{ConditionalAccess, EntraSwitches, UserConsent};
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
     pub login: LoginSwitches,
+    pub entra: EntraSwitches,
     pub folders: FolderSwitches,
     pub messages: MessageSwitches,
     pub delta: DeltaSwitches,
@@ -26,6 +29,8 @@ pub struct LoginSwitches {
     pub scope_form: ScopeForm,
     /// Life of an access token in seconds. Default 3599.
     pub access_token_seconds: u64,
+    /// The same if the client said `cp1`. Default 24 h.
+    pub continuous_token_seconds: u64,
     /// A refresh token unused for this many days is answered with AADSTS70008. Default 90.
     pub refresh_token_days: u64,
     /// A refresh answer carries a new refresh token. Default true.
@@ -272,6 +277,7 @@ impl Default for LoginSwitches {
             rotation: Rotation::default(),
             scope_form: ScopeForm::default(),
             access_token_seconds: 3599,
+            continuous_token_seconds: 86_400,
             refresh_token_days: 90,
             issue_refresh_token: true,
             withheld_scopes: Vec::new(),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::browser::Browser;
 use crate::clock::Clock;
+use crate::entra::{Directory, Entra, LoginDesk};
 use crate::fault::Faults;
 use crate::hold::{Hold, Holds, Moment};
 use crate::ids::guid;
@@ -11,7 +13,6 @@ use crate::journal::Journal;
 use crate::kind::Kind;
 use crate::limit::Limits;
 use crate::lock::locked;
-use crate::login::LoginDesk;
 use crate::mailbox::Store;
 use crate::outlook::Person;
 use crate::post::{PostOffice, Sent};
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) stores: BTreeMap<String, Store>,
     pub(crate) switches: Switches,
     pub(crate) login: LoginDesk,
+    pub(crate) directory: Directory,
     pub(crate) post: PostOffice,
 }
 
@@ -51,10 +53,12 @@ impl Tenant {
         Builder { users: Vec::new(), clock: Clock::real(), switches: Switches::default() }
     }
 
-    /// A refresh token as after a sign-in; `scopes` are separated by spaces.
+    /// A refresh token as after a sign-in with consent; `scopes` are separated by spaces.
     pub fn grant(&self, user: &str, client: &str, scopes: &str) -> String {
         let now = self.0.clock.now();
-        self.state().login.grant(user, client, scopes, now)
+        let mut state = self.state();
+        state.directory.consent(client, Some(user), &[scopes.to_owned()]);
+        state.login.grant(user, client, scopes, now)
     }
 
     /// The person at this address, who does things without passing through Graph.
@@ -76,6 +80,16 @@ impl Tenant {
 
     pub fn users(&self) -> Vec<String> {
         self.state().stores.keys().cloned().collect()
+    }
+
+    /// Sign-in: roles, consents, registrations, failures.
+    pub fn entra(&self) -> Entra {
+        Entra::new(self.clone())
+    }
+
+    /// A person's browser, on this page. It is told the whole address, so it works with any tenant that serves.
+    pub async fn browse(&self, url: &str) -> Browser {
+        Browser::open(url).await
     }
 
     pub fn clock(&self) -> Clock {
@@ -126,9 +140,7 @@ impl Tenant {
 
     /// Every refresh token of this user dies (AADSTS50173), and the access tokens with them.
     pub fn revoke(&self, user: &str) {
-        let mut state = self.state();
-        state.login.revoke(user);
-        state.login.expire_access_of(user);
+        self.state().login.revoke(user);
     }
 
     /// Every delta and next link given so far is answered 410.
@@ -197,6 +209,7 @@ impl Builder {
             stores: BTreeMap::new(),
             switches: self.switches,
             login: LoginDesk::default(),
+            directory: Directory::default(),
             post: PostOffice::default(),
         };
         let tenant = Tenant(Arc::new(Inner {

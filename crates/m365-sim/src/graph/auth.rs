@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use crate::call::{Call, Problem};
+use crate::entra::Evaluation;
 use crate::ids::guid;
 use crate::kind::Kind;
 use crate::tenant::State;
@@ -36,6 +37,9 @@ pub(crate) fn identify(
     let access = state.login.access(token.trim(), now);
     let access =
         access.ok_or_else(|| unauthenticated("Access token has expired or is not yet valid."))?;
+    if access.evaluation == Evaluation::Challenged {
+        return Err(challenge(now));
+    }
     if access.resource != GRAPH {
         return Err(unauthenticated("Access token validation failure. Invalid audience."));
     }

@@ -61,8 +61,13 @@ impl World {
     pub(crate) async fn redeem(&self, fields: &[(&str, &str)]) -> Answer {
         let mut form = vec![("grant_type", "refresh_token")];
         form.extend_from_slice(fields);
-        let url = format!("{}/common/oauth2/v2.0/token", self.url);
-        Answer::of(self.client.post(url).form(&form).send().await.unwrap()).await
+        self.token("common", &form).await
+    }
+
+    /// A token request with these fields at the endpoint of this tenant alias.
+    pub(crate) async fn token(&self, alias: &str, form: &[(&str, &str)]) -> Answer {
+        let url = format!("{}/{alias}/oauth2/v2.0/token", self.url);
+        Answer::of(self.client.post(url).form(form).send().await.unwrap()).await
     }
 
     pub(crate) fn ada(&self) -> Person {
