@@ -114,6 +114,15 @@ impl Clock {
         }
     }
 
+    /// How long until the next sleeper of a manual clock wakes, if anyone sleeps.
+    pub fn next_waking(&self) -> Option<Duration> {
+        let Source::Manual(manual) = &self.0 else { return None };
+        let mut manual = lock(manual);
+        manual.sleepers.retain(|_, sleeper| !sleeper.is_closed());
+        let (moment, _) = manual.sleepers.keys().next()?;
+        Some(moment.saturating_sub(manual.elapsed))
+    }
+
     /// Moves a manual clock and wakes whoever waited for that; a system clock moves by itself.
     pub fn advance(&self, by: Duration) {
         let Source::Manual(manual) = &self.0 else { return };

@@ -16,7 +16,7 @@ use crate::auth::{MemoryVault, Secret};
 use crate::cli::{Ready, ReadyConnection, stop_signal};
 use crate::clock::Clock;
 use crate::config::connections::{Connection, ConnectionKind, ConnectionUse, StoredPassword};
-use crate::config::{CloudName, Config};
+use crate::config::{CloudName, Config, Problems};
 
 const ADA: &str = "ada@contoso.example";
 const CLIENT_ID: &str = "00000000-0000-4000-8000-0000000f00b1";
@@ -71,7 +71,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         connection: connection(&password),
         vault: Arc::new(MemoryVault::holding(Secret::new(tenant.grant(ADA, CLIENT_ID, SCOPES)))),
     };
-    let config = config(&options, state, &sim.url());
+    let config = config(&options, state, &sim.url())?;
     let parts = Parts { config, clock: Clock::system(), connections: vec![connection] };
     let app = App::build(parts).await?;
     let shown = ReadyConnection {
@@ -120,9 +120,9 @@ fn connection(password: &Secret) -> Connection {
     }
 }
 
-fn config(options: &Options, state: &Path, sim: &str) -> Config {
-    let mut config = Config::default();
-    config.state_dir = state.to_owned();
+fn config(options: &Options, state: &Path, sim: &str) -> Result<Config, Problems> {
+    // The environment may set the pace and the limits here, too.
+    let mut config = Config { state_dir: state.to_owned(), ..Config::load(None)? };
     config.cloud.name = CloudName::Custom;
     config.cloud.client_id = CLIENT_ID.to_owned();
     config.cloud.login = sim.to_owned();
@@ -130,5 +130,5 @@ fn config(options: &Options, state: &Path, sim: &str) -> Config {
     config.imap.listen = vec![options.imap];
     config.smtp.listen = vec![options.smtp];
     config.console = Some(options.console);
-    config
+    Ok(config)
 }

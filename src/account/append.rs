@@ -32,6 +32,7 @@ impl Account {
         let remote = incoming.remote.clone();
         let added = Applied::Added { rows: vec![incoming], asked };
         let receipt = self.0.store.apply(folder.id, added).await?;
+        self.desk(folder.id).note_ahead([remote.clone()], self.0.store.epoch());
         let uid = receipt.uids.iter().find(|(known, _)| *known == remote).map(|(_, uid)| *uid);
         let uid = uid.ok_or_else(|| Fault::defect("an appended message got no UID"))?;
         Ok(Appended { validity: folder.validity, uid })

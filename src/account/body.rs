@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
-use crate::mailbox::{Fault, Outcome, RemoteId, Row, Uid};
+use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Row, Uid};
 use crate::mime::{self, Form, Outline, Scanner};
 use crate::store::{self, Freezing, Texts};
 
@@ -109,7 +109,10 @@ impl OpenFolder {
     async fn download(&self, row: &Row) -> Outcome<()> {
         let Account(inner) = &self.account;
         let file = inner.store.spool().await?;
-        inner.backend.fetch(&row.remote, file.path(), Urgency::Interactive).await?;
+        let fetched = inner.backend.fetch(&row.remote, file.path(), Urgency::Interactive).await;
+        if let Err(fault) = fetched {
+            return Err(self.really_gone(row, fault).await?);
+        }
         let texts = describe(file.path()).await?;
         let frozen = inner.store.freeze(self.folder.id, row.uid, file, texts).await?;
         if frozen.freezing == Freezing::Regenerated {
@@ -120,6 +123,16 @@ impl OpenFolder {
             inner.store.evict(inner.pace.cache_bytes).await?;
         }
         Ok(())
+    }
+
+    /// "Not found" is believed after a look: a client must not take a message for gone that is there.
+    async fn really_gone(&self, row: &Row, fault: Fault) -> Outcome<Fault> {
+        if *fault.kind() != Kind::NoSuchMessage {
+            return Ok(fault);
+        }
+        let gone = vec![row.remote.clone()];
+        let mut told = self.account.look_again(&self.folder, gone, vec![(row.uid, fault)]).await?;
+        Ok(told.remove(0).1)
     }
 }
 

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::sync::LOOK_UPS_MAX;
 use super::turn::Turn;
 use crate::clock::Instant;
+use crate::mailbox::{Epoch, RemoteId};
 
 /// How long a folder stays watched after a STATUS: clients ask for it again and again.
 const INTEREST: Duration = Duration::from_secs(600);
@@ -24,6 +26,8 @@ struct Notes {
     audited: Option<Instant>,
     /// Items that the service counts and never lists (reference B.2: counts include what is no mail).
     unlisted: i64,
+    /// Messages recorded on other evidence than the folder's own feed, and when.
+    ahead: Vec<(RemoteId, Epoch)>,
 }
 
 /// Keeps a folder watched while it lives.
@@ -61,6 +65,26 @@ impl Desk {
 
     pub(super) fn note_unlisted(&self, items: i64) {
         self.notes().unlisted = items;
+    }
+
+    /// These were recorded before the folder's feed told of them. If they leave again before it is
+    /// asked, it will never mention them: to it, nothing has happened.
+    pub(super) fn note_ahead(&self, messages: impl IntoIterator<Item = RemoteId>, at: Epoch) {
+        let mut notes = self.notes();
+        // One more than is looked up: then the folder is counted, whatever their names.
+        let room = (LOOK_UPS_MAX + 1).saturating_sub(notes.ahead.len());
+        notes.ahead.extend(messages.into_iter().take(room).map(|message| (message, at)));
+    }
+
+    /// Those of which a feed asked at `asked` could have told.
+    pub(super) fn ahead(&self, asked: Epoch) -> Vec<RemoteId> {
+        let notes = self.notes();
+        let earlier = notes.ahead.iter().filter(|(_, at)| *at < asked);
+        earlier.map(|(message, _)| message.clone()).collect()
+    }
+
+    pub(super) fn settle_ahead(&self, asked: Epoch) {
+        self.notes().ahead.retain(|(_, at)| *at >= asked);
     }
 
     fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {

@@ -37,6 +37,10 @@ impl Account {
         Ok(entries)
     }
 
+    pub async fn has_folder(&self, path: &FolderPath) -> Outcome<bool> {
+        Ok(self.folder_at(path).await?.is_some())
+    }
+
     pub async fn subscribe(&self, path: &FolderPath, to: Subscription) -> Outcome<()> {
         self.0.store.subscribe(path, to).await
     }

@@ -22,6 +22,12 @@ impl Round {
         self.upserts.is_empty() && self.touched.is_empty() && self.gone.is_empty()
     }
 
+    pub(super) fn tells_of(&self, message: &RemoteId) -> bool {
+        self.upserts.contains_key(message)
+            || self.touched.contains(message)
+            || self.gone.contains(message)
+    }
+
     /// Takes a page in; answers where to go on, if there is more.
     pub(super) fn fold(&mut self, page: Page<RemoteMessage>) -> Option<Cursor> {
         for change in page.changes {

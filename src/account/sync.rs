@@ -23,7 +23,7 @@ const WATCHES_MAX: usize = 20;
 
 /// More touched messages than this are read by listing the folder (a thousand to a request) than by
 /// looking each up (twenty to a request).
-const LOOK_UPS_MAX: usize = 200;
+pub(super) const LOOK_UPS_MAX: usize = 200;
 
 /// Rounds of settling doubts before the rest is left for the next look.
 const SETTLING_ROUNDS: usize = 3;
@@ -225,10 +225,17 @@ impl Account {
             }
         }
         let quiet = round.is_empty();
+        let desk = self.desk(folder.id);
+        let mut untold = desk.ahead(asked);
+        untold.retain(|message| !round.tells_of(message));
         self.record(folder, round, asked, urgency).await?;
         self.settle_doubts(folder, urgency).await?;
-        let desk = self.desk(folder.id);
-        if !quiet || desk.audit_due(self.0.clock.instant(), self.0.pace.audit) {
+        let many = untold.len() > LOOK_UPS_MAX;
+        if !many && !untold.is_empty() {
+            self.look_up_into(folder, &untold, None, urgency).await?;
+        }
+        desk.settle_ahead(asked);
+        if many || !quiet || desk.audit_due(self.0.clock.instant(), self.0.pace.audit) {
             self.audit(folder, urgency).await?;
         }
         Ok(())
@@ -304,8 +311,11 @@ impl Account {
         if store.cursor(folder.id).await?.is_none() {
             return Ok(()); // Never listed: its first listing will have them.
         }
+        let remotes: Vec<RemoteId> = upserts.iter().map(|row| row.remote.clone()).collect();
         let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor: None };
-        store.apply(folder.id, page).await.map(drop)
+        store.apply(folder.id, page).await?;
+        self.desk(folder.id).note_ahead(remotes, store.epoch());
+        Ok(())
     }
 
     /// Where messages are now; `None` for what is gone.

@@ -43,7 +43,8 @@ impl Account {
         if let Some(folder) = self.0.store.folder_by_path(path).await? {
             return Ok(Some(folder));
         }
-        self.refresh_tree(Need::Within(self.0.pace.freshness), Urgency::Interactive).await?;
+        // However fresh the tree: a client that hears "no such folder" makes one, or gives up.
+        self.refresh_tree(Need::Now, Urgency::Interactive).await?;
         self.0.store.folder_by_path(path).await
     }
 

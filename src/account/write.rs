@@ -3,7 +3,9 @@
 use super::sync::Need;
 use super::{Account, OpenFolder, Transfer};
 use crate::backend::{FlagWrite, RemoteMessage, Urgency};
-use crate::mailbox::{Fault, FlagEdit, Folder, FolderPath, Kind, Outcome, RemoteId, Row, Uid};
+use crate::mailbox::{
+    Fault, FlagEdit, Folder, FolderPath, Kind, Outcome, RemoteId, Row, SystemFlag, Uid,
+};
 use crate::store::{Applied, Incoming};
 
 impl OpenFolder {
@@ -24,7 +26,7 @@ impl OpenFolder {
         let (written, gone, faults) = sort_answers(&rows, answers);
         let rows_written = written.into_iter().map(|(_, message)| message.into()).collect();
         self.apply(Applied::Written { rows: rows_written, asked }).await?;
-        self.account.look_again(&self.folder, gone).await?;
+        let faults = self.account.look_again(&self.folder, gone, faults).await?;
         let recorded = self.rows(uids).await?;
         let outcome = |uid: &Uid| {
             if let Some((_, fault)) = faults.iter().find(|(failed, _)| failed == uid) {
@@ -43,7 +45,7 @@ impl OpenFolder {
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);
-        self.account.look_again(&self.folder, gone).await?;
+        let faults = self.account.look_again(&self.folder, gone, faults).await?;
         self.account.transferred(&target, copied, faults, asked).await
     }
 
@@ -60,15 +62,25 @@ impl OpenFolder {
         let (moved, gone, faults) = sort_answers(&rows, answers);
         let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
         // Arrived before left: a crash between the two shows the message twice, never not at all.
-        let transfer = self.account.transferred(&target, moved, faults, asked).await?;
+        let mut transfer = self.account.transferred(&target, moved, faults, asked).await?;
         self.apply(Applied::Removed { remotes: left, asked }).await?;
-        self.account.look_again(&self.folder, gone).await?;
+        transfer.failed = self.account.look_again(&self.folder, gone, transfer.failed).await?;
         Ok(transfer)
     }
 
-    /// Removes these messages from the folder for good.
+    /// Removes for good those of these messages that are marked `\Deleted`.
+    ///
+    /// The service deletes a message wherever it is, so each is looked for first: one that was moved
+    /// elsewhere or whose mark was taken back meanwhile stays.
     pub async fn expunge(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Outcome<()>)>> {
-        let rows = self.rows(uids).await?;
+        let suspects = remotes_of(&self.rows(uids).await?);
+        self.account.look_up_into(&self.folder, &suspects, None, Urgency::Interactive).await?;
+        let mut rows = self.rows(uids).await?;
+        rows.retain(|row| row.flags.has(SystemFlag::Deleted));
+        self.destroy(rows).await
+    }
+
+    async fn destroy(&self, rows: Vec<Row>) -> Outcome<Vec<(Uid, Outcome<()>)>> {
         let remotes = remotes_of(&rows);
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.destroy(&remotes).await?;
@@ -89,7 +101,8 @@ impl OpenFolder {
         let uids: Vec<Uid> = rows.iter().map(|row| row.uid).collect();
         let mut transfer = self.copy(&uids, &target.path).await?;
         let copied: Vec<Uid> = transfer.pairs.iter().map(|(source, _)| *source).collect();
-        for (uid, outcome) in self.expunge(&copied).await? {
+        let copied = self.rows(&copied).await?;
+        for (uid, outcome) in self.destroy(copied).await? {
             if let Err(fault) = outcome {
                 transfer.failed.push((uid, fault));
             }
@@ -123,6 +136,7 @@ impl Account {
             arrived.into_iter().map(|(row, message)| (row.uid, message.into())).unzip();
         let remotes: Vec<RemoteId> = rows.iter().map(|row| row.remote.clone()).collect();
         let receipt = self.0.store.apply(target.id, Applied::Added { rows, asked }).await?;
+        self.desk(target.id).note_ahead(remotes.iter().cloned(), self.0.store.epoch());
         let uid_of = |remote: &RemoteId| {
             receipt.uids.iter().find(|(known, _)| known == remote).map(|(_, uid)| *uid)
         };
@@ -131,12 +145,27 @@ impl Account {
         Ok(Transfer { validity: target.validity, pairs, failed })
     }
 
-    /// The service says that these are gone or have changed: recorded after a look.
-    async fn look_again(&self, folder: &Folder, gone: Vec<RemoteId>) -> Outcome<()> {
+    /// The service says that these are gone or have changed: recorded after a look, and a look that
+    /// fails leaves it to the next one. What is still there was not gone: it is told as a conflict.
+    pub(super) async fn look_again(
+        &self,
+        folder: &Folder,
+        gone: Vec<RemoteId>,
+        mut faults: Vec<(Uid, Fault)>,
+    ) -> Outcome<Vec<(Uid, Fault)>> {
         if gone.is_empty() {
-            return Ok(());
+            return Ok(faults);
         }
-        self.look_up_into(folder, &gone, None, Urgency::Interactive).await
+        if let Err(fault) = self.look_up_into(folder, &gone, None, Urgency::Interactive).await {
+            tracing::info!(account = %self.0.address, %fault, "could not look again");
+        }
+        for (uid, fault) in &mut faults {
+            let there = !self.0.store.rows(folder.id, &[*uid]).await?.is_empty();
+            if there && *fault.kind() == Kind::NoSuchMessage {
+                *fault = Fault::from(Kind::Conflict).because("not found, and yet there");
+            }
+        }
+        Ok(faults)
     }
 }
 

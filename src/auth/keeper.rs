@@ -322,8 +322,9 @@ impl Task {
     }
 
     async fn wait_to_retry(&mut self, retry_after: Option<Duration>) {
-        let pause = retry_after
-            .map_or_else(|| self.back_off(), |wait| wait.min(self.keeper.limits.longest_back_off));
+        // A service whose clock is behind ours names a moment that is over: that is no leave to hurry.
+        let named = retry_after.unwrap_or_default().min(self.keeper.limits.longest_back_off);
+        let pause = named.max(self.back_off());
         self.failures += 1;
         let started = self.shared.clock.instant();
         tokio::select! {

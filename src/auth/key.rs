@@ -8,7 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
 use super::Secret;
-use super::vault::{VaultError, VaultKey, replace};
+use super::vault::{VaultError, VaultKey, make_private, replace};
 
 /// All the places that may hold the key, tried in this order.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +88,7 @@ pub fn has_salt(vaults: &Path) -> bool {
 /// The salt beside the vaults, made at first use.
 fn salt(vaults: &Path) -> io::Result<Salt> {
     let path = vaults.join("salt");
-    fs::create_dir_all(vaults)?;
+    make_private(vaults)?;
     let lock = fs::File::create(vaults.join("salt.lock"))?;
     lock.lock()?;
     match fs::read(&path) {

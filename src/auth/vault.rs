@@ -56,7 +56,7 @@ pub enum VaultError {
     ShortPassphrase,
     #[error("the vault cannot be opened: wrong key, another connection's vault, or damaged")]
     Sealed,
-    #[error("the vault cannot be read or written: {0}")]
+    #[error("the vault cannot be read or written")]
     Disk(#[from] io::Error),
 }
 
@@ -196,6 +196,7 @@ impl TokenVault for FileVault {
     async fn lock(&self) -> Result<VaultLock, VaultError> {
         let path = self.path.with_extension("lock");
         blocking(move || {
+            path.parent().map_or(Ok(()), make_private)?;
             let file = private(OpenOptions::new().write(true).create(true)).open(path)?;
             file.lock()?;
             Ok(VaultLock(Some(file)))
@@ -245,6 +246,7 @@ async fn blocking<T: Send + 'static>(
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
+    make_private(folder)?;
     let temporary = path.with_extension("new");
     let mut file =
         private(OpenOptions::new().write(true).create(true).truncate(true)).open(&temporary)?;
@@ -259,6 +261,15 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
+}
+
+/// Makes a folder, and those above it, for its owner alone.
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ impl HttpClient {
                 .map_err(|broken| unreachable(broken.to_string()))?;
             Ok((status, headers, body))
         };
-        let whole = self.clock.timeout(self.limits.first_byte, work).await;
+        let whole = self.clock.timeout(self.limits.token, work).await;
         whole.unwrap_or_else(|_| Err(unreachable("no answer in time".to_owned())))
     }
 

@@ -16,6 +16,9 @@ pub struct HttpLimits {
     pub connect: Duration,
     /// Until the first byte of an answer: Exchange gives up on its own work after about this long.
     pub first_byte: Duration,
+    /// For one whole exchange with the token endpoint, whose answers are small and quick: a second try
+    /// must fit into the patience of those who wait for a token.
+    pub token: Duration,
     /// Between two pieces of a body: longer means that the connection is dead.
     pub idle: Duration,
     /// For one whole exchange with a JSON answer.
@@ -56,6 +59,7 @@ impl Default for HttpLimits {
             attempts: 5,
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(20),
+            token: Duration::from_secs(8),
             idle: Duration::from_secs(20),
             total: Duration::from_secs(120),
             download: Duration::from_secs(15 * 60),

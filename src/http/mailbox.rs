@@ -225,7 +225,7 @@ impl MailboxHttp {
                     Fault::from(Kind::Unreachable).because(cause).into()
                 }
             };
-            if !self.wait_to_retry(&failure, tried, patience).await {
+            if !self.wait_to_retry(tried, patience).await {
                 return Err(failure);
             }
             tried += 1;
@@ -233,7 +233,7 @@ impl MailboxHttp {
     }
 
     /// Whether another attempt is worth making; waits for its time unless the gate will do that.
-    async fn wait_to_retry(&self, failure: &Failure, tried: u32, patience: Patience) -> bool {
+    async fn wait_to_retry(&self, tried: u32, patience: Patience) -> bool {
         if tried + 1 >= self.limits().attempts {
             return false;
         }
@@ -241,10 +241,7 @@ impl MailboxHttp {
             // Waiting in vain would only delay the same answer.
             return wait <= self.left(patience);
         }
-        match failure {
-            Failure::Refused(refusal) if refusal.status == 429 => true,
-            _ => self.pause(tried, patience).await,
-        }
+        self.pause(tried, patience).await
     }
 
     async fn attempt(

@@ -1,6 +1,6 @@
 """curl: IMAP and SMTP from the command line."""
 
-from harness import Bridge, check, crlf, equal, message, run, scenario
+from harness import Bridge, check, crlf, equal, message, run, scenario, until
 
 LOGIN_DENIED = 67
 
@@ -29,9 +29,14 @@ def lists_folders():
     with Bridge() as bridge:
         bridge.tenant.outlook("create_folder", path="Projects/Ponte Vecchio")
         curl = Curl(bridge)
-        listed = curl(curl.imap_url).decode().splitlines()
+
+        def with_the_new_folder():
+            lines = curl(curl.imap_url).decode().splitlines()
+            return lines if any("Projects/Ponte Vecchio" in line for line in lines) else None
+
+        # The bridge looks at the folder tree once in a poll, and may have done so just before.
+        listed = until("the nested folder is listed", with_the_new_folder)
         check(any(line.endswith(("INBOX", '"INBOX"')) for line in listed), f"no INBOX in {listed}")
-        check(any("Projects/Ponte Vecchio" in line for line in listed), f"no nested folder in {listed}")
         for use in ("\\Sent", "\\Trash", "\\Drafts", "\\Junk", "\\Archive"):
             equal(sum(use in line for line in listed), 1, f"folders that are {use} in {listed}")
 

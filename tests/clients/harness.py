@@ -196,8 +196,12 @@ def split_address(text):
 
 
 def deliver_corpus(tenant):
-    """Every awkward message, as it is (`--mail` would end every line with CRLF): bytes by path."""
-    corpus = {path: path.read_bytes() for path in sorted(CORPUS.glob("*.eml"))}
+    """Every awkward message, as it is (`--mail` would end every line with CRLF): bytes by path.
+
+    Without the message of no octets: Microsoft serves none, and the bridge takes an empty answer for a fault.
+    """
+    files = [path for path in sorted(CORPUS.glob("*.eml")) if path.stem != "empty-message"]
+    corpus = {path: path.read_bytes() for path in files}
     check(len(corpus) >= 40, f"only {len(corpus)} messages in the corpus")
     for octets in corpus.values():
         tenant.deliver(octets)

@@ -14,6 +14,13 @@ class Imap(imaplib.IMAP4):
         if login:
             self.login(bridge.user, bridge.password)
 
+    def __exit__(self, kind, *rest):
+        # After a failure nobody knows whose turn it is: no LOGOUT that could wait for an answer.
+        if kind is not None:
+            self.shutdown()
+        else:
+            super().__exit__(kind, *rest)
+
     def ask(self, line, *, status="OK"):
         """Sends one command as it stands; returns (untagged data by name, tagged text)."""
         tag = self._new_tag()

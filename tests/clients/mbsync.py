@@ -42,12 +42,15 @@ class Mbsync:
         self.home = bridge.home
         self.mail = bridge.home / "mail"
         self.mail.mkdir()
-        host, port = bridge.imap
         self.settings = bridge.home / "mbsyncrc"
-        self.settings.write_text(
-            CONFIGURATION.format(host=host, port=port, user=bridge.user, password=bridge.password, home=bridge.home)
-        )
+        self.reach(bridge.imap)
         self.written = 0
+
+    def reach(self, address):
+        """The bridge is at this address now."""
+        host, port = address
+        user, password = self.bridge.user, self.bridge.password
+        self.settings.write_text(CONFIGURATION.format(host=host, port=port, user=user, password=password, home=self.home))
 
     def sync(self):
         done = run(["mbsync", "--config", self.settings, "--all"], environment={"HOME": str(self.home)})

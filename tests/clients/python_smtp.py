@@ -50,6 +50,7 @@ def capabilities():
 @scenario("sends several messages in one session, each once")
 def several():
     with Bridge() as bridge, connected(bridge) as smtp:
+        before = len(bridge.tenant.items("Sent Items"))
         for number in range(3):
             smtp.sendmail(bridge.user, [BOB, CAROL], letter(bridge, f"Letter {number}", to=f"{BOB}, {CAROL}"))
         smtp.rset()
@@ -58,7 +59,7 @@ def several():
             got = [mail["mime"] for mail in bridge.tenant.sent(recipient)]
             wanted = [letter(bridge, f"Letter {number}", to=f"{BOB}, {CAROL}").decode() for number in range(3)]
             equal(got, wanted, f"what reached {recipient}")
-        equal(len(bridge.tenant.items("Sent Items")), 3, "copies in Sent Items")
+        equal(len(bridge.tenant.items("Sent Items")), before + 3, "copies in Sent Items")
 
 
 @scenario("a recipient named in no header is a blind copy")

@@ -5,7 +5,10 @@ use imap_codec::decode::{Decoder, ResponseDecodeError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+const SIGN_OF_LIFE: &[u8] = b"* OK Still working\r\n";
+
 pub(crate) struct ImapClient {
+    pub(crate) greeting: String,
     stream: TcpStream,
     buffer: Vec<u8>,
     tags: u32,
@@ -22,9 +25,9 @@ impl ImapClient {
     /// Connects and reads the greeting.
     pub(crate) async fn connect(address: std::net::SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
-        let mut client = Self { stream, buffer: Vec::new(), tags: 0 };
-        let greeting = client.line().await.expect("a greeting");
-        assert!(greeting.starts_with(b"* OK"), "{}", String::from_utf8_lossy(&greeting));
+        let mut client = Self { greeting: String::new(), stream, buffer: Vec::new(), tags: 0 };
+        client.greeting = client.text().await;
+        assert!(client.greeting.starts_with("* OK"), "{}", client.greeting);
         client
     }
 
@@ -48,6 +51,41 @@ impl ImapClient {
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// A line as text, its end cut.
+    pub(crate) async fn text(&mut self) -> String {
+        let line = self.line().await.expect("a line");
+        String::from_utf8_lossy(&line).trim_end().to_owned()
+    }
+
+    /// Whether the bridge ends the connection without another word.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        self.line().await.is_none()
+    }
+
+    /// Begins IDLE and waits until the bridge says that it idles.
+    pub(crate) async fn idle(&mut self) -> String {
+        let tag = self.begin(b"IDLE").await;
+        assert!(self.text().await.starts_with("+ "), "a continuation");
+        tag
+    }
+
+    /// Ends IDLE.
+    pub(crate) async fn done(&mut self, tag: &str) -> Answer {
+        self.send(b"DONE\r\n").await;
+        self.answer(tag).await
+    }
+
+    /// The UIDs of the selected folder, ascending.
+    pub(crate) async fn uids(&mut self) -> Vec<u32> {
+        self.command("UID SEARCH ALL").await.ok().search()
+    }
+
+    /// The bytes of a message, not marked as read by that.
+    pub(crate) async fn message(&mut self, uid: u32) -> Vec<u8> {
+        let answer = self.command(&format!("UID FETCH {uid} BODY.PEEK[]")).await.ok();
+        answer.literal().unwrap_or_else(|| panic!("no message {uid}: {answer}"))
     }
 
     /// Everything up to the tagged answer.
@@ -85,6 +123,9 @@ impl ImapClient {
             if let Some(end) = response_end(&self.buffer) {
                 let line: Vec<u8> = self.buffer.drain(..end).collect();
                 second_opinion(&line);
+                if line == SIGN_OF_LIFE {
+                    continue; // It depends on how time passes, and says nothing.
+                }
                 return Some(line);
             }
             let mut chunk = vec![0; 64 * 1024];
@@ -129,6 +170,38 @@ impl Answer {
     pub(crate) fn expect(self, line: &str) -> Self {
         assert!(self.has(line), "wanted {line:?} in {self}");
         self
+    }
+
+    #[track_caller]
+    pub(crate) fn lacks(self, text: &str) -> Self {
+        assert!(!self.to_string().contains(text), "{text:?} should not be in {self}");
+        self
+    }
+
+    /// Nothing but the tagged line.
+    #[track_caller]
+    pub(crate) fn silent(self) -> Self {
+        assert!(self.untagged.is_empty(), "{self}");
+        self
+    }
+
+    /// The numbers of a SEARCH response.
+    #[track_caller]
+    pub(crate) fn search(&self) -> Vec<u32> {
+        let lines = self.lines();
+        let line = lines.iter().find_map(|line| line.strip_prefix("* SEARCH"));
+        let numbers = line.unwrap_or_else(|| panic!("no SEARCH in {self}")).split_whitespace();
+        numbers.map(|number| number.parse().unwrap()).collect()
+    }
+
+    /// What follows a response code, up to its bracket: of the tagged line or of an untagged one.
+    #[track_caller]
+    pub(crate) fn code(&self, name: &str) -> String {
+        let begin = format!("[{name} ");
+        let lines = self.lines();
+        let mut all = lines.iter().chain([&self.tagged]);
+        let found = all.find_map(|line| Some(line.split_once(&begin)?.1.split_once(']')?.0));
+        found.unwrap_or_else(|| panic!("no {name} in {self}")).to_owned()
     }
 
     /// The content of the first literal of all untagged lines.
@@ -176,11 +249,13 @@ fn second_opinion(line: &[u8]) {
     if line.starts_with(b"+") {
         return; // Continuations carry free text or SASL data.
     }
+    // Mail with NUL is served as it is; the decoder keeps to the letter of RFC 3501 §9 CHAR8.
+    let line: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }).collect();
     let codec = ResponseCodec::default();
-    match codec.decode(line) {
+    match codec.decode(&line) {
         Ok(([], _)) | Err(ResponseDecodeError::LiteralFound { .. }) => {}
         other => {
-            panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(line))
+            panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(&line))
         }
     }
 }

@@ -1,9 +1,15 @@
 //! Conversations through the front door: a simulated tenant, a bridge and clients, a fresh world for
 //! each test, on virtual time.
 
+#![expect(clippy::unwrap_used, reason = "tests, helpers included, stop at the first surprise")]
+
 mod imap_client;
 mod smtp_client;
 mod world;
 
+mod bad_input;
 mod costs;
+mod crash;
+mod faults;
+mod imap;
 mod smtp;

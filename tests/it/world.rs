@@ -128,6 +128,8 @@ impl World {
 
     pub(crate) async fn stop(&mut self) {
         let bridge = self.bridge.take().expect("it runs");
+        // A handle would keep the state directory open.
+        self.accounts = None;
         let _ = bridge.stop.send(());
         bridge.running.await.unwrap();
     }
@@ -166,10 +168,39 @@ impl World {
         self.bridge.as_ref().expect("it runs").addresses.smtp[0]
     }
 
-    /// Time passes, for the tenant and for the bridge.
+    /// Time passes for the bridge; the tenant keeps up with it, polite waits of the bridge included.
     pub(crate) fn advance(&self, by: Duration) {
-        self.tenant.clock().advance(by);
+        let ahead = self.clock.now().0 - self.tenant.clock().now().as_second();
+        let ahead = Duration::from_secs(u64::try_from(ahead).unwrap_or(0));
+        self.tenant.clock().advance(ahead + by);
         self.clock.advance(by);
+    }
+
+    /// Time passes until the bridge has looked once more, be it in vain; less than makes a silent
+    /// client be sent away. Answers whether it was a good look.
+    pub(crate) async fn look_later(&self) -> bool {
+        const LATER: Duration = Duration::from_secs(10 * 60);
+        let mut looks = self.account().looks();
+        let before = looks.borrow_and_update().good;
+        self.advance(LATER);
+        looks.changed().await.unwrap();
+        looks.borrow().good > before
+    }
+
+    /// Runs `work` and lets time pass whenever someone sleeps for a delay: a wait shorter than a poll
+    /// interval. Nothing else moves the clock, however long the work takes on the wall.
+    pub(crate) async fn while_delays_pass<F: Future>(&self, work: F) -> F::Output {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.clock.next_waking().filter(|wait| *wait < POLL) {
+                self.advance(wait);
+            }
+        }
     }
 
     fn account(&self) -> Account {
@@ -202,8 +233,7 @@ impl World {
 }
 
 fn config(state: &Path, sim: &str) -> Config {
-    let mut config = Config::default();
-    config.state_dir = state.to_owned();
+    let mut config = Config { state_dir: state.to_owned(), ..Config::default() };
     config.cloud.name = CloudName::Custom;
     config.cloud.client_id = CLIENT_ID.to_owned();
     config.cloud.login = sim.to_owned();
@@ -212,6 +242,8 @@ fn config(state: &Path, sim: &str) -> Config {
     config.imap.listen = vec![any];
     config.smtp.listen = vec![any];
     config.console = None;
+    // Time makes leaps here; nobody is to be sent away for that.
+    config.limits.idle = Duration::from_secs(30 * 24 * 60 * 60);
     config
 }
 

@@ -199,6 +199,11 @@ impl Faults {
         locked(&self.rules).iter().filter(|rule| rule.times.is_some()).count()
     }
 
+    /// Requests that are being stalled right now.
+    pub fn stalling(&self) -> usize {
+        self.released.receiver_count()
+    }
+
     pub(crate) fn rules(&self) -> Vec<Rule> {
         locked(&self.rules).clone()
     }

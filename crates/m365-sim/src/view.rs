@@ -53,9 +53,15 @@ pub(crate) struct Attachment {
 /// bodyPreview, in characters.
 const PREVIEW: usize = 255;
 
+/// The parser asserts, in debug builds only, what some deeply nested messages disprove; to a tenant
+/// those are messages without parts.
+fn parse(bytes: &[u8]) -> Option<Message<'_>> {
+    std::panic::catch_unwind(|| MessageParser::default().parse(bytes)).ok().flatten()
+}
+
 impl View {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        let Some(message) = MessageParser::default().parse(bytes) else {
+        let Some(message) = parse(bytes) else {
             return Self::default();
         };
         let list = |header: Option<&mail_parser::Address<'_>>| {
@@ -94,7 +100,7 @@ impl Mailbox {
 
 /// The body a reader would show, HTML first.
 pub(crate) fn body(bytes: &[u8]) -> Body {
-    let Some(message) = MessageParser::default().parse(bytes) else {
+    let Some(message) = parse(bytes) else {
         return Body::Text(String::new());
     };
     let html = message.html_bodies().find_map(|part| match &part.body {
@@ -109,17 +115,14 @@ pub(crate) fn body(bytes: &[u8]) -> Body {
 
 /// Text beside HTML, if the message has both.
 pub(crate) fn plain_text(bytes: &[u8]) -> String {
-    let message = MessageParser::default().parse(bytes);
+    let message = parse(bytes);
     message
         .and_then(|message| message.body_text(0).map(|text| text.into_owned()))
         .unwrap_or_default()
 }
 
 pub(crate) fn attachments(bytes: &[u8]) -> Vec<Attachment> {
-    MessageParser::default()
-        .parse(bytes)
-        .map(|message| attachments_of(&message))
-        .unwrap_or_default()
+    parse(bytes).map(|message| attachments_of(&message)).unwrap_or_default()
 }
 
 fn attachments_of(message: &Message<'_>) -> Vec<Attachment> {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Graph;
 use super::batch;
+use super::doubts::{Doubt, Making};
 use super::fault::{LARGEST_MESSAGE, about_target};
 use super::flags::as_created;
 use super::message::iso;
@@ -44,7 +45,24 @@ impl Graph {
         upload: &Upload,
         patience: Patience,
     ) -> Outcome<RemoteMessage> {
-        let created = self.create_draft(mime, patience).await?;
+        let making = Making::filing(mime, &folder.id);
+        let earlier = self.doubts.take(&making);
+        let since = earlier.as_ref().map_or_else(|| self.http.clock().now(), |doubt| doubt.since);
+        let doubt = Doubt { since, tag: String::new() };
+        let noted = |fault: Fault| {
+            if *fault.kind() == Kind::InDoubt {
+                self.doubts.note(making.clone(), doubt.clone());
+            }
+            fault
+        };
+        let found = match earlier {
+            Some(_) => self.find_draft(mime, since, patience).await.map_err(in_doubt),
+            None => Ok(None),
+        };
+        let created = match found.map_err(noted)? {
+            Some(found) => found,
+            None => self.create_draft(mime, patience).await.map_err(noted)?,
+        };
         let id = created.remote_id();
         let finished = self.finish_draft(created, folder, &upload.flags, patience).await;
         let Err(fault) = finished else { return finished };
@@ -52,7 +70,7 @@ impl Graph {
         let taken_back = self.remove_all(&[id]).await.into_iter().collect::<Outcome<()>>();
         match taken_back {
             Ok(()) => Err(fault),
-            Err(left) => Err(Fault::from(Kind::InDoubt).because(left).because(fault)),
+            Err(left) => Err(noted(Fault::from(Kind::InDoubt).because(left).because(fault))),
         }
     }
 
@@ -96,10 +114,9 @@ impl Graph {
             match self.http.json::<Message>(&request, patience).await {
                 Ok(message) => return Ok(message),
                 Err(Failure::InDoubt { status, cause }) => {
-                    let doubt = |fault: Fault| Fault::from(Kind::InDoubt).because(fault);
                     self.http.settle(SETTLING, patience).await;
-                    let found = self.find_draft(mime, started, patience).await.map_err(doubt)?;
-                    if let Some(message) = found {
+                    let found = self.find_draft(mime, started, patience).await;
+                    if let Some(message) = found.map_err(in_doubt)? {
                         return Ok(message);
                     }
                     refuse_silence(status, mime, &cause)?;
@@ -148,9 +165,41 @@ impl Graph {
         upload: &Upload,
         patience: Patience,
     ) -> Outcome<RemoteMessage> {
-        let now = self.http.clock().now();
-        let tag = uuid::Uuid::new_v4().to_string();
-        let (properties, body) = item(mime, upload, now, &tag);
+        let making = Making::filing(mime, &folder.id);
+        let earlier = self.doubts.take(&making);
+        let fresh =
+            || Doubt { since: self.http.clock().now(), tag: uuid::Uuid::new_v4().to_string() };
+        let doubt = earlier.clone().unwrap_or_else(fresh);
+        let (properties, body) = item(mime, upload, self.http.clock().now(), &doubt.tag);
+        let made = match earlier {
+            Some(_) => self.find_tagged(&folder.id, &doubt.tag, patience).await.map_err(in_doubt),
+            None => Ok(None),
+        };
+        let made = match made {
+            Ok(None) => self.create_item(folder, mime, (body, &doubt.tag), patience).await,
+            Ok(Some(found)) => Ok(found),
+            Err(fault) => Err(fault),
+        };
+        let told = match made {
+            Ok(message) => {
+                self.told_created(&message, &properties, patience).await.map_err(in_doubt)
+            }
+            Err(fault) => Err(fault),
+        };
+        if told.as_ref().is_err_and(|fault| *fault.kind() == Kind::InDoubt) {
+            self.doubts.note(making, doubt);
+        }
+        told
+    }
+
+    /// Creates an item, once: a creation in doubt is looked for by its tag before it is repeated.
+    async fn create_item(
+        &self,
+        folder: &RemoteFolderRef,
+        mime: &Mime,
+        (body, tag): (Map<String, Value>, &str),
+        patience: Patience,
+    ) -> Outcome<Message> {
         let path = format!("{}/messages", self.prefix.folder(folder.id.as_str()));
         let request = Request::post("POST message", path).json(&Value::Object(body));
         if matches!(&request.body, crate::http::Body::Json(body) if body.len() > LARGEST_REQUEST) {
@@ -158,14 +207,12 @@ impl Graph {
         }
         for retry in 0.. {
             match self.http.json::<Message>(&request, patience).await {
-                Ok(message) => return self.told_created(&message, &properties, patience).await,
+                Ok(message) => return Ok(message),
                 Err(Failure::InDoubt { status, cause }) => {
-                    let doubt = |fault: Fault| Fault::from(Kind::InDoubt).because(fault);
                     self.http.settle(SETTLING, patience).await;
-                    let found =
-                        self.find_tagged(&folder.id, &tag, patience).await.map_err(doubt)?;
-                    if let Some(message) = found {
-                        return self.told_created(&message, &properties, patience).await;
+                    let found = self.find_tagged(&folder.id, tag, patience).await;
+                    if let Some(message) = found.map_err(in_doubt)? {
+                        return Ok(message);
                     }
                     refuse_silence(status, mime, &cause)?;
                     if !self.http.pause(retry, patience).await {
@@ -249,6 +296,11 @@ fn refuse_silence(status: Option<u16>, mime: &Mime, cause: &str) -> Outcome<()> 
         return Err(Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(cause));
     }
     Ok(())
+}
+
+/// It may be there, and could not be looked for.
+fn in_doubt(fault: Fault) -> Fault {
+    Fault::from(Kind::InDoubt).because(fault)
 }
 
 /// "Bad request" is one of the service's ways to say "too large" (reference B.9).

@@ -89,6 +89,7 @@ impl Graph {
         let answer: BatchAnswer = match self.http.json(&request, patience).await {
             Ok(answer) => answer,
             Err(failure) => {
+                let failure = of_a_step(failure);
                 for &index in open {
                     results[index] = Some(Err(failure.clone()));
                 }
@@ -115,11 +116,10 @@ impl Graph {
     /// What one step came to, and whether it may be sent again.
     fn judge(&self, step: &Request, answer: InnerAnswer) -> (StepResult, bool) {
         if step.expect.contains(&answer.status) {
-            let empty = answer.body.is_null();
             return match step.expect {
                 [204] | [202] => (Ok(Value::Null), false),
-                _ if empty => lost(step, Some(answer.status), "an inner answer without a body"),
-                _ => (Ok(answer.body), false),
+                _ if answer.body.is_object() => (Ok(answer.body), false),
+                _ => lost(step, Some(answer.status), "an inner answer without a document"),
             };
         }
         if (200..300).contains(&answer.status) {
@@ -153,6 +153,17 @@ impl Graph {
             other => other.to_string(),
         };
         retry_after(&text, self.http.clock().now())
+    }
+}
+
+/// What becomes of the steps when the batch around them is refused. "Not found" or "gone" said of
+/// the batch says nothing about a message.
+fn of_a_step(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(refusal) if !matches!(refusal.status, 401 | 403 | 429 | 500..=506) => {
+            Fault::defect(refusal).because("the batch was refused").into()
+        }
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Graph;
 use super::batch;
+use super::doubts::{Doubt, Making};
 use super::model::{Collection, Folder, Message};
 use super::path::{encode, literal};
 use super::property::select;
@@ -27,6 +28,10 @@ enum State {
     Failed(Fault),
 }
 
+fn copying(of: &RemoteId, to: &RemoteId) -> Making {
+    Making::Copy { of: of.clone(), to: to.clone() }
+}
+
 impl Graph {
     /// Copies or moves; nothing is repeated before it was looked for.
     pub(super) async fn transfer(
@@ -36,15 +41,25 @@ impl Graph {
         to: &RemoteId,
         patience: Patience,
     ) -> Vec<Outcome<RemoteMessage>> {
-        let started = self.http.clock().now();
-        let mut states: Vec<State> = messages.iter().map(|_| State::Open).collect();
+        let now = self.http.clock().now();
+        let earlier = messages.iter().map(|id| match transfer {
+            Transfer::Copy => self.doubts.take(&copying(id, to)),
+            Transfer::Move => None,
+        });
+        let earlier: Vec<Option<Timestamp>> = earlier.map(|doubt| Some(doubt?.since)).collect();
+        let state = |earlier: &Option<Timestamp>| match earlier {
+            Some(_) => State::Doubt("an earlier try".to_owned()),
+            None => State::Open,
+        };
+        let mut states: Vec<State> = earlier.iter().map(state).collect();
         for retry in 0.. {
             self.transfer_round(transfer, messages, to, (&mut states, patience)).await;
             if states.iter().any(|state| matches!(state, State::Doubt(_))) {
                 self.http.settle(SETTLING, patience).await;
             }
-            for (id, state) in messages.iter().zip(&mut states) {
+            for ((id, earlier), state) in messages.iter().zip(&earlier).zip(&mut states) {
                 if let State::Doubt(cause) = state {
+                    let started = earlier.unwrap_or(now);
                     let looked = match transfer {
                         Transfer::Move => self.look_for_moved(id, to, patience).await,
                         Transfer::Copy => self.look_for_copy(id, to, started, patience).await,
@@ -57,6 +72,14 @@ impl Graph {
             let open = states.iter().any(|state| matches!(state, State::Open));
             if !open || !self.http.pause(retry, patience).await {
                 break;
+            }
+        }
+        if transfer == Transfer::Copy {
+            for ((id, earlier), state) in messages.iter().zip(earlier).zip(&states) {
+                if matches!(state, State::Failed(fault) if *fault.kind() == Kind::InDoubt) {
+                    let doubt = Doubt { since: earlier.unwrap_or(now), tag: String::new() };
+                    self.doubts.note(copying(id, to), doubt);
+                }
             }
         }
         self.tell_transferred(states, patience).await
@@ -205,13 +228,34 @@ impl Graph {
                 Err(Failure::Refused(refusal)) if refusal.is("ErrorCannotDeleteObject") => {
                     self.is_recoverable(id, refusal.into(), patience).await
                 }
-                Err(failure) => match Fault::from(failure) {
-                    fault if *fault.kind() == Kind::NoSuchMessage => Ok(()),
-                    fault => Err(fault),
-                },
+                Err(failure) => Err(Fault::from(failure)),
             });
         }
+        self.believe_gone(messages, &mut told, patience).await;
         told
+    }
+
+    /// "Not found" is done already, once a look has shown it: what is forgotten while it is there
+    /// would come back under another UID.
+    async fn believe_gone(
+        &self,
+        messages: &[RemoteId],
+        told: &mut [Outcome<()>],
+        patience: Patience,
+    ) {
+        let missing = |outcome: &Outcome<()>| {
+            outcome.as_ref().is_err_and(|fault| *fault.kind() == Kind::NoSuchMessage)
+        };
+        let suspects = messages.iter().zip(&*told).filter(|(_, outcome)| missing(outcome));
+        let suspects: Vec<RemoteId> = suspects.map(|(id, _)| id.clone()).collect();
+        let looks = self.look_up_all(&suspects, patience).await;
+        for (outcome, look) in told.iter_mut().filter(|outcome| missing(outcome)).zip(looks) {
+            *outcome = match look {
+                Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(()),
+                Err(fault) => Err(fault),
+                Ok(_) => Err(Fault::from(Kind::Conflict).because("not found, and yet there")),
+            };
+        }
     }
 
     /// What was deleted before may still answer to its id, from a folder of deleted things that

@@ -253,15 +253,22 @@ impl Graph {
             }
             return Err(fault);
         }
-        let request = Request::get("GET folder", self.folder_query(folder.id.as_str()));
-        let now: Folder = self.http.json(&request, patience).await.map_err(about_folder)?;
-        self.told_folder(&now, patience).await
+        // Both steps were confirmed, so this is how it is, whatever becomes of a further look.
+        Ok(RemoteFolder {
+            id: folder.id.clone(),
+            parent: parent.cloned(),
+            name: name.to_owned(),
+            role: folder.role,
+            total: None,
+        })
     }
 
     async fn rename(&self, folder: &RemoteId, name: &str, patience: Patience) -> Outcome<()> {
         let request = Request::patch("PATCH folder", self.prefix.folder(folder.as_str()))
             .json(&json!({ "displayName": name }));
-        self.http.done(&request, patience).await.map_err(about_folder)
+        // A success without the folder in it is none (reference B.9).
+        let renamed: Result<Folder, Failure> = self.http.json(&request, patience).await;
+        renamed.map(drop).map_err(about_folder)
     }
 
     async fn move_folder(
@@ -277,8 +284,8 @@ impl Graph {
             .json(&json!({ "destinationId": destination }))
             .expect(&[200, 201]);
         for retry in 0.. {
-            match self.http.done(&request, patience).await {
-                Ok(()) => return Ok(()),
+            match self.http.json::<Folder>(&request, patience).await {
+                Ok(_) => return Ok(()),
                 Err(Failure::InDoubt { .. }) => {
                     if self.lies_in(folder, parent, patience).await? {
                         return Ok(());
@@ -311,11 +318,13 @@ impl Graph {
         let request = Request::delete("DELETE folder", self.prefix.folder(folder.as_str()))
             .repeat(Repeat::Once);
         let place = Request::get("GET folder", self.folder_query(folder.as_str()));
+        let mut end = Kind::Unreachable;
         for retry in 0.. {
             match self.http.done(&request, patience).await.map_err(Fault::from) {
                 Ok(()) => return Ok(()),
-                Err(fault) if is_gone(&fault) => return Ok(()),
-                Err(fault) if *fault.kind() == Kind::InDoubt => {}
+                // "Not found" is believed after a look: a folder that is still there would come back.
+                Err(fault) if is_gone(&fault) => end = Kind::Conflict,
+                Err(fault) if *fault.kind() == Kind::InDoubt => end = Kind::Unreachable,
                 Err(fault) => return Err(fault),
             }
             match self.http.json::<Folder>(&place, patience).await.map_err(Fault::from) {
@@ -331,7 +340,7 @@ impl Graph {
                 break;
             }
         }
-        Err(Fault::from(Kind::Unreachable).because("the folder was not deleted"))
+        Err(Fault::from(end).because("the folder was not deleted"))
     }
 
     fn tree(&self) -> std::sync::MutexGuard<'_, Tree> {

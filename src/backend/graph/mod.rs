@@ -7,6 +7,7 @@ mod append;
 mod batch;
 mod changes;
 mod copy;
+mod doubts;
 mod fault;
 mod flags;
 mod folders;
@@ -48,6 +49,7 @@ pub struct Graph {
     http: MailboxHttp,
     prefix: Prefix,
     tree: Mutex<folders::Tree>,
+    doubts: doubts::Doubts,
     /// Whether the service takes `$expand` in a delta of folders, and of messages; until it refuses.
     expands_folders: AtomicBool,
     expands_messages: AtomicBool,
@@ -71,6 +73,7 @@ impl Graph {
             http,
             prefix,
             tree: Mutex::default(),
+            doubts: doubts::Doubts::default(),
             expands_folders: AtomicBool::new(true),
             expands_messages: AtomicBool::new(true),
             sign_in: None,

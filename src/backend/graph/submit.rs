@@ -48,10 +48,15 @@ impl Graph {
                 Err(failure) => {
                     let fault = Fault::from(failure);
                     // The first send was done after all, and took the draft away.
-                    if doubted && *fault.kind() == Kind::NoSuchMessage {
+                    let missing = *fault.kind() == Kind::NoSuchMessage;
+                    if doubted && missing {
                         return Ok(());
                     }
-                    return Err(fault);
+                    return Err(if missing {
+                        self.really_gone(staged, fault, patience).await
+                    } else {
+                        fault
+                    });
                 }
             }
         }
@@ -65,6 +70,15 @@ impl Graph {
         let path = format!("{}/sendMail", self.prefix.as_str());
         let request = Request::post("POST sendMail", path).expect(&[202]).text(mime.base64());
         Ok(self.http.done(&request, patience).await?)
+    }
+
+    /// "Not found" is believed after a look: the draft would stay behind, and be found by no one.
+    async fn really_gone(&self, staged: &RemoteId, fault: Fault, patience: Patience) -> Fault {
+        let looks = self.look_up_all(std::slice::from_ref(staged), patience).await;
+        match looks.into_iter().next() {
+            Some(Ok(_)) => Fault::from(Kind::Conflict).because("not found, and yet there"),
+            _ => fault,
+        }
     }
 
     /// Whether a draft is a draft no more, or on its way out.

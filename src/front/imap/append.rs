@@ -61,11 +61,10 @@ async fn prepare(
     };
     let path = convert::path(&append.mailbox)?;
     // Octets that are on their way already are no reason to look first.
-    if message.kind == LiteralKind::Synchronizing {
-        let folders = connection.patiently(account.folders()).await??;
-        if !folders.iter().any(|folder| folder.exists && folder.path == path) {
-            return Err(Fault::from(Kind::NoSuchTarget).into());
-        }
+    if message.kind == LiteralKind::Synchronizing
+        && !connection.patiently(account.has_folder(&path)).await??
+    {
+        return Err(Fault::from(Kind::NoSuchTarget).into());
     }
     let spool = account.spool().await?;
     Ok(Expected { path, flags, received, spool })

@@ -1,0 +1,207 @@
+//! SIGKILL at any moment. The bridge is a process of its own here and lives in real time; the tenant
+//! holds a request just before or just after its work, so that the bridge dies exactly between what
+//! the service did and what the index knows.
+
+mod site;
+
+use m365_sim::{Hold, Kind};
+
+use self::site::{BOB, Site};
+use crate::faults::bench::{DRAFTS, SENT, TARGET, WORK};
+use crate::faults::deed::{Deed, Stage};
+use crate::imap_client::ImapClient;
+use crate::world::mail;
+
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    BeforeTheWork,
+    AfterTheWork,
+}
+
+const MOMENTS: [Moment; 2] = [Moment::BeforeTheWork, Moment::AfterTheWork];
+
+/// Every request on the way of everything a client can do.
+const POINTS: [(Deed, &[Kind]); 14] = [
+    (Deed::AppendDraft, &[Kind::CreateMime, Kind::Patch]),
+    (Deed::AppendSent, &[Kind::CreateJson]),
+    (Deed::Append, &[Kind::CreateJson]),
+    (Deed::Copy, &[Kind::Copy, Kind::GetMessage]),
+    (Deed::Move, &[Kind::Move, Kind::GetMessage]),
+    (Deed::Store, &[Kind::Patch]),
+    (Deed::StoreKeyword, &[Kind::GetMessage, Kind::Patch]),
+    (Deed::Expunge, &[Kind::Delete]),
+    (Deed::Create, &[Kind::CreateFolder]),
+    (Deed::Rename, &[Kind::RenameFolder]),
+    (Deed::RenameElsewhere, &[Kind::MoveFolder]),
+    (Deed::Delete, &[Kind::DeleteFolder]),
+    (Deed::FetchAndMark, &[Kind::Mime, Kind::Patch]),
+    (Deed::SelectUnknown, &[Kind::MessageDelta]),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_uid_changes_hands_wherever_the_bridge_is_killed() {
+    let mut site = Site::new().await;
+    let mut points = 0;
+    for (deed, kinds) in POINTS {
+        for (kind, moment) in kinds.iter().flat_map(|kind| MOMENTS.map(|moment| (*kind, moment))) {
+            let place = format!("{deed:?}, {kind:?}, {moment:?}");
+            let (mut imap, stage) = prepare(&mut site, deed).await;
+            let hold = hold(&site, kind, moment);
+            tokio::select! {
+                answer = deed.act(&mut imap, &stage) => panic!("{place}: answered: {answer}"),
+                () = hold.arrived(1) => site.kill(),
+            }
+            hold.release();
+            site.start();
+            excuse_unanswered(&mut site, &stage);
+            site.check(&place).await;
+            points += 1;
+        }
+    }
+    assert!(points >= 36, "{points} points");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_uid_changes_hands_whatever_was_answered_before_the_kill() {
+    let seed = u64::from(getrandom());
+    println!("seed {seed}");
+    let mut random = seed;
+    let mut site = Site::new().await;
+    for round in 0..12 {
+        let deeds: Vec<Deed> = (0..3).map(|_| POINTS[next(&mut random, POINTS.len())].0).collect();
+        let place = format!("seed {seed}, round {round}, {deeds:?}");
+        for deed in deeds {
+            let (mut imap, stage) = prepare(&mut site, deed).await;
+            site.tenant.journal().clear();
+            let struck = next(&mut random, 4);
+            let answered = tokio::select! {
+                answer = deed.act(&mut imap, &stage) => { answer.ok(); true }
+                () = site.requests(struck + 1) => false,
+            };
+            if !answered {
+                site.kill();
+                site.start();
+                excuse_unanswered(&mut site, &stage);
+            }
+        }
+        site.kill();
+        site.start();
+        site.check(&place).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_sent_twice_wherever_the_bridge_is_killed() {
+    let mut site = Site::new().await;
+    for kind in [Kind::CreateMime, Kind::Send] {
+        for moment in MOMENTS {
+            let place = format!("{kind:?}, {moment:?}");
+            let (subject, message) = site.outgoing();
+            let mut smtp = site.smtp().await;
+            let hold = hold(&site, kind, moment);
+            tokio::select! {
+                reply = smtp.submit(crate::world::ADA, &[BOB], &message) => panic!("{place}: answered: {reply}"),
+                () = hold.arrived(1) => site.kill(),
+            }
+            hold.release();
+            site.start();
+            let reply = site.smtp().await.submit(crate::world::ADA, &[BOB], &message).await;
+            assert!(reply.starts_with("250"), "{place}: {reply}");
+            site.kill();
+            site.start();
+            assert_eq!(site.received(&subject), 1, "{place}");
+        }
+    }
+    site.check("after all").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_answered_250_is_not_sent_again_after_a_kill() {
+    let mut site = Site::new().await;
+    for _ in 0..3 {
+        let (subject, message) = site.outgoing();
+        let reply = site.smtp().await.submit(crate::world::ADA, &[BOB], &message).await;
+        assert!(reply.starts_with("250"), "{reply}");
+        site.kill();
+        site.start();
+        site.check("after 250").await;
+        assert_eq!(site.received(&subject), 1);
+    }
+}
+
+/// A client with `WORK` selected, and something to do it to.
+async fn prepare(site: &mut Site, deed: Deed) -> (ImapClient, Stage) {
+    let mut stage = Stage::default();
+    let ada = site.ada();
+    match deed {
+        Deed::AppendDraft | Deed::AppendSent | Deed::Append => {
+            let (subject, message) = site.fresh_message();
+            (stage.subjects, stage.message) = (vec![subject], message);
+        }
+        Deed::Create => stage.folder = site.fresh_name("folder-"),
+        Deed::Rename | Deed::RenameElsewhere | Deed::Delete | Deed::SelectUnknown => {
+            stage.folder = site.fresh_name("folder-");
+            ada.outlook().create_folder(&stage.folder);
+        }
+        _ => {
+            let (subject, message) = site.fresh_message();
+            ada.folder(WORK).deliver(message);
+            stage.subjects = vec![subject];
+        }
+    }
+    let mut imap = site.imap().await;
+    if deed != Deed::Create {
+        site::knows(&mut imap, &stage.folder).await;
+    }
+    imap.command(&format!("SELECT {WORK}")).await.ok();
+    stage.uids = site::newest(&mut imap).await;
+    if deed == Deed::Expunge {
+        imap.command(&format!("UID STORE {} +FLAGS (\\Deleted)", stage.uids)).await.ok();
+    }
+    if deed == Deed::RenameElsewhere || stage.folder.is_empty() {
+        for folder in [TARGET, DRAFTS, SENT] {
+            imap.command(&format!("STATUS {folder} (UIDNEXT)")).await.ok();
+        }
+    }
+    (imap, stage)
+}
+
+fn hold(site: &Site, kind: Kind, moment: Moment) -> Hold {
+    match moment {
+        Moment::BeforeTheWork => site.tenant.hold_before(kind),
+        Moment::AfterTheWork => site.tenant.hold(kind),
+    }
+}
+
+/// Exact bytes are promised for what was answered OK.
+fn excuse_unanswered(site: &mut Site, stage: &Stage) {
+    let ada = site.ada();
+    let folders = [TARGET, DRAFTS, SENT].map(|folder| ada.items(folder.trim_matches('"')));
+    for item in folders.into_iter().flatten() {
+        if !stage.message.is_empty() && stage.subjects.contains(&item.subject) {
+            site.ledger.excuse(&item.subject, &item.mime);
+        }
+    }
+}
+
+/// A number below `end` (SplitMix64).
+fn next(state: &mut u64, end: usize) -> usize {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(end).unwrap()).unwrap()
+}
+
+fn getrandom() -> u32 {
+    let bytes: [u8; 4] = uuid::Uuid::new_v4().as_bytes()[..4].try_into().unwrap();
+    u32::from_le_bytes(bytes)
+}
+
+fn message_to_bob(subject: &str) -> Vec<u8> {
+    let text = String::from_utf8(mail(subject)).unwrap();
+    let from_ada =
+        text.replace("From: Bob <bob@elsewhere.example>", "From: Ada <ada@contoso.example>");
+    let to_bob = from_ada.replace("To: Ada <ada@contoso.example>", &format!("To: {BOB}"));
+    to_bob.into_bytes()
+}

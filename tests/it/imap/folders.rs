@@ -1,0 +1,183 @@
+//! CREATE, DELETE, RENAME, and what happens to folders in Outlook.
+
+use crate::world::{ADA, World, mail};
+
+async fn has(imap: &mut crate::imap_client::ImapClient, folder: &str) -> bool {
+    let answer = imap.command(&format!("LIST \"\" \"{folder}\"")).await.ok();
+    !answer.untagged.is_empty()
+}
+
+#[tokio::test]
+async fn create_makes_missing_parents() {
+    let world = World::new().await;
+    let mut imap = world.imap().await;
+    imap.command("CREATE Work/2026/May").await.ok();
+    let folders = world.ada().folders();
+    for path in ["Work", "Work/2026", "Work/2026/May"] {
+        assert!(folders.contains(&path.to_owned()), "{path} in {folders:?}");
+        imap.command(&format!("SELECT {path}")).await.ok().expect("* 0 EXISTS");
+    }
+    imap.command("CREATE Work/2026/").await.no("ALREADYEXISTS");
+    imap.command("CREATE inbox").await.no("ALREADYEXISTS");
+    imap.command("CREATE INBOX/Below").await.ok();
+    assert!(world.ada().folders().contains(&"Inbox/Below".to_owned()));
+    for name in ["a//b", "/a", "50%", "star*"] {
+        imap.command(&format!("CREATE \"{name}\"")).await.no("CANNOT");
+    }
+    imap.command("CREATE \"\"").await.no("CANNOT");
+}
+
+#[tokio::test]
+async fn a_folder_just_made_in_outlook_already_exists() {
+    let world = World::new().await;
+    let mut imap = world.imap().await;
+    assert!(!has(&mut imap, "Fresh").await);
+    world.ada().folder("Fresh").deliver(mail("One"));
+    imap.command("CREATE Fresh").await.no("ALREADYEXISTS");
+    imap.command("SELECT Fresh").await.ok().expect("* 1 EXISTS");
+}
+
+#[tokio::test]
+async fn rename_takes_the_subtree_along_and_keeps_every_uid() {
+    let world = World::with(|tenant| {
+        let ada = tenant.person(ADA);
+        ada.folder("Work").deliver(mail("Above"));
+        let below = ada.folder("Work/Deep");
+        below.deliver(mail("One"));
+        below.deliver(mail("Two"));
+    })
+    .await;
+    let mut imap = world.selected("Work/Deep").await;
+    let before = imap.command("STATUS Work (UIDVALIDITY UIDNEXT MESSAGES)").await.ok().lines();
+    let deep = imap.command("SELECT Work/Deep").await.ok();
+    let bytes = imap.message(2).await;
+    imap.command("UNSELECT").await.ok();
+    imap.command("RENAME Work Archive/Old/Job").await.ok();
+    assert!(world.ada().folders().contains(&"Archive/Old/Job/Deep".to_owned()));
+    let after = imap.command("STATUS Archive/Old/Job (UIDVALIDITY UIDNEXT MESSAGES)").await.ok();
+    assert_eq!(after.lines()[0].replace("Archive/Old/Job", "Work"), before[0]);
+    let moved = imap.command("SELECT Archive/Old/Job/Deep").await.ok();
+    assert_eq!(moved.code("UIDVALIDITY"), deep.code("UIDVALIDITY"));
+    assert_eq!(imap.uids().await, [1, 2]);
+    assert_eq!(imap.message(2).await, bytes);
+    imap.command("SELECT Work").await.no("NONEXISTENT");
+    assert!(!has(&mut imap, "Work").await);
+}
+
+#[tokio::test]
+async fn rename_refuses_what_cannot_be() {
+    let world = World::with(|tenant| {
+        tenant.person(ADA).folder("Work/Deep");
+        tenant.person(ADA).folder("Taken");
+    })
+    .await;
+    let mut imap = world.imap().await;
+    imap.command("RENAME INBOX Elsewhere").await.no("CANNOT");
+    imap.command("RENAME Drafts Elsewhere").await.no("NOPERM");
+    imap.command("RENAME Work Taken").await.no("ALREADYEXISTS");
+    imap.command("RENAME Work INBOX").await.no("ALREADYEXISTS");
+    imap.command("RENAME Work Work/Deep/Deeper").await.no("CANNOT");
+    imap.command("RENAME Nowhere Somewhere").await.no("NONEXISTENT");
+    assert!(world.ada().folders().contains(&"Work/Deep".to_owned()));
+}
+
+#[tokio::test]
+async fn delete_takes_leaves_only() {
+    let world = World::with(|tenant| {
+        tenant.person(ADA).folder("Work/Deep").deliver(mail("One"));
+    })
+    .await;
+    let mut imap = world.imap().await;
+    imap.command("DELETE Work").await.no("HASCHILDREN");
+    imap.command("DELETE INBOX").await.no("CANNOT");
+    imap.command("DELETE Drafts").await.no("NOPERM");
+    imap.command("DELETE \"Sent Items\"").await.no("NOPERM");
+    imap.command("DELETE Nowhere").await.no("NONEXISTENT");
+    imap.command("DELETE Work/Deep").await.ok();
+    imap.command("DELETE Work/Deep").await.no("NONEXISTENT");
+    imap.command("DELETE Work").await.ok();
+    assert!(!has(&mut imap, "Work").await);
+    assert!(!world.ada().folders().contains(&"Work".to_owned()));
+}
+
+#[tokio::test]
+async fn a_name_used_again_promises_nothing_of_the_old_folder() {
+    let world = World::with(|tenant| {
+        tenant.person(ADA).folder("Work").deliver(mail("One"));
+    })
+    .await;
+    let mut imap = world.imap().await;
+    let old = imap.command("EXAMINE Work").await.ok().code("UIDVALIDITY");
+    imap.command("UNSELECT").await.ok();
+    imap.command("DELETE Work").await.ok();
+    imap.command("CREATE Work").await.ok();
+    let new = imap.command("SELECT Work").await.ok().expect("* 0 EXISTS").code("UIDVALIDITY");
+    assert!(new.parse::<u32>().unwrap() > old.parse::<u32>().unwrap(), "{old} then {new}");
+}
+
+#[tokio::test]
+async fn the_selected_folder_can_be_deleted() {
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Work"))).await;
+    let mut imap = world.selected("Work").await;
+    let mut other = world.selected("Work").await;
+    imap.command("DELETE Work").await.ok();
+    imap.command("FETCH 1 FLAGS").await.bad();
+    imap.command("SELECT INBOX").await.ok();
+    other.command("NOOP").await.ok();
+    assert!(other.text().await.starts_with("* BYE"));
+    assert!(other.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_folder_renamed_in_outlook_keeps_its_uids_under_the_new_name() {
+    let world = World::with(|tenant| {
+        let work = tenant.person(ADA).folder("Work");
+        work.deliver(mail("One"));
+        work.deliver(mail("Two"));
+    })
+    .await;
+    let mut imap = world.selected("Work").await;
+    let validity = imap.command("EXAMINE Work").await.ok().code("UIDVALIDITY");
+    let mut still_open = world.selected("Work").await;
+    world.ada().outlook().rename_folder("Work", "Labour");
+    world.tick().await;
+    assert!(!has(&mut imap, "Work").await);
+    let answer = imap.command("SELECT Labour").await.ok().expect("* 2 EXISTS");
+    assert_eq!(answer.code("UIDVALIDITY"), validity);
+    assert_eq!(imap.uids().await, [1, 2]);
+    still_open.command("STORE 1 +FLAGS (\\Flagged)").await.ok();
+    assert_eq!(world.ada().items("Labour")[0].flag, "flagged");
+}
+
+#[tokio::test]
+async fn a_folder_moved_in_outlook_keeps_its_uids_at_its_new_place() {
+    let world = World::with(|tenant| {
+        tenant.person(ADA).folder("Work/Deep").deliver(mail("One"));
+        tenant.person(ADA).folder("Shelf");
+    })
+    .await;
+    let mut imap = world.imap().await;
+    let validity = imap.command("SELECT Work/Deep").await.ok().code("UIDVALIDITY");
+    imap.command("UNSELECT").await.ok();
+    world.ada().outlook().move_folder("Work", "Shelf");
+    world.tick().await;
+    let answer = imap.command("SELECT Shelf/Work/Deep").await.ok().expect("* 1 EXISTS");
+    assert_eq!(answer.code("UIDVALIDITY"), validity);
+    assert_eq!(imap.uids().await, [1]);
+}
+
+#[tokio::test]
+async fn a_folder_deleted_in_outlook_turns_up_in_the_trash_with_its_mail() {
+    let world = World::with(|tenant| {
+        tenant.person(ADA).folder("Work").deliver(mail("One"));
+    })
+    .await;
+    let mut imap = world.selected("Work").await;
+    world.ada().outlook().delete_folder("Work");
+    world.tick().await;
+    // The folder is the same one, at another place: the session goes on.
+    imap.command("NOOP").await.ok();
+    assert_eq!(imap.uids().await, [1]);
+    imap.command("SELECT Work").await.no("NONEXISTENT");
+    imap.command("SELECT \"Deleted Items/Work\"").await.ok().expect("* 1 EXISTS");
+}
