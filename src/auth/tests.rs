@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cloud, Keeper, KeeperLimits, MemoryVault, Secret, SignInState, TokenSource, TokenVault,
-    VaultError,
+    Cloud, FileVault, Keeper, KeeperLimits, MemoryVault, Secret, SignInState, TokenSource,
+    TokenVault, VaultError,
 };
 use crate::clock::Clock;
 use crate::http::{HttpClient, HttpLimits, Reach, Tokens as _};
@@ -121,6 +121,34 @@ async fn a_new_refresh_token_is_stored_before_it_is_used() {
     }
     tokens.access_token().await.unwrap();
     assert_ne!(world.vault.load().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn two_bridges_on_one_vault_lose_no_token_in_a_thousand_renewals() {
+    for rotation in [Rotation::Strict, Rotation::OldStaysValid] {
+        let mut world = World::new().await;
+        world.tenant.set_switches(|switches| switches.login.rotation = rotation);
+        let folder = tempfile::tempdir().unwrap();
+        let key = || super::VaultKey::new(Some(&[1; 32])).unwrap();
+        let vault = || FileVault::within(folder.path(), ADA, key());
+        vault().save(&world.vault.load().await.unwrap().unwrap()).await.unwrap();
+        world.keeper.vault = Arc::new(vault());
+        let one = world.start();
+        world.keeper.vault = Arc::new(vault());
+        let other = world.start();
+        for round in 0..250 {
+            let (first, second, third, fourth) = tokio::join!(
+                one.access_token(),
+                other.access_token(),
+                other.access_token(),
+                one.access_token(),
+            );
+            let outcome = [first, second, third, fourth].into_iter().find_map(Result::err);
+            assert!(outcome.is_none(), "{rotation:?}, round {round}: {outcome:?}");
+            world.advance(Duration::from_secs(3600));
+        }
+        assert!(world.refreshes() >= 500);
+    }
 }
 
 #[tokio::test]

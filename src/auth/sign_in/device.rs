@@ -69,7 +69,7 @@ impl SignIn {
                 Ok(Polled::Pending) => {}
                 Ok(Polled::SlowDown) => interval += SLOW_DOWN,
                 // RFC 8628 §3.5: a connection that timed out slows the polling down as well.
-                Err(SignInError::Passing(_)) if clock.instant() < ends => interval *= 2,
+                Err(SignInError::Passing(_)) => interval *= 2,
                 Err(error) => return Err(error),
             }
             if clock.instant() >= ends {
