@@ -61,6 +61,7 @@ pub const TABLE: &[Advice] = &[
     line(&[90094], "the tenant wants an administrator to consent", "send an administrator the link of: footbridge consent-url"),
     line(&[90095], "the tenant wants an administrator to consent, and takes requests", "request approval on Microsoft's page, or send an administrator the link of: footbridge consent-url"),
     line(&[50033, 90006, 90024, 90033, 90055], "Microsoft's sign-in is busy", "try again in a few minutes"),
+    line(&[900_144], "the request lacked something", "report it"),
     line(&[500_112, 700_005], "the answer of the sign-in belongs to another tenant or address", "start the sign-in again"),
 ];
 

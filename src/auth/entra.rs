@@ -3,7 +3,10 @@
 use std::fmt;
 
 use oauth2::basic::{BasicTokenIntrospectionResponse, BasicTokenType};
-use oauth2::{ErrorResponse, ExtraTokenFields, StandardRevocableToken, StandardTokenResponse};
+use oauth2::{
+    EndpointNotSet, EndpointSet, ErrorResponse, ExtraTokenFields, StandardRevocableToken,
+    StandardTokenResponse,
+};
 use serde::{Deserialize, Serialize};
 
 use super::aadsts;
@@ -38,6 +41,20 @@ pub(super) type EntraClient = oauth2::Client<
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     EntraError,
+>;
+
+/// The same once its token endpoint is set.
+pub(super) type TokenClient = oauth2::Client<
+    EntraError,
+    EntraTokens,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    EntraError,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
 >;
 
 impl EntraError {

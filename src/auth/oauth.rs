@@ -7,7 +7,7 @@ use oauth2::{
 };
 
 use super::claims;
-use super::entra::{EntraClient, EntraError, EntraTokens};
+use super::entra::{EntraClient, EntraError, EntraTokens, TokenClient};
 use super::wire::{Seen, Wire};
 use crate::http::{AccessToken, HttpClient, Secret};
 use crate::mailbox::Fault;
@@ -61,23 +61,8 @@ impl Cloud {
         format!("{}/{}/oauth2/v2.0/{name}", self.login, self.tenant)
     }
 
-    pub(super) fn client(
-        &self,
-    ) -> Result<
-        oauth2::Client<
-            EntraError,
-            EntraTokens,
-            oauth2::basic::BasicTokenIntrospectionResponse,
-            oauth2::StandardRevocableToken,
-            EntraError,
-            oauth2::EndpointNotSet,
-            oauth2::EndpointNotSet,
-            oauth2::EndpointNotSet,
-            oauth2::EndpointNotSet,
-            oauth2::EndpointSet,
-        >,
-        NoGrant,
-    > {
+    /// A client that knows the token endpoint.
+    pub(super) fn client(&self) -> Result<TokenClient, NoGrant> {
         let url = TokenUrl::new(self.endpoint("token")).map_err(|_| NoGrant::NO_URL)?;
         let client = EntraClient::new(ClientId::new(self.client_id.clone()));
         Ok(client.set_auth_type(AuthType::RequestBody).set_token_uri(url))

@@ -32,6 +32,8 @@ impl World {
     async fn new() -> Self {
         let start: jiff::Timestamp = "2026-11-01T08:00:00Z".parse().unwrap();
         let tenant = Tenant::builder().user(ADA).clock(m365_sim::Clock::manual(start)).build();
+        // As long as tokens live that are not evaluated all the time.
+        tenant.set_switches(|switches| switches.login.continuous_token_seconds = 3599);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let running = tenant.serve(listener).await;
         let clock = Clock::manual(Timestamp(start.as_second()));

@@ -197,7 +197,7 @@ impl TokenVault for FileVault {
         let path = self.path.with_extension("lock");
         blocking(move || {
             path.parent().map_or(Ok(()), make_private)?;
-            let file = private(OpenOptions::new().write(true).create(true)).open(path)?;
+            let file = private(OpenOptions::new().append(true).create(true)).open(path)?;
             file.lock()?;
             Ok(VaultLock(Some(file)))
         })

@@ -127,7 +127,7 @@ impl Connections {
     ) -> Result<T, E> {
         fs::create_dir_all(state_dir)?;
         let path = Self::path(state_dir).with_extension("lock");
-        let lock = fs::OpenOptions::new().create(true).write(true).mode(0o600).open(path)?;
+        let lock = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
         lock.lock()?;
         let mut connections = Self::load(state_dir)?;
         let done = work(&mut connections)?;

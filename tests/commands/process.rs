@@ -69,10 +69,6 @@ impl Process {
         let _ = self.child.wait();
     }
 
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
     pub(crate) async fn end(mut self) -> Ended {
         drop(self.stdin.take());
         let mut out = Vec::new();

@@ -12,4 +12,5 @@ mod costs;
 mod crash;
 mod faults;
 mod imap;
+mod logins;
 mod smtp;
