@@ -1,27 +1,29 @@
 //! Builds the running bridge out of settings and connections: binds everything, then serves, then
 //! drains.
 
+mod connect;
+mod roster;
+
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use crate::account::{Account, Accounts, LocalPassword, Pace, Use};
-use crate::admin::{self, Watched};
-use crate::auth::password::HashedPassword;
-use crate::auth::{Cloud, Keeper, KeeperLimits, TokenSource, TokenVault};
-use crate::backend::graph::Graph;
+use crate::account::{Accounts, LastUses, Pace};
+use crate::admin;
+use crate::auth::{Cloud, TokenVault};
 use crate::clock::Clock;
-use crate::config::connections::{Connection, ConnectionUse};
+use crate::config::connections::Connection;
 use crate::config::{self, Config};
 use crate::front::{Silence, imap, smtp};
-use crate::http::{HttpClient, HttpLimits, MailboxHttp, Reach};
-use crate::mailbox::Address;
+use crate::http::{HttpClient, HttpLimits, Reach};
+use crate::mailbox::Outcome;
 use crate::net::{self, Bound, Drain, Drained, bind_all};
-use crate::store::Store;
+use connect::Connecting;
+use roster::Roster;
 
 /// What a bridge is made of.
 #[derive(Debug)]
@@ -38,14 +40,16 @@ pub struct SignedIn {
     pub vault: Arc<dyn TokenVault>,
 }
 
+/// Opens the vault of a connection that is added while the bridge runs.
+pub type VaultOf =
+    Box<dyn Fn(&Config, &Connection) -> anyhow::Result<Arc<dyn TokenVault>> + Send + Sync>;
+
 /// A bridge that holds all its addresses and serves none of them yet.
-#[derive(Debug)]
 pub struct App {
-    config: Config,
     clock: Clock,
-    drain: Drain,
-    accounts: Accounts,
-    watched: Vec<Watched>,
+    roster: Roster,
+    /// Set if the connections file is to be followed.
+    vault_of: Option<VaultOf>,
     imap: Vec<Bound>,
     smtp: Vec<Bound>,
     console: Option<TcpListener>,
@@ -73,19 +77,21 @@ impl App {
             None => None,
         };
         let drain = Drain::new();
-        let accounts = Accounts::new();
-        let http = HttpClient::new(reach(&config), clock.clone(), http_limits(&config))?;
-        let mut watched = Vec::new();
+        let accounts = Accounts::remembering(LastUses::load(&config.state_dir));
+        let http = http_client(&config, clock.clone())?;
+        let mut roster = Roster::new(Connecting { config, http, drain }, accounts);
         for signed_in in connections {
-            let connected = Connecting { config: &config, http: &http, drain: &drain };
-            let (account, tokens) = connected
-                .connect(&signed_in)
-                .await
-                .with_context(|| format!("connection {}", signed_in.connection.address))?;
-            accounts.add(account.clone(), passwords(&signed_in.connection)?);
-            watched.push(Watched { account, tokens });
+            let user = signed_in.connection.user();
+            roster.add(signed_in).await.with_context(|| format!("connection {user}"))?;
         }
-        Ok(Self { config, clock, drain, accounts, watched, imap, smtp, console })
+        Ok(Self { clock, roster, vault_of: None, imap, smtp, console })
+    }
+
+    /// Connections and passwords that are added, removed or signed in anew while the bridge runs
+    /// are taken over within two seconds.
+    #[must_use]
+    pub fn following(self, vault_of: VaultOf) -> Self {
+        Self { vault_of: Some(vault_of), ..self }
     }
 
     pub fn addresses(&self) -> Addresses {
@@ -99,7 +105,7 @@ impl App {
 
     /// The accounts, for whoever composes the bridge into something larger.
     pub fn accounts(&self) -> &Accounts {
-        &self.accounts
+        &self.roster.accounts
     }
 
     /// Serves until `stop`, then ends in order.
@@ -107,7 +113,10 @@ impl App {
     /// # Errors
     /// If the console's server fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<Drained> {
-        let Self { config, clock, drain, accounts, watched, imap, smtp, console } = self;
+        let Self { clock, mut roster, vault_of, imap, smtp, console } = self;
+        let config = roster.connecting.config.clone();
+        let (drain, accounts) = (roster.connecting.drain.clone(), roster.accounts.clone());
+        let watchlist = Arc::clone(&roster.watchlist);
         let limits = net::Limits {
             total: config.limits.connections,
             per_source: config.limits.connections_per_address,
@@ -117,14 +126,9 @@ impl App {
             imap: config.limits.idle,
             smtp: config.limits.idle_smtp,
         };
-        for watched in &watched {
-            let (account, ending) = (watched.account.clone(), drain.clone());
-            drain.spawn(async move {
-                tokio::select! {
-                    () = account.run() => {}
-                    () = ending.begun() => {}
-                }
-            });
+        roster.start();
+        if let Some(vault_of) = vault_of {
+            drain.spawn(Box::pin(roster.follow(vault_of)));
         }
         let imap_server = imap::Server::new(accounts.clone(), silence, drain.clone());
         for bound in imap {
@@ -138,57 +142,19 @@ impl App {
         }
         if let Some(listener) = console {
             let ending = drain.clone();
-            drain.spawn(async move { admin::serve(listener, watched, ending).await });
+            drain.spawn(async move { admin::serve(listener, watchlist, ending).await });
         }
         stop.await;
         Ok(drain.drain(&clock, config.limits.drain).await)
     }
 }
 
-/// What every connection shares while it is set up.
-struct Connecting<'a> {
-    config: &'a Config,
-    http: &'a HttpClient,
-    drain: &'a Drain,
+/// The client that every connection shares.
+pub(crate) fn http_client(config: &Config, clock: Clock) -> Outcome<HttpClient> {
+    HttpClient::new(reach(config), clock, http_limits(config))
 }
 
-impl Connecting<'_> {
-    async fn connect(&self, signed_in: &SignedIn) -> anyhow::Result<(Account, TokenSource)> {
-        let connection = &signed_in.connection;
-        let address = Address::new(&connection.address)
-            .ok_or_else(|| anyhow!("{:?} is not a mail address", connection.address))?;
-        let cloud = cloud(&self.config.cloud);
-        let root = cloud.graph_root();
-        let keeper = Keeper {
-            address: address.to_string(),
-            http: self.http.clone(),
-            cloud,
-            vault: Arc::clone(&signed_in.vault),
-            limits: KeeperLimits::default(),
-            shutdown: self.drain.token(),
-        };
-        let tokens = keeper.start(self.drain.tracker());
-        let mailbox = MailboxHttp::new(self.http.clone(), &root, Arc::new(tokens.clone()))?;
-        let directory = store_directory(&self.config.state_dir, &address);
-        let clock = self.http.clock().clone();
-        let store = Store::open(&directory, clock.clone()).await?;
-        let backend = Arc::new(Graph::own(mailbox));
-        let pace = pace(self.config);
-        let parts = crate::account::Parts { address, backend, store, clock, pace };
-        Ok((Account::new(parts), tokens))
-    }
-}
-
-/// `state/mail/<address>`, spelled so that no address can name another place.
-fn store_directory(state_dir: &Path, address: &Address) -> std::path::PathBuf {
-    let keep = |c: char| c.is_ascii_alphanumeric() || matches!(c, '@' | '-' | '_' | '+');
-    let spelled = |c: char| if keep(c) { c.to_string() } else { format!("%{:02X}", u32::from(c)) };
-    let lower = address.as_str().to_ascii_lowercase();
-    let dots_kept = lower.chars().map(|c| if c == '.' { ".".to_owned() } else { spelled(c) });
-    state_dir.join("mail").join(dots_kept.collect::<String>())
-}
-
-fn cloud(settings: &config::Cloud) -> Cloud {
+pub(crate) fn cloud(settings: &config::Cloud) -> Cloud {
     Cloud {
         login: settings.login.clone(),
         graph: settings.graph.clone(),
@@ -226,25 +192,8 @@ fn pace(config: &Config) -> Pace {
     }
 }
 
-fn passwords(connection: &Connection) -> anyhow::Result<Vec<LocalPassword>> {
-    let mut usable = Vec::new();
-    for stored in &connection.passwords {
-        let hash = HashedPassword::parse(&stored.hash)
-            .ok_or_else(|| anyhow!("a password hash of {} is damaged", connection.address))?;
-        if let Some(purpose) = common(connection.purpose, stored.purpose) {
-            usable.push(LocalPassword { hash, purpose });
-        }
-    }
-    Ok(usable)
-}
-
-/// What both the connection and the password are for.
-fn common(connection: ConnectionUse, password: ConnectionUse) -> Option<Use> {
-    use ConnectionUse::{Both, Outbound, Source};
-    match (connection, password) {
-        (Both, Both) => Some(Use::Both),
-        (Source, Source | Both) | (Both, Source) => Some(Use::Source),
-        (Outbound, Outbound | Both) | (Both, Outbound) => Some(Use::Outbound),
-        (Source, Outbound) | (Outbound, Source) => None,
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("roster", &self.roster).finish_non_exhaustive()
     }
 }

@@ -116,6 +116,7 @@ fn connection(password: &Secret) -> Connection {
             purpose: ConnectionUse::Both,
             hash: HashedPassword::new(password).as_str().to_owned(),
         }],
+        ..Connection::default()
     }
 }
 

@@ -8,6 +8,8 @@ mod append;
 mod body;
 mod desk;
 mod folders;
+mod last_uses;
+mod lockout;
 mod look;
 mod open;
 mod registry;
@@ -33,8 +35,9 @@ use crate::store::Store;
 
 pub use crate::store::{SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
+pub use last_uses::LastUses;
 pub use open::OpenFolder;
-pub use registry::{Accounts, LocalPassword, Purpose, Use};
+pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;
 pub use values::{
     Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,

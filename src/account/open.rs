@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::desk::Watching;
 use super::sync::Need;
 use super::{Account, Opened, Status};
-use crate::backend::Urgency;
+use crate::backend::{Urgency, Writing};
 use crate::mailbox::{
     Changes, Folder, FolderPath, Keyword, Kind, ModSeq, Outcome, Row, Uid, UidValidity, View,
 };
@@ -42,7 +42,7 @@ impl Account {
             status: Status::from(&counts),
             first_unseen: counts.first_unseen,
             keywords,
-            writable: true,
+            writable: self.0.backend.rights().writing == Writing::Allowed,
         })
     }
 

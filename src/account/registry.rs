@@ -2,11 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::Account;
+use tokio::sync::Semaphore;
+
+use super::lockout::Lockout;
+use super::{Account, LastUses};
 use crate::auth::Secret;
 use crate::auth::password::{self, HashedPassword, VerifiedLogins};
+use crate::clock::Clock;
+use crate::config::connections::password_id;
 use crate::mailbox::{Address, Fault, Kind, Outcome};
 
 /// What a client is going to do.
@@ -31,6 +37,13 @@ pub struct LocalPassword {
     pub purpose: Use,
 }
 
+/// Someone at the door.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    pub purpose: Purpose,
+    pub source: IpAddr,
+}
+
 #[derive(Clone)]
 pub struct Accounts(Arc<Inner>);
 
@@ -38,6 +51,12 @@ struct Inner {
     verified: VerifiedLogins,
     /// Checked for users that do not exist, so that both cases cost the same.
     nobody: HashedPassword,
+    lockout: Lockout,
+    uses: LastUses,
+    /// Checks of users that exist, at one time: each takes 19 MiB.
+    checks: Semaphore,
+    /// Checks of users that do not exist wait for each other, and for no one else.
+    strangers: Semaphore,
     connected: RwLock<HashMap<Address, Connected>>,
 }
 
@@ -45,7 +64,11 @@ struct Inner {
 struct Connected {
     account: Account,
     passwords: Vec<LocalPassword>,
+    /// One check at a time: who guesses at this user slows down this user's other new logins only.
+    lane: Arc<Semaphore>,
 }
+
+const CHECKS: usize = 4;
 
 impl Use {
     pub fn allows(self, purpose: Purpose) -> bool {
@@ -59,16 +82,43 @@ impl Use {
 
 impl Accounts {
     pub fn new() -> Self {
+        Self::remembering(LastUses::default())
+    }
+
+    /// With what is known of the passwords' last uses.
+    pub fn remembering(uses: LastUses) -> Self {
         Self(Arc::new(Inner {
             verified: VerifiedLogins::new(),
             nobody: HashedPassword::new(&password::generate()),
+            lockout: Lockout::default(),
+            uses,
+            checks: Semaphore::new(CHECKS),
+            strangers: Semaphore::new(1),
             connected: RwLock::default(),
         }))
     }
 
+    /// Under its own address as the user name.
     pub fn add(&self, account: Account, passwords: Vec<LocalPassword>) {
+        self.add_as(account.address().clone(), account, passwords);
+    }
+
+    /// Under another user name; what was there under that name is replaced.
+    pub fn add_as(&self, user: Address, account: Account, passwords: Vec<LocalPassword>) {
         let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
-        connected.insert(account.address().clone(), Connected { account, passwords });
+        let known = connected.get(&user).map(|known| Arc::clone(&known.lane));
+        let lane = known.unwrap_or_else(|| Arc::new(Semaphore::new(1)));
+        connected.insert(user, Connected { account, passwords, lane });
+    }
+
+    /// Nobody gets in by this name any more.
+    pub fn remove(&self, user: &Address) {
+        self.0.connected.write().unwrap_or_else(PoisonError::into_inner).remove(user);
+    }
+
+    /// When the passwords were last used.
+    pub fn last_uses(&self) -> &LastUses {
+        &self.0.uses
     }
 
     /// Every account, by address.
@@ -79,36 +129,102 @@ impl Accounts {
         all
     }
 
+    /// Wrong passwords in a row for this user name, on whatever connection.
+    pub fn failures(&self, user: &str, clock: &Clock) -> u32 {
+        self.0.lockout.failures(user, clock.instant())
+    }
+
     /// The account of this login.
     ///
     /// # Errors
-    /// `WrongPassword`, whether or not the user exists, and after the same work.
-    pub async fn log_in(&self, user: &str, password: &[u8], purpose: Purpose) -> Outcome<Account> {
+    /// `WrongPassword`, whether or not the user exists, and after the same work; `LockedOut`.
+    pub async fn log_in(
+        &self,
+        user: &str,
+        password: &[u8],
+        caller: Caller,
+        clock: &Clock,
+    ) -> Outcome<Account> {
         let found = self.find(user);
-        let hashes: Vec<HashedPassword> = found
-            .iter()
-            .flat_map(|found| &found.passwords)
-            .filter(|password| password.purpose.allows(purpose))
-            .map(|password| password.hash.clone())
-            .collect();
+        let outcome = self.check(user, password, caller, clock).await;
+        match &outcome {
+            Ok(hash) => {
+                self.0.lockout.passed(user);
+                self.0.uses.note(password_id(hash.as_str()), clock.now().0);
+            }
+            Err(fault) => {
+                // What a stranger types may be a password that slipped into the wrong field.
+                let user = found.as_ref().map_or("(unknown)", |_| user);
+                let reason = fault.kind();
+                tracing::warn!(target: "footbridge::audit", user, source = %caller.source, purpose = ?caller.purpose, ?reason, "login refused");
+            }
+        }
+        outcome?;
+        found.map(|found| found.account).ok_or_else(|| Kind::WrongPassword.into())
+    }
+
+    /// The stored hash that the password belongs to.
+    async fn check(
+        &self,
+        user: &str,
+        password: &[u8],
+        caller: Caller,
+        clock: &Clock,
+    ) -> Outcome<HashedPassword> {
         let wrong = || Fault::from(Kind::WrongPassword);
-        let password = std::str::from_utf8(password).map_err(|_| wrong())?;
-        let right = self.verify(user.to_owned(), Secret::new(password), hashes).await?;
-        found.filter(|_| right).map(|found| found.account).ok_or_else(wrong)
+        let found = self.find(user);
+        let allowed = |password: &&LocalPassword| password.purpose.allows(caller.purpose);
+        let passwords = found.iter().flat_map(|found| &found.passwords);
+        let hashes: Vec<HashedPassword> =
+            passwords.filter(allowed).map(|password| password.hash.clone()).collect();
+        let secret =
+            std::str::from_utf8(password).map(Secret::new).unwrap_or_else(|_| Secret::new(""));
+        if let Some(known) = self.known(user, &secret, &hashes) {
+            return Ok(known);
+        }
+        let (lane, room) = match &found {
+            Some(found) => (&*found.lane, Some(&self.0.checks)),
+            None => (&self.0.strangers, None),
+        };
+        let _turn = lane.acquire().await.map_err(Fault::defect)?;
+        // Others may have been verified, or failed, while this one waited.
+        if let Some(known) = self.known(user, &secret, &hashes) {
+            return Ok(known);
+        }
+        if self.0.lockout.is_locked(user, caller.source, clock.instant()) {
+            return Err(Kind::LockedOut.into());
+        }
+        match self.verify(user, secret, hashes, room).await? {
+            Some(hash) => Ok(hash),
+            None => {
+                self.0.lockout.failed(user, caller.source, clock.instant());
+                Err(wrong())
+            }
+        }
+    }
+
+    fn known(
+        &self,
+        user: &str,
+        password: &Secret,
+        hashes: &[HashedPassword],
+    ) -> Option<HashedPassword> {
+        hashes.iter().find(|hash| self.0.verified.knows(user, password, hash)).cloned()
     }
 
     /// Argon2 is slow on purpose: it runs off the async threads, and once for each login that is right.
     async fn verify(
         &self,
-        user: String,
+        user: &str,
         password: Secret,
         hashes: Vec<HashedPassword>,
-    ) -> Outcome<bool> {
-        let verified = &self.0.verified;
-        if hashes.iter().any(|hash| verified.knows(&user, &password, hash)) {
-            return Ok(true);
-        }
-        let inner = Arc::clone(&self.0);
+        room: Option<&Semaphore>,
+    ) -> Outcome<Option<HashedPassword>> {
+        let _room = match room {
+            Some(room) => Some(room.acquire().await.map_err(Fault::defect)?),
+            None => None,
+        };
+        let (inner, user) = (Arc::clone(&self.0), user.to_owned());
         let checked = tokio::task::spawn_blocking(move || {
             let right = hashes.iter().find(|hash| hash.matches(&password));
             match right {
@@ -116,7 +232,7 @@ impl Accounts {
                 None if hashes.is_empty() => drop(inner.nobody.matches(&password)),
                 None => {}
             }
-            right.is_some()
+            right.cloned()
         });
         checked.await.map_err(Fault::defect)
     }

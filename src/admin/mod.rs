@@ -2,7 +2,7 @@
 
 mod pages;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::State;
@@ -13,6 +13,8 @@ use tokio::net::TcpListener;
 
 use crate::account::Account;
 use crate::auth::{SignInState, TokenSource};
+use crate::config::connections::ConnectionUse;
+use crate::mailbox::Timestamp;
 use crate::net::Drain;
 
 /// A connection as the console sees it.
@@ -20,7 +22,11 @@ use crate::net::Drain;
 pub struct Watched {
     pub account: Account,
     pub tokens: TokenSource,
+    pub purpose: ConnectionUse,
 }
+
+/// Replaced whole when a connection comes or goes.
+pub type Watchlist = Arc<RwLock<Arc<Vec<Watched>>>>;
 
 /// What can be said of a connection at a glance.
 #[derive(Clone, Debug)]
@@ -29,28 +35,38 @@ pub struct Health {
     /// The folder tree and the inbox are known.
     pub ready: bool,
     pub sign_in: SignInState,
+    /// When the token was last renewed, if that happened since the start.
+    pub renewed: Option<Timestamp>,
 }
 
 impl Watched {
     fn health(&self) -> Health {
+        let status = self.tokens.status().borrow().clone();
         Health {
             address: self.account.address().to_string(),
-            ready: self.account.looks().borrow().good > 0,
-            sign_in: self.tokens.status().borrow().state.clone(),
+            ready: match self.purpose {
+                // Nothing is read for it.
+                ConnectionUse::Outbound => status.last_refresh.is_some(),
+                ConnectionUse::Source | ConnectionUse::Both => {
+                    self.account.looks().borrow().good > 0
+                }
+            },
+            sign_in: status.state,
+            renewed: status.last_refresh,
         }
     }
 }
 
-type Connections = Arc<Vec<Watched>>;
+type Connections = Watchlist;
 
 /// Serves until shutdown begins.
-pub async fn serve(listener: TcpListener, connections: Vec<Watched>, drain: Drain) {
+pub async fn serve(listener: TcpListener, connections: Watchlist, drain: Drain) {
     let router = Router::new()
         .route("/", get(home))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(Arc::new(connections));
+        .with_state(connections);
     let ending = async move { drain.begun().await };
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(ending).await {
         tracing::error!(%error, "the console stopped");
@@ -58,7 +74,8 @@ pub async fn serve(listener: TcpListener, connections: Vec<Watched>, drain: Drai
 }
 
 fn health(connections: &Connections) -> Vec<Health> {
-    connections.iter().map(Watched::health).collect()
+    let watched = Arc::clone(&connections.read().unwrap_or_else(PoisonError::into_inner));
+    watched.iter().map(Watched::health).collect()
 }
 
 async fn home(State(connections): State<Connections>) -> impl IntoResponse {

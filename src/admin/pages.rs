@@ -43,6 +43,19 @@ pub(super) fn metrics(connections: &[Health]) -> String {
         let needed = u8::from(matches!(health.sign_in, SignInState::NeedsSignIn { .. }));
         let _ = writeln!(text, "footbridge_sign_in_needed{{connection=\"{address}\"}} {needed}");
     }
+    text.push_str(
+        "# HELP footbridge_sign_in_renewed_timestamp_seconds When the sign-in was last renewed; it lapses after 90 days without.\n\
+         # TYPE footbridge_sign_in_renewed_timestamp_seconds gauge\n",
+    );
+    for health in connections {
+        let Some(renewed) = health.renewed else { continue };
+        let address = label(&health.address);
+        let _ = writeln!(
+            text,
+            "footbridge_sign_in_renewed_timestamp_seconds{{connection=\"{address}\"}} {}",
+            renewed.0
+        );
+    }
     text
 }
 
@@ -78,6 +91,7 @@ mod tests {
             address: "ada@contoso.example".to_owned(),
             ready: false,
             sign_in: SignInState::NeedsSignIn { cause: "<script>x</script>".to_owned() },
+            renewed: None,
         };
         assert!(!home(&[health]).contains("<script>"));
     }

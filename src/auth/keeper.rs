@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info, info_span, warn};
 
 use super::oauth::{self, Cloud, Grant, NoGrant};
-use super::{AccessToken, Secret, TokenVault};
+use super::{AccessToken, Secret, TokenVault, VaultError, claims};
 use crate::clock::{Clock, Instant};
 use crate::http::{HttpClient, Tokens};
 use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
@@ -80,6 +80,8 @@ struct Shared {
     clock: Clock,
     patience: Duration,
     held: Mutex<Option<Held>>,
+    /// What the next token has to satisfy (reference A.5), until one does.
+    challenge: Mutex<Option<String>>,
     status: watch::Sender<SignInStatus>,
     /// Someone waits for a token.
     wanted: Notify,
@@ -111,6 +113,7 @@ impl Keeper {
             clock: self.http.clock().clone(),
             patience: self.limits.patience,
             held: Mutex::default(),
+            challenge: Mutex::default(),
             status: watch::Sender::new(status),
             wanted: Notify::new(),
             refused: Notify::new(),
@@ -129,6 +132,14 @@ impl Keeper {
 }
 
 impl TokenSource {
+    /// The vault holds another refresh token, or none: what was made of the old one is dropped.
+    pub fn renew(&self) {
+        *self.0.held() = None;
+        self.0.tell(SignInState::Refreshing);
+        self.0.refused.notify_one();
+        self.signed_in();
+    }
+
     /// The vault holds a new refresh token: a person signed in.
     pub fn signed_in(&self) {
         self.0.signed_in.notify_one();
@@ -163,11 +174,20 @@ impl Tokens for TokenSource {
             self.0.refused.notify_one();
         }
     }
+
+    fn challenge(&self, token: &AccessToken, claims: &str) {
+        *self.0.demanded() = claims::decoded(claims);
+        self.reject(token);
+    }
 }
 
 impl Shared {
     fn held(&self) -> MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn demanded(&self) -> MutexGuard<'_, Option<String>> {
+        self.challenge.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn current(&self) -> Option<AccessToken> {
@@ -200,17 +220,15 @@ impl Shared {
 impl Task {
     async fn keep(&mut self) {
         loop {
-            match self.refresh().await {
-                Ok(grant) => {
-                    self.failures = 0;
-                    let renew_in = self.publish(&grant).await;
-                    self.until_due(renew_in).await;
-                }
-                Err(NoGrant::SignIn(cause)) => {
+            match self.renew().await {
+                Ok(renew_in) => self.until_due(renew_in).await,
+                Err(reason @ (NoGrant::SignIn(_) | NoGrant::Nothing(_))) => {
+                    let cause = reason.to_string();
                     warn!(cause, "sign-in needed");
                     *self.shared.held() = None;
                     self.shared.tell(SignInState::NeedsSignIn { cause });
                     self.shared.signed_in.notified().await;
+                    *self.shared.demanded() = None;
                     self.shared.tell(SignInState::Refreshing);
                 }
                 Err(NoGrant::Passing { cause, retry_after }) => {
@@ -222,16 +240,21 @@ impl Task {
         }
     }
 
-    async fn refresh(&self) -> Result<Grant, NoGrant> {
-        let stored =
-            self.keeper.vault.load().await.map_err(|error| NoGrant::Passing {
-                cause: error.to_string(),
-                retry_after: None,
-            })?;
-        let Some(token) = stored else {
-            return Err(NoGrant::SignIn("nobody has signed in yet".to_owned()));
-        };
-        oauth::refresh(&self.keeper.http, &self.keeper.cloud, &token).await
+    /// One refresh, alone with the vault: another process with the same connection waits, and then
+    /// starts from what this one has stored.
+    async fn renew(&mut self) -> Result<Duration, NoGrant> {
+        let passing =
+            |error: VaultError| NoGrant::Passing { cause: error.to_string(), retry_after: None };
+        let vault = Arc::clone(&self.keeper.vault);
+        let _lock = vault.lock().await.map_err(passing)?;
+        let stored = vault.load().await.map_err(passing)?;
+        let token = stored.ok_or(NoGrant::Nothing("nobody has signed in yet"))?;
+        let challenge = self.shared.demanded().clone();
+        let Keeper { http, cloud, .. } = &self.keeper;
+        let grant = oauth::refresh(http, cloud, &token, challenge.as_deref()).await?;
+        *self.shared.demanded() = None;
+        self.failures = 0;
+        Ok(self.publish(&grant).await)
     }
 
     /// Stores the new refresh token, then hands out the access token. A vault that cannot be written

@@ -1,19 +1,15 @@
-//! The token endpoint of Entra (reference A.3): refresh, and what its answers mean.
+//! The token endpoint of Entra (reference A.2, A.3): what it grants, and why it does not.
 
-use std::fmt;
-use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use oauth2::basic::{BasicTokenIntrospectionResponse, BasicTokenType};
 use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, EmptyExtraTokenFields, ErrorResponse, HttpRequest,
-    HttpResponse, RefreshToken, RequestTokenError, Scope, StandardRevocableToken,
-    StandardTokenResponse, TokenResponse as _, TokenUrl,
+    AuthType, ClientId, RefreshToken, RequestTokenError, Scope, TokenResponse as _, TokenUrl,
 };
-use serde::{Deserialize, Serialize};
 
-use crate::http::{AccessToken, HttpClient, Secret, retry_after};
+use super::claims;
+use super::entra::{EntraClient, EntraError, EntraTokens, TokenClient};
+use super::wire::{Seen, Wire};
+use crate::http::{AccessToken, HttpClient, Secret};
 use crate::mailbox::Fault;
 
 /// Which cloud, which tenant, which application registration.
@@ -28,7 +24,7 @@ pub struct Cloud {
     pub client_id: String,
 }
 
-/// What a refresh yields.
+/// What a token request yields.
 #[derive(Debug)]
 pub struct Grant {
     pub access: AccessToken,
@@ -36,39 +32,20 @@ pub struct Grant {
     pub refresh: Option<Secret>,
     pub expires_in: Duration,
     pub scopes: Vec<String>,
+    /// Only after a sign-in that asked for `openid`.
+    pub(super) id_token: Option<Secret>,
 }
 
 /// Why there is no grant.
 #[derive(Debug)]
 pub enum NoGrant {
     /// Only a person can help: no retry until someone signs in.
-    SignIn(String),
+    SignIn(EntraError),
+    /// There is no sign-in to renew, or the settings cannot work; in words.
+    Nothing(&'static str),
     /// It may pass; the refresh token stays good.
     Passing { cause: String, retry_after: Option<Duration> },
 }
-
-/// The error body of the token endpoint, with Microsoft's additions (reference A.2).
-#[derive(Clone, Deserialize, Serialize)]
-pub struct EntraError {
-    pub error: String,
-    #[serde(default)]
-    pub suberror: Option<String>,
-    #[serde(default)]
-    pub error_codes: Vec<u64>,
-    #[serde(default)]
-    pub correlation_id: Option<String>,
-    /// The claims challenge to repeat at the next sign-in (reference A.5).
-    #[serde(default)]
-    pub claims: Option<String>,
-}
-
-type EntraClient = oauth2::Client<
-    EntraError,
-    StandardTokenResponse<EmptyExtraTokenFields, BasicTokenType>,
-    BasicTokenIntrospectionResponse,
-    StandardRevocableToken,
-    EntraError,
->;
 
 /// Entra names a lifetime in every grant; if it ever does not, its shortest default is assumed.
 const ASSUMED_LIFETIME: Duration = Duration::from_secs(60 * 60);
@@ -79,8 +56,16 @@ impl Cloud {
         format!("{}/v1.0", self.graph)
     }
 
-    fn token_url(&self) -> String {
-        format!("{}/{}/oauth2/v2.0/token", self.login, self.tenant)
+    /// An endpoint of `/{tenant}/oauth2/v2.0/`.
+    pub(super) fn endpoint(&self, name: &str) -> String {
+        format!("{}/{}/oauth2/v2.0/{name}", self.login, self.tenant)
+    }
+
+    /// A client that knows the token endpoint.
+    pub(super) fn client(&self) -> Result<TokenClient, NoGrant> {
+        let url = TokenUrl::new(self.endpoint("token")).map_err(|_| NoGrant::NO_URL)?;
+        let client = EntraClient::new(ClientId::new(self.client_id.clone()));
+        Ok(client.set_auth_type(AuthType::RequestBody).set_token_uri(url))
     }
 
     /// Everything that was consented to, and a new refresh token (reference A.3).
@@ -89,129 +74,78 @@ impl Cloud {
     }
 }
 
-/// Trades a refresh token for an access token, and usually a new refresh token.
+/// Trades a refresh token for an access token, and usually a new refresh token. `challenge` is what
+/// the service demanded when it refused the last access token (reference A.5).
 ///
 /// # Errors
 /// `NoGrant`.
-pub async fn refresh(http: &HttpClient, cloud: &Cloud, token: &Secret) -> Result<Grant, NoGrant> {
-    let url = TokenUrl::new(cloud.token_url()).map_err(|_| NoGrant::misconfigured())?;
-    let client = EntraClient::new(ClientId::new(cloud.client_id.clone()))
-        .set_auth_type(AuthType::RequestBody)
-        .set_token_uri(url);
+pub async fn refresh(
+    http: &HttpClient,
+    cloud: &Cloud,
+    token: &Secret,
+    challenge: Option<&str>,
+) -> Result<Grant, NoGrant> {
+    let client = cloud.client()?;
     let token = RefreshToken::new(token.expose().to_owned());
-    let wire = Wire { http: http.clone(), seen: Mutex::default() };
-    let answer =
-        client.exchange_refresh_token(&token).add_scopes(cloud.scopes()).request_async(&wire).await;
-    let seen = *wire.seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let grant = answer.map_err(|error| NoGrant::read(error, seen))?;
-    Ok(Grant {
-        access: AccessToken::new(grant.access_token().secret()),
-        refresh: grant.refresh_token().map(|token| Secret::new(token.secret())),
-        expires_in: grant.expires_in().unwrap_or(ASSUMED_LIFETIME),
-        scopes: grant.scopes().into_iter().flatten().map(|scope| scope.to_string()).collect(),
-    })
+    let wire = Wire::new(http);
+    let request = client
+        .exchange_refresh_token(&token)
+        .add_scopes(cloud.scopes())
+        .add_extra_param("claims", claims::wanted(challenge));
+    let answer = request.request_async(&wire).await;
+    answer.map(|tokens| Grant::read(&tokens)).map_err(|error| NoGrant::read(error, wire.seen()))
 }
 
-/// What the answer's head said; the OAuth crate does not hand it on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    status: Option<u16>,
-    retry_after: Option<Duration>,
-}
-
-/// The OAuth crate's way to our client.
-struct Wire {
-    http: HttpClient,
-    seen: Mutex<Seen>,
-}
-
-impl<'c> AsyncHttpClient<'c> for Wire {
-    type Error = Fault;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Fault>> + Send + 'c>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
-    }
-}
-
-impl Wire {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Fault> {
-        let request = reqwest::Request::try_from(request)
-            .map_err(|_| Fault::defect("the token endpoint's URL is not one"))?;
-        let (status, headers, body) = self.http.exchange(request).await?;
-        let wait = headers.get("retry-after").and_then(|value| value.to_str().ok());
-        let now = self.http.clock().now();
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen {
-            status: Some(status.as_u16()),
-            retry_after: wait.and_then(|value| retry_after(value, now)),
-        };
-        let mut response = HttpResponse::new(body.to_vec());
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        Ok(response)
+impl Grant {
+    pub(super) fn read(tokens: &EntraTokens) -> Self {
+        Self {
+            access: AccessToken::new(tokens.access_token().secret()),
+            refresh: tokens.refresh_token().map(|token| Secret::new(token.secret())),
+            expires_in: tokens.expires_in().unwrap_or(ASSUMED_LIFETIME),
+            scopes: tokens.scopes().into_iter().flatten().map(|scope| scope.to_string()).collect(),
+            id_token: tokens.extra_fields().id_token.as_deref().map(Secret::new),
+        }
     }
 }
 
 impl NoGrant {
-    fn misconfigured() -> Self {
-        Self::SignIn("the login URL of the configuration is not one".to_owned())
-    }
+    pub(super) const NO_URL: Self = Self::Nothing("the login URL of the configuration is not one");
 
     /// Branches on `error`, as Microsoft says, never on its text; numbers only tell the few
     /// transient conditions apart. A body that does not parse is not shown: it may hold tokens.
-    fn read(error: RequestTokenError<Fault, EntraError>, seen: Seen) -> Self {
-        let passing = |cause: String| Self::Passing { cause, retry_after: seen.retry_after };
-        let status = seen.status.unwrap_or_default();
+    pub(super) fn read(error: RequestTokenError<Fault, EntraError>, seen: Seen) -> Self {
         match error {
-            RequestTokenError::ServerResponse(error)
-                if error.is_passing() || status == 429 || status >= 500 =>
-            {
-                passing(error.to_string())
+            RequestTokenError::ServerResponse(error) => Self::told(error, seen),
+            RequestTokenError::Request(fault) => {
+                Self::Passing { cause: fault.cause().to_owned(), retry_after: seen.retry_after }
             }
-            RequestTokenError::ServerResponse(error) => Self::SignIn(error.to_string()),
-            RequestTokenError::Request(fault) => passing(fault.cause().to_owned()),
-            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                passing(format!("the token endpoint answered status {status} without sense"))
-            }
+            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => Self::senseless(seen),
+        }
+    }
+
+    pub(super) fn told(error: EntraError, seen: Seen) -> Self {
+        let status = seen.status.unwrap_or_default();
+        if error.is_passing() || status == 429 || status >= 500 {
+            return Self::Passing { cause: error.to_string(), retry_after: seen.retry_after };
+        }
+        Self::SignIn(error)
+    }
+
+    pub(super) fn senseless(seen: Seen) -> Self {
+        let status = seen.status.unwrap_or_default();
+        let cause = format!("the token endpoint answered status {status} without sense");
+        Self::Passing { cause, retry_after: seen.retry_after }
+    }
+}
+
+impl std::fmt::Display for NoGrant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::SignIn(error) => error.fmt(f),
+            Self::Nothing(cause) => f.write_str(cause),
+            Self::Passing { cause, .. } => write!(f, "{cause}; try again later"),
         }
     }
 }
 
-impl EntraError {
-    /// Throttling and transient conditions of the token service (reference A.2, A.7).
-    fn is_passing(&self) -> bool {
-        const TRANSIENT: [u64; 5] = [50033, 90006, 90024, 90033, 90055];
-        match self.error.as_str() {
-            "temporarily_unavailable" | "server_error" => true,
-            "invalid_grant" | "interaction_required" | "consent_required" | "login_required" => {
-                false
-            }
-            _ => self.error_codes.iter().any(|code| TRANSIENT.contains(code)),
-        }
-    }
-}
-
-impl ErrorResponse for EntraError {}
-
-/// Codes and ids only: what an administrator needs, and nothing of the request.
-impl fmt::Display for EntraError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.error)?;
-        if let Some(suberror) = &self.suberror {
-            write!(f, "/{suberror}")?;
-        }
-        for code in &self.error_codes {
-            write!(f, " AADSTS{code}")?;
-        }
-        match &self.correlation_id {
-            Some(id) => write!(f, " (correlation {id})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Debug for EntraError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+impl std::error::Error for NoGrant {}

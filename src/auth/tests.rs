@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cloud, Keeper, KeeperLimits, MemoryVault, Secret, SignInState, TokenSource, TokenVault,
-    VaultError,
+    Cloud, FileVault, Keeper, KeeperLimits, MemoryVault, Secret, SignInState, TokenSource,
+    TokenVault, VaultError,
 };
 use crate::clock::Clock;
 use crate::http::{HttpClient, HttpLimits, Reach, Tokens as _};
@@ -32,6 +32,8 @@ impl World {
     async fn new() -> Self {
         let start: jiff::Timestamp = "2026-11-01T08:00:00Z".parse().unwrap();
         let tenant = Tenant::builder().user(ADA).clock(m365_sim::Clock::manual(start)).build();
+        // As long as tokens live that are not evaluated all the time.
+        tenant.set_switches(|switches| switches.login.continuous_token_seconds = 3599);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let running = tenant.serve(listener).await;
         let clock = Clock::manual(Timestamp(start.as_second()));
@@ -121,6 +123,34 @@ async fn a_new_refresh_token_is_stored_before_it_is_used() {
     }
     tokens.access_token().await.unwrap();
     assert_ne!(world.vault.load().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn two_bridges_on_one_vault_lose_no_token_in_a_thousand_renewals() {
+    for rotation in [Rotation::Strict, Rotation::OldStaysValid] {
+        let mut world = World::new().await;
+        world.tenant.set_switches(|switches| switches.login.rotation = rotation);
+        let folder = tempfile::tempdir().unwrap();
+        let key = || super::VaultKey::new(Some(&[1; 32])).unwrap();
+        let vault = || FileVault::within(folder.path(), ADA, key());
+        vault().save(&world.vault.load().await.unwrap().unwrap()).await.unwrap();
+        world.keeper.vault = Arc::new(vault());
+        let one = world.start();
+        world.keeper.vault = Arc::new(vault());
+        let other = world.start();
+        for round in 0..250 {
+            let (first, second, third, fourth) = tokio::join!(
+                one.access_token(),
+                other.access_token(),
+                other.access_token(),
+                one.access_token(),
+            );
+            let outcome = [first, second, third, fourth].into_iter().find_map(Result::err);
+            assert!(outcome.is_none(), "{rotation:?}, round {round}: {outcome:?}");
+            world.advance(Duration::from_secs(3600));
+        }
+        assert!(world.refreshes() >= 500);
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use super::Secret;
+use crate::mailbox::Timestamp;
 
 /// Keeps one connection's refresh token.
 #[async_trait]
@@ -26,17 +27,33 @@ pub trait TokenVault: std::fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `VaultError`; what was stored before is still there.
     async fn save(&self, token: &Secret) -> Result<(), VaultError>;
+
+    /// Alone with the vault until the answer is dropped: a refresh token that another process has
+    /// spent meanwhile must not be spent again.
+    ///
+    /// # Errors
+    /// `VaultError`.
+    async fn lock(&self) -> Result<VaultLock, VaultError> {
+        Ok(VaultLock(None))
+    }
 }
+
+/// Held by the operating system, so that a process that dies gives it back.
+#[derive(Debug)]
+pub struct VaultLock(#[expect(dead_code, reason = "held, not read")] Option<File>);
 
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     #[error(
-        "no vault key: name a file of at least 32 random bytes in FOOTBRIDGE_KEY_FILE \
-         (head -c 32 /dev/urandom > footbridge.key; chmod 600 footbridge.key)"
+        "no vault key, and without one nothing is stored. Make one: \
+         (umask 077; head -c 32 /dev/urandom > footbridge.key), and name it in FOOTBRIDGE_KEY_FILE \
+         or as key_file in the settings; or give a passphrase in FOOTBRIDGE_PASSPHRASE"
     )]
     NoKey,
     #[error("the vault key holds {0} bytes; at least 32 are needed")]
     ShortKey(usize),
+    #[error("the passphrase is too short; at least 8 characters are needed")]
+    ShortPassphrase,
     #[error("the vault cannot be opened: wrong key, another connection's vault, or damaged")]
     Sealed,
     #[error("the vault cannot be read or written")]
@@ -76,6 +93,10 @@ impl VaultKey {
         }
         Ok(Self(Zeroizing::new(blake3::derive_key(KEY_CONTEXT, material))))
     }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&Key::from(*self.0))
+    }
 }
 
 impl FileVault {
@@ -83,29 +104,75 @@ impl FileVault {
         Self { path: path.into(), address: address.to_ascii_lowercase(), key }
     }
 
+    /// The vault of a connection in the directory of all vaults. Addresses may hold characters that
+    /// file names may not, so the name is a digest.
+    pub fn within(directory: &Path, user: &str, key: VaultKey) -> Self {
+        Self::new(directory.join(Self::file_name(user)), user, key)
+    }
+
+    fn file_name(user: &str) -> String {
+        blake3::hash(user.to_ascii_lowercase().as_bytes()).to_hex()[..32].to_owned()
+    }
+
+    /// When the refresh token was last renewed: that is when its file was last written.
+    pub fn last_saved(directory: &Path, user: &str) -> Option<Timestamp> {
+        let written = fs::metadata(directory.join(Self::file_name(user))).ok()?.modified().ok()?;
+        let since = written.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok().map(Timestamp)
+    }
+
+    /// Forgets a connection's token, whatever key it was sealed with.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be removed.
+    pub fn forget(directory: &Path, user: &str) -> io::Result<()> {
+        let path = directory.join(Self::file_name(user));
+        for path in [path.with_extension("new"), path.with_extension("lock"), path] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn seal(&self, token: &Secret) -> Result<Vec<u8>, VaultError> {
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
-        let plain = Payload { msg: token.expose().as_bytes(), aad: self.address.as_bytes() };
-        let sealed =
-            self.cipher().encrypt(&XNonce::from(nonce), plain).map_err(|_| VaultError::Sealed)?;
-        Ok([MAGIC.as_slice(), &nonce, &sealed].concat())
+        seal(&self.key, MAGIC, self.address.as_bytes(), token.expose().as_bytes())
     }
 
     fn open(&self, file: &[u8]) -> Result<Secret, VaultError> {
-        let rest = file.strip_prefix(MAGIC).ok_or(VaultError::Sealed)?;
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or(VaultError::Sealed)?;
-        let sealed = Payload { msg: sealed, aad: self.address.as_bytes() };
-        let plain =
-            self.cipher().decrypt(&XNonce::from(*nonce), sealed).map_err(|_| VaultError::Sealed)?;
-        let plain = Zeroizing::new(plain);
+        let plain = open(&self.key, MAGIC, self.address.as_bytes(), file)?;
         let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Sealed)?;
         Ok(Secret::new(text))
     }
+}
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&Key::from(*self.key.0))
-    }
+/// XChaCha20-Poly1305 under a fresh nonce: mark, nonce, sealed bytes.
+pub(super) fn seal(
+    key: &VaultKey,
+    mark: &[u8; 8],
+    bound: &[u8],
+    plain: &[u8],
+) -> Result<Vec<u8>, VaultError> {
+    let mut nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).map_err(|error| io::Error::other(error.to_string()))?;
+    let plain = Payload { msg: plain, aad: bound };
+    let sealed =
+        key.cipher().encrypt(&XNonce::from(nonce), plain).map_err(|_| VaultError::Sealed)?;
+    Ok([mark.as_slice(), &nonce, &sealed].concat())
+}
+
+pub(super) fn open(
+    key: &VaultKey,
+    mark: &[u8; 8],
+    bound: &[u8],
+    file: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let rest = file.strip_prefix(mark).ok_or(VaultError::Sealed)?;
+    let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or(VaultError::Sealed)?;
+    let sealed = Payload { msg: sealed, aad: bound };
+    let plain = key.cipher().decrypt(&XNonce::from(*nonce), sealed);
+    plain.map(Zeroizing::new).map_err(|_| VaultError::Sealed)
 }
 
 #[async_trait]
@@ -124,6 +191,17 @@ impl TokenVault for FileVault {
         let sealed = self.seal(token)?;
         let path = self.path.clone();
         blocking(move || replace(&path, &sealed).map_err(VaultError::from)).await
+    }
+
+    async fn lock(&self) -> Result<VaultLock, VaultError> {
+        let path = self.path.with_extension("lock");
+        blocking(move || {
+            path.parent().map_or(Ok(()), make_private)?;
+            let file = private(OpenOptions::new().append(true).create(true)).open(path)?;
+            file.lock()?;
+            Ok(VaultLock(Some(file)))
+        })
+        .await
     }
 }
 
@@ -165,24 +243,28 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// A crash leaves either the old file or the new one, whole.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or_else(|| Path::new("."));
     make_private(folder)?;
     let temporary = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary)?;
+    let mut file =
+        private(OpenOptions::new().write(true).create(true).truncate(true)).open(&temporary)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     File::open(folder)?.sync_all()
 }
 
+/// For the owner's eyes only.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
 /// Makes a folder, and those above it, for its owner alone.
-fn make_private(folder: &Path) -> io::Result<()> {
+pub(super) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -14,7 +14,8 @@ pub mod graph;
 
 pub use crate::http::Urgency;
 use crate::mailbox::{
-    Address, Cursor, FlagEdit, Flags, Outcome, RemoteId, RemoteVersion, Role, Spooled, Timestamp,
+    Address, Cursor, FlagEdit, Flags, Kind, Outcome, RemoteId, RemoteVersion, Role, Spooled,
+    Timestamp,
 };
 
 /// What the service can do in one request.
@@ -24,6 +25,29 @@ pub struct Limits {
     pub append: u64,
     /// Largest message that `stage` takes, in octets.
     pub submission: u64,
+}
+
+/// What the sign-in allows, as far as is known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rights {
+    pub writing: Writing,
+    pub sending: Sending,
+}
+
+/// Whether mail may be changed and filed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Writing {
+    Allowed,
+    Refused,
+}
+
+/// How a message goes out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sending {
+    /// Through a draft: what became of it can be found out.
+    Staged,
+    /// In one request, since drafts may not be made: what became of it cannot be found out.
+    AtOnce,
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +131,11 @@ pub enum Trace {
 #[async_trait]
 pub trait Backend: fmt::Debug + Send + Sync + 'static {
     fn limits(&self) -> Limits;
+
+    /// Changes with each sign-in.
+    fn rights(&self) -> Rights {
+        Rights { writing: Writing::Allowed, sending: Sending::Staged }
+    }
 
     /// One page of the folder tree: whole from the start, or what changed since `since`.
     /// Search folders and folders that hold no mail are left out.
@@ -214,6 +243,16 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `InDoubt` if it may have been sent (`trace` tells), `SenderRefused`, `RecipientRefused`.
     async fn dispatch(&self, staged: &RemoteId) -> Outcome<()>;
+
+    /// Sends a message in one request, to the recipients that its header names: for a sign-in that
+    /// may send and nothing else.
+    ///
+    /// # Errors
+    /// `InDoubt` if it may have been sent, and nobody can tell; `SenderRefused`, `RecipientRefused`.
+    async fn send_at_once(&self, message: &Spooled) -> Outcome<()> {
+        let _ = message;
+        Err(Kind::NotSupported.into())
+    }
 
     /// Takes back a staged message that shall not be sent.
     async fn unstage(&self, staged: &RemoteId) -> Outcome<()>;

@@ -3,8 +3,13 @@
 //! Exit codes: 0 done, 1 the thing failed (standard error says what to do next), 2 wrong usage or
 //! settings.
 
-mod connections;
+mod connection;
+mod consent;
+mod password;
+mod prompt;
 mod ready;
+mod sign_in;
+mod vaults;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -12,15 +17,19 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::app::{App, Parts, SignedIn};
+use crate::auth::TokenVault;
 use crate::clock::Clock;
-use crate::config::connections::{Connection, Connections};
+use crate::config::connections::{Connection, ConnectionUse, Connections};
 use crate::config::{self, Config, Problems};
 use crate::demo;
-use connections::{ConnectionCommand, PasswordCommand, vault, vault_key};
+use connection::ConnectionCommand;
+use consent::ConsentUrl;
+use password::PasswordCommand;
 pub use ready::{Ready, ReadyConnection};
+use vaults::Vaults;
 
 /// A bridge from IMAP and SMTP clients to Microsoft 365.
 #[derive(Debug, Parser)]
@@ -51,6 +60,9 @@ enum Command {
     /// Local passwords that mail clients use.
     #[command(subcommand)]
     Password(PasswordCommand),
+    /// Print the link by which an administrator consents for the whole organisation.
+    #[command(after_help = "Example: footbridge consent-url --use both --tenant contoso.com")]
+    ConsentUrl(ConsentUrl),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -64,6 +76,13 @@ enum ConfigCommand {
     Show,
     /// Print the commented example.
     Example,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum UseArgument {
+    Source,
+    Outbound,
+    Both,
 }
 
 /// Exit code for wrong usage or settings.
@@ -98,8 +117,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
 async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve { json } => serve(config, json).await,
-        Command::Connection(command) => connections::run(&config, command).await,
-        Command::Password(command) => connections::run_password(&config, command),
+        Command::Connection(command) => Box::pin(connection::run(&config, command)).await,
+        Command::Password(command) => password::run(&config, command),
+        Command::ConsentUrl(wanted) => consent::run(&config, &wanted),
         Command::Config(ConfigCommand::Show) => print(&format!("{config:#?}")),
         Command::Config(_) => print("The settings are in order."),
         Command::Demo(options) => demo::run(options).await,
@@ -108,25 +128,35 @@ async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
 
 async fn serve(config: Config, json: bool) -> anyhow::Result<()> {
     let stored = Connections::load(&config.state_dir)?;
-    let connections = if stored.list.is_empty() {
+    if stored.list.is_empty() {
         tracing::warn!("no connection yet: add one with: footbridge connection add ADDRESS");
-        Vec::new()
-    } else {
-        let key = vault_key(&config)?;
-        let signed_in = |connection: Connection| SignedIn {
-            vault: Arc::new(vault(&config, &connection.address, key.clone())),
-            connection,
-        };
-        stored.list.iter().cloned().map(signed_in).collect()
+    }
+    // Without connections a key may still be missing; one that is added later will have brought it.
+    let vaults = match Vaults::unlock(&config) {
+        Err(error) if stored.list.is_empty() => {
+            tracing::warn!("{error:#}");
+            None
+        }
+        vaults => Some(vaults?),
     };
-    let app = App::build(Parts { config, clock: Clock::system(), connections }).await?;
-    let addresses = app.addresses();
+    let vault_of = move |config: &Config, connection: &Connection| {
+        let vaults = vaults.clone().map_or_else(|| Vaults::unlock(config), Ok)?;
+        let vault: Arc<dyn TokenVault> = Arc::new(vaults.of(&connection.user()));
+        Ok(vault)
+    };
+    let opened = |connection: Connection| {
+        anyhow::Ok(SignedIn { vault: vault_of(&config, &connection)?, connection })
+    };
+    let connections: Vec<SignedIn> =
+        stored.list.iter().cloned().map(opened).collect::<anyhow::Result<_>>()?;
     let listed = stored.list.iter().map(|connection| ReadyConnection {
         address: connection.address.clone(),
-        user: connection.address.clone(),
+        user: connection.user(),
         password: None,
     });
-    let ready = Ready::new(&addresses, listed.collect(), None);
+    let parts = Parts { config, clock: Clock::system(), connections };
+    let app = App::build(parts).await?.following(Box::new(vault_of));
+    let ready = Ready::new(&app.addresses(), listed.collect(), None);
     if json {
         ready.print_json()?
     } else {
@@ -173,5 +203,15 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         ExitCode::from(WRONG_USAGE)
     } else {
         ExitCode::FAILURE
+    }
+}
+
+impl From<UseArgument> for ConnectionUse {
+    fn from(argument: UseArgument) -> Self {
+        match argument {
+            UseArgument::Source => Self::Source,
+            UseArgument::Outbound => Self::Outbound,
+            UseArgument::Both => Self::Both,
+        }
     }
 }

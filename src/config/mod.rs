@@ -342,9 +342,46 @@ pub fn find_file() -> Option<PathBuf> {
 }
 
 /// `FOOTBRIDGE_KEY_FILE`: where the key that seals stored tokens is.
-#[expect(clippy::disallowed_methods, reason = "this is config")]
 pub fn key_file_variable() -> Option<PathBuf> {
-    std::env::var("FOOTBRIDGE_KEY_FILE").ok().map(PathBuf::from)
+    variable("FOOTBRIDGE_KEY_FILE").map(PathBuf::from)
+}
+
+/// `FOOTBRIDGE_KEY`: the key itself, at least 32 characters.
+pub fn key_variable() -> Option<String> {
+    variable("FOOTBRIDGE_KEY")
+}
+
+/// `FOOTBRIDGE_PASSPHRASE`, or the first line of the file that `FOOTBRIDGE_PASSPHRASE_FILE` names.
+///
+/// # Errors
+/// If that file cannot be read.
+pub fn passphrase_variable() -> std::io::Result<Option<String>> {
+    match (variable("FOOTBRIDGE_PASSPHRASE"), variable("FOOTBRIDGE_PASSPHRASE_FILE")) {
+        (Some(passphrase), _) => Ok(Some(passphrase)),
+        (None, Some(file)) => {
+            let text = std::fs::read_to_string(file)?;
+            Ok(text.lines().next().map(str::to_owned))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Where a service manager puts this service's credentials (systemd's LoadCredential=).
+pub fn credentials_directory() -> Option<PathBuf> {
+    variable("CREDENTIALS_DIRECTORY").map(PathBuf::from)
+}
+
+/// Whether there is a desktop that a browser could open on.
+pub fn has_display() -> bool {
+    cfg!(target_os = "macos")
+        || variable("DISPLAY").is_some()
+        || variable("WAYLAND_DISPLAY").is_some()
+}
+
+/// Empty counts as not set.
+#[expect(clippy::disallowed_methods, reason = "this is config")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// `NO_COLOR`: set and not empty means that nothing is coloured.

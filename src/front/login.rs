@@ -1,12 +1,14 @@
 //! The local login, shared by all protocols: one check, one growing delay.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::account::{Account, Accounts, Purpose};
+use crate::account::{Account, Accounts, Caller, Purpose};
 use crate::clock::Clock;
-use crate::mailbox::{Fault, Kind, Outcome};
+use crate::mailbox::{Kind, Outcome};
 
-/// The wait after the first wrong password of a connection; it doubles with each further one.
+/// The wait after the first wrong password of a connection or for a user; it doubles with each further
+/// one.
 /// A person who mistyped hardly notices, a guesser does.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// The longest wait: clients give up on a server that is silent for longer than some 30 seconds.
@@ -18,30 +20,30 @@ const ATTEMPTS: u32 = 5;
 #[derive(Debug)]
 pub struct Door {
     accounts: Accounts,
-    purpose: Purpose,
+    caller: Caller,
     clock: Clock,
     failures: u32,
 }
 
 impl Door {
-    pub fn new(accounts: Accounts, purpose: Purpose, clock: Clock) -> Self {
-        Self { accounts, purpose, clock, failures: 0 }
+    /// `source` is the client's address.
+    pub fn new(accounts: Accounts, purpose: Purpose, source: IpAddr, clock: Clock) -> Self {
+        Self { accounts, caller: Caller { purpose, source }, clock, failures: 0 }
     }
 
     /// Lets a user in, or not.
     ///
     /// # Errors
-    /// `WrongPassword`, after the delay, whether or not the user exists; or what keeps the right
-    /// user out.
+    /// `WrongPassword`, after the delay, whether or not the user exists; `LockedOut`; or what keeps
+    /// the right user out.
     pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Account> {
-        let admitted = match std::str::from_utf8(user) {
-            Ok(user) => self.accounts.log_in(user, password, self.purpose).await,
-            Err(_) => Err(Fault::from(Kind::WrongPassword)),
-        };
+        let user = String::from_utf8_lossy(user);
+        let before = self.accounts.failures(&user, &self.clock);
+        let admitted = self.accounts.log_in(&user, password, self.caller, &self.clock).await;
         if let Err(fault) = &admitted
-            && *fault.kind() == Kind::WrongPassword
+            && matches!(fault.kind(), Kind::WrongPassword | Kind::LockedOut)
         {
-            let wait = delay(self.failures);
+            let wait = delay(self.failures.max(before));
             self.failures += 1;
             self.clock.sleep(wait).await;
         }

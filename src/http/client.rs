@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{StatusCode, redirect};
 
 use super::{HttpLimits, body};
@@ -68,6 +68,19 @@ impl HttpClient {
         };
         let whole = self.clock.timeout(self.limits.token, work).await;
         whole.unwrap_or_else(|_| Err(unreachable("no answer in time".to_owned())))
+    }
+
+    /// A form's fields as the request's body.
+    #[must_use]
+    pub fn form(mut request: reqwest::Request, fields: &[(&str, &str)]) -> reqwest::Request {
+        let mut url = request.url().clone();
+        url.set_query(None);
+        url.query_pairs_mut().extend_pairs(fields);
+        let body = url.query().unwrap_or_default().to_owned();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+        *request.body_mut() = Some(body.into());
+        request
     }
 
     pub fn clock(&self) -> &Clock {

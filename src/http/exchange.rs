@@ -159,7 +159,7 @@ impl MailboxHttp {
 
     async fn refused(&self, response: &mut Response, token: &AccessToken) -> Trouble {
         let status = response.status();
-        let claims = wants_claims(response.headers());
+        let claims = demanded_claims(response.headers());
         // What the error body says only adds to the status; if it is cut, the status stands alone.
         let body = body::read(response, &self.0.client).await.unwrap_or_default();
         let refusal = Refusal {
@@ -167,7 +167,11 @@ impl MailboxHttp {
             request_id: header(response.headers(), "request-id").to_owned(),
             ..Refusal::read(status.as_u16(), &body)
         };
-        if claims || refusal.is("insufficient_claims") {
+        if let Some(claims) = claims {
+            self.0.tokens.challenge(token, &claims);
+            return Trouble::Unauthorized(refusal);
+        }
+        if refusal.is("insufficient_claims") {
             let cause = format!("the service demands further claims: {refusal}");
             return final_fault(Fault::from(Kind::SignInNeeded).because(cause));
         }
@@ -208,10 +212,15 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// A claims challenge (reference A.5); several such headers may stand in one answer.
-fn wants_claims(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|text| text.contains("insufficient_claims")))
+/// A claims challenge (reference A.5); several such headers may stand in one answer, and their
+/// fields come in any order.
+fn demanded_claims(headers: &HeaderMap) -> Option<String> {
+    headers.get_all(WWW_AUTHENTICATE).iter().find_map(|value| {
+        let text = value.to_str().ok()?;
+        if !text.contains("insufficient_claims") {
+            return None;
+        }
+        let claims = text.split("claims=\"").skip(1).map(|rest| rest.split('"').next());
+        claims.flatten().next().map(str::to_owned)
+    })
 }

@@ -27,6 +27,13 @@ pub trait Tokens: fmt::Debug + Send + Sync + 'static {
 
     /// The service refused this token: get another, unless that has happened already.
     fn reject(&self, token: &AccessToken);
+
+    /// The service refused this token until the next one satisfies `claims` (reference A.5; in
+    /// base64, as the service sends them).
+    fn challenge(&self, token: &AccessToken, claims: &str) {
+        let _ = claims;
+        self.reject(token);
+    }
 }
 
 impl Secret {

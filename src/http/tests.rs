@@ -151,17 +151,20 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_claims_challenge_needs_a_person_and_no_new_token() {
+async fn a_claims_challenge_goes_into_the_next_token_and_is_answered_once() {
     const CHALLENGE: &[(&str, &str)] = &[(
         "www-authenticate",
         "Bearer realm=\"\", error=\"insufficient_claims\", claims=\"e30=\"",
     )];
     for status in [401, 403] {
         let world = World::new().await;
-        world.answers(&[(status, CHALLENGE, "")]);
+        world.answers(&[(status, CHALLENGE, ""), (200, &[], "{}")]);
+        world.send(&get()).await.unwrap();
+        assert_eq!((world.requests(), *world.tokens.0.lock().unwrap()), (2, 1));
+        world.answers(&[(status, CHALLENGE, ""), (status, CHALLENGE, "")]);
         let failure = world.send(&get()).await.unwrap_err();
-        assert!(matches!(failure, Failure::Fault(fault) if *fault.kind() == Kind::SignInNeeded));
-        assert_eq!((world.requests(), *world.tokens.0.lock().unwrap()), (1, 0));
+        assert!(matches!(failure, Failure::Refused(refusal) if refusal.status == status));
+        assert_eq!(world.requests(), 4);
     }
 }
 

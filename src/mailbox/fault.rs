@@ -31,6 +31,8 @@ pub enum Kind {
     HasChildren,
     /// A request may or may not have been carried out. Settled inside `account` or the backend by looking.
     InDoubt,
+    /// Too many wrong passwords: nobody is let in by this name, or from there, for a while.
+    LockedOut,
     NoSuchFolder,
     NoSuchMessage,
     /// The destination folder does not exist, so the client may create it.
@@ -86,6 +88,7 @@ impl Fault {
                 | Kind::CursorExpired
                 | Kind::Defect
                 | Kind::InDoubt
+                | Kind::LockedOut
                 | Kind::OverQuota
                 | Kind::SignInNeeded
                 | Kind::Throttled { .. }

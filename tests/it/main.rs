@@ -12,5 +12,6 @@ mod costs;
 mod crash;
 mod faults;
 mod imap;
+mod logins;
 mod review;
 mod smtp;

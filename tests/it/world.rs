@@ -111,6 +111,7 @@ impl World {
                 purpose: ConnectionUse::Both,
                 hash: self.hash.clone(),
             }],
+            ..Connection::default()
         };
         let parts = Parts {
             config: self.config(),

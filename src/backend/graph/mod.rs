@@ -26,14 +26,17 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use self::copy::Transfer;
 use self::fault::{LARGEST_MESSAGE, about_folder};
 use self::path::Prefix;
 use super::{
-    Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Seen, Trace,
-    Upload, Urgency, Watch,
+    Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Rights, Seen,
+    Sending, Trace, Upload, Urgency, Watch, Writing,
 };
+use crate::auth::SignInStatus;
+use crate::auth::scopes::{Granted, Reading};
 use crate::http::{MailboxHttp, Request};
 use crate::mailbox::{Address, Cursor, Outcome, RemoteId, Spooled, Timestamp};
 
@@ -50,6 +53,8 @@ pub struct Graph {
     /// Whether the service takes `$expand` in a delta of folders, and of messages; until it refuses.
     expands_folders: AtomicBool,
     expands_messages: AtomicBool,
+    /// What the latest grant holds, if anyone tells.
+    sign_in: Option<watch::Receiver<SignInStatus>>,
 }
 
 impl Graph {
@@ -71,7 +76,14 @@ impl Graph {
             doubts: doubts::Doubts::default(),
             expands_folders: AtomicBool::new(true),
             expands_messages: AtomicBool::new(true),
+            sign_in: None,
         }
+    }
+
+    /// Minds what the sign-in was granted.
+    #[must_use]
+    pub fn granted_by(self, sign_in: watch::Receiver<SignInStatus>) -> Self {
+        Self { sign_in: Some(sign_in), ..self }
     }
 }
 
@@ -79,6 +91,17 @@ impl Graph {
 impl Backend for Graph {
     fn limits(&self) -> Limits {
         Limits { append: LARGEST_MESSAGE, submission: LARGEST_MESSAGE }
+    }
+
+    /// Before the first grant, and where none is told, everything is tried.
+    fn rights(&self) -> Rights {
+        let granted = self.sign_in.as_ref().map(|sign_in| Granted::new(&sign_in.borrow().scopes));
+        match granted.filter(|granted| !granted.is_empty()).map(|granted| granted.reading()) {
+            None | Some(Reading::ReadWrite) => {
+                Rights { writing: Writing::Allowed, sending: Sending::Staged }
+            }
+            Some(_) => Rights { writing: Writing::Refused, sending: Sending::AtOnce },
+        }
     }
 
     async fn folders(
@@ -186,6 +209,10 @@ impl Backend for Graph {
 
     async fn dispatch(&self, staged: &RemoteId) -> Outcome<()> {
         self.send_draft(staged).await
+    }
+
+    async fn send_at_once(&self, message: &Spooled) -> Outcome<()> {
+        self.send_mime(message).await
     }
 
     async fn unstage(&self, staged: &RemoteId) -> Outcome<()> {

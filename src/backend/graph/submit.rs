@@ -63,6 +63,15 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the message is still a draft"))
     }
 
+    /// One attempt: without the right to read nobody can look what became of it.
+    pub(super) async fn send_mime(&self, message: &Spooled) -> Outcome<()> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let mime = Mime::read(message).await?;
+        let path = format!("{}/sendMail", self.prefix.as_str());
+        let request = Request::post("POST sendMail", path).expect(&[202]).text(mime.base64());
+        Ok(self.http.done(&request, patience).await?)
+    }
+
     /// "Not found" is believed after a look: the draft would stay behind, and be found by no one.
     async fn really_gone(&self, staged: &RemoteId, fault: Fault, patience: Patience) -> Fault {
         let looks = self.look_up_all(std::slice::from_ref(staged), patience).await;

@@ -72,8 +72,8 @@ impl Server {
 impl Protocol for Server {
     async fn serve(&self, transport: Transport) {
         let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-        let clock = transport.clock().clone();
-        let door = Door::new(self.accounts.clone(), Purpose::Receive, clock);
+        let (clock, source) = (transport.clock().clone(), transport.peer().ip());
+        let door = Door::new(self.accounts.clone(), Purpose::Receive, source, clock);
         let connection = Connection::new(transport, self.silence, self.drain.clone());
         Session::new(id, connection, door).run().await;
     }

@@ -137,6 +137,14 @@ impl Entra {
         waiting.map(|device| device.user_code.clone()).collect()
     }
 
+    /// Every token and code that is good or was lately: what no log may hold.
+    pub fn secrets(&self) -> Vec<String> {
+        let state = self.0.state();
+        let desk = &state.login;
+        let tokens = desk.refresh.keys().chain(desk.access.keys());
+        tokens.chain(desk.codes.keys()).chain(desk.devices.keys()).cloned().collect()
+    }
+
     /// The tenant's id, as in `tid` of its people's tokens.
     pub fn tenant_id(&self) -> String {
         self.0.state().tenant_id.clone()

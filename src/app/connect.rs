@@ -1,0 +1,141 @@
+//! One connection, from its record to a mailbox that can be used.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::anyhow;
+
+use super::{SignedIn, cloud, pace};
+use crate::account::{Account, LocalPassword, Use};
+use crate::auth::password::HashedPassword;
+use crate::auth::{Keeper, KeeperLimits, TokenSource};
+use crate::backend::graph::Graph;
+use crate::config::Config;
+use crate::config::connections::{AccountId, Connection, ConnectionUse};
+use crate::http::{HttpClient, MailboxHttp};
+use crate::mailbox::Address;
+use crate::net::Drain;
+use crate::store::Store;
+
+/// What every connection shares while it is set up.
+#[derive(Debug)]
+pub(super) struct Connecting {
+    pub(super) config: Config,
+    pub(super) http: HttpClient,
+    pub(super) drain: Drain,
+}
+
+impl Connecting {
+    pub(super) async fn connect(
+        &self,
+        signed_in: &SignedIn,
+    ) -> anyhow::Result<(Account, TokenSource)> {
+        let connection = &signed_in.connection;
+        let user = user_name(connection)?;
+        let directory = store_directory(&self.config.state_dir, &user);
+        check_owner(&directory, connection.account.as_ref())?;
+        let cloud = cloud(&self.config.cloud);
+        let root = cloud.graph_root();
+        let keeper = Keeper {
+            address: user.to_string(),
+            http: self.http.clone(),
+            cloud,
+            vault: Arc::clone(&signed_in.vault),
+            limits: KeeperLimits::default(),
+            shutdown: self.drain.token(),
+        };
+        let tokens = keeper.start(self.drain.tracker());
+        let mailbox = MailboxHttp::new(self.http.clone(), &root, Arc::new(tokens.clone()))?;
+        let clock = self.http.clock().clone();
+        let store = Store::open(&directory, clock.clone()).await?;
+        let (address, backend) = match &connection.mailbox {
+            Some(shared) => {
+                let address = Address::new(shared);
+                let address = address.ok_or_else(|| anyhow!("{shared:?} is not a mail address"))?;
+                (address, Graph::shared(mailbox, shared))
+            }
+            None => (user, Graph::own(mailbox)),
+        };
+        let backend = Arc::new(backend.granted_by(tokens.status()));
+        let pace = pace(&self.config);
+        let parts = crate::account::Parts { address, backend, store, clock, pace };
+        Ok((Account::new(parts), tokens))
+    }
+}
+
+/// The local user name; a shared mailbox's has a slash before the mailbox's address.
+pub(super) fn user_name(connection: &Connection) -> anyhow::Result<Address> {
+    let user = connection.user();
+    Address::new(&user).ok_or_else(|| anyhow!("{user:?} is not a mail address"))
+}
+
+/// `state/mail/<user name>`, spelled so that no name can name another place.
+fn store_directory(state_dir: &Path, user: &Address) -> PathBuf {
+    let keep = |c: char| c.is_ascii_alphanumeric() || matches!(c, '@' | '-' | '_' | '+');
+    let spelled = |c: char| if keep(c) { c.to_string() } else { format!("%{:02X}", u32::from(c)) };
+    let lower = user.as_str().to_ascii_lowercase();
+    let dots_kept = lower.chars().map(|c| if c == '.' { ".".to_owned() } else { spelled(c) });
+    state_dir.join("mail").join(dots_kept.collect::<String>())
+}
+
+/// An address can be given to another person; what is kept of the first one's mail is not theirs.
+fn check_owner(directory: &Path, account: Option<&AccountId>) -> anyhow::Result<()> {
+    let Some(account) = account else { return Ok(()) };
+    let owner = format!("{}/{}", account.tenant_id, account.object_id);
+    let path = directory.join("owner");
+    match fs::read_to_string(&path) {
+        Ok(known) if known == owner => Ok(()),
+        Ok(_) => Err(anyhow!(
+            "{} holds the mail of another account of the same name; move it away first",
+            directory.display()
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(directory)?;
+            Ok(fs::write(path, owner)?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn passwords(connection: &Connection) -> anyhow::Result<Vec<LocalPassword>> {
+    let mut usable = Vec::new();
+    for stored in &connection.passwords {
+        let hash = HashedPassword::parse(&stored.hash)
+            .ok_or_else(|| anyhow!("a password hash of {} is damaged", connection.address))?;
+        if let Some(purpose) = common(connection.purpose, stored.purpose) {
+            usable.push(LocalPassword { hash, purpose });
+        }
+    }
+    Ok(usable)
+}
+
+/// What both the connection and the password are for.
+fn common(connection: ConnectionUse, password: ConnectionUse) -> Option<Use> {
+    use ConnectionUse::{Both, Outbound, Source};
+    match (connection, password) {
+        (Both, Both) => Some(Use::Both),
+        (Source, Source | Both) | (Both, Source) => Some(Use::Source),
+        (Outbound, Outbound | Both) | (Both, Outbound) => Some(Use::Outbound),
+        (Source, Outbound) | (Outbound, Source) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mail_of_one_account_is_never_taken_for_anothers() {
+        let directory = tempfile::tempdir().unwrap();
+        let account = |object_id: &str| AccountId {
+            tenant_id: "t".to_owned(),
+            object_id: object_id.to_owned(),
+        };
+        check_owner(directory.path(), Some(&account("ada"))).unwrap();
+        check_owner(directory.path(), Some(&account("ada"))).unwrap();
+        check_owner(directory.path(), None).unwrap();
+        assert!(check_owner(directory.path(), Some(&account("eve"))).is_err());
+    }
+}

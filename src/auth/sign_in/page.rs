@@ -1,0 +1,28 @@
+//! What the browser shows when its part is over.
+
+use super::SignInError;
+
+pub(super) fn success(address: &str) -> String {
+    let text = format!("{} is connected. You can close this window.", escaped(address));
+    page("Signed in", &text)
+}
+
+pub(super) fn failure(error: &SignInError) -> String {
+    page("Not signed in", &escaped(&error.to_string()))
+}
+
+pub(super) fn stray() -> String {
+    page("Nothing here", "This address only takes the end of a sign-in.")
+}
+
+fn page(title: &str, text: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
+         <style>body{{font:18px sans-serif;margin:4em auto;max-width:36em}}</style>\
+         <h1 id=\"outcome\">{title}</h1><p id=\"explanation\">{text}</p></html>"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,156 @@
+//! A running bridge takes changes over while it runs.
+
+use std::time::Duration;
+
+use m365_sim::Kind;
+use m365_sim::switch::UserConsent;
+use serde_json::Value;
+
+use crate::client::{Client, logs_in};
+use crate::process::Process;
+use crate::world::{ADA, BEN, World};
+
+struct Serving {
+    _process: Process,
+    imap: String,
+    smtp: String,
+}
+
+async fn serve(world: &World) -> Serving {
+    let mut process = world.start(&["serve", "--json"]);
+    let ready: Value = process.json().await;
+    let first = |name: &str| ready[name][0].as_str().unwrap().to_owned();
+    Serving { imap: first("imap"), smtp: first("smtp"), _process: process }
+}
+
+/// Tries until it is so; the program promises two seconds, a busy machine gets more.
+async fn soon(mut is_so: impl AsyncFnMut() -> bool) {
+    let clock = footbridge::clock::Clock::system();
+    let started = clock.instant();
+    while !is_so().await {
+        assert!(clock.instant().since(started) < Duration::from_secs(30), "it never happened");
+        clock.sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_and_passwords_come_and_go_without_a_restart() {
+    let world = World::new().await;
+    let serving = serve(&world).await;
+    let added = world.add(&[]).await;
+    let first = text(&added, "password");
+    soon(async || logs_in(&serving.imap, ADA, first).await).await;
+
+    let made = ["password", "add", ADA, "--label", "printer", "--json"];
+    let made = world.run(&made).await.done().json();
+    let second = text(&made, "password");
+    soon(async || logs_in(&serving.imap, ADA, second).await).await;
+    world.run(&["password", "revoke", ADA, "printer"]).await.done();
+    let mut client = Client::connect(&serving.imap).await;
+    assert!(client.imap(&format!("LOGIN {ADA} {first}")).await.starts_with("OK"));
+    soon(async || !logs_in(&serving.imap, ADA, second).await).await;
+
+    world.run(&["connection", "remove", ADA]).await.done();
+    soon(async || !logs_in(&serving.imap, ADA, first).await).await;
+    let added = world.add(&[]).await;
+    let third = text(&added, "password");
+    soon(async || logs_in(&serving.imap, ADA, third).await).await;
+    soon(async || {
+        let mut client = Client::connect(&serving.imap).await;
+        client.imap(&format!("LOGIN {ADA} {third}")).await;
+        client.imap("SELECT INBOX").await.starts_with("OK")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lapsed_sign_in_is_told_as_such_and_mended_without_a_restart() {
+    let world = World::new().await;
+    let added = world.add(&[]).await;
+    let password = text(&added, "password");
+    let serving = serve(&world).await;
+    let mut client = Client::connect(&serving.imap).await;
+    assert!(client.imap(&format!("LOGIN {ADA} {password}")).await.starts_with("OK"));
+    assert!(client.imap("SELECT INBOX").await.starts_with("OK"));
+    world.tenant.revoke(ADA);
+    world.tenant.expire_access_tokens();
+    let refused = client.imap("SELECT Drafts").await;
+    assert!(refused.starts_with("NO [CONTACTADMIN]"), "{refused}");
+    assert!(refused.contains("footbridge connection sign-in"), "{refused}");
+    // The password is right, and is never called wrong.
+    assert!(logs_in(&serving.imap, ADA, password).await);
+
+    let mut again = world.start(&["connection", "sign-in", ADA, "--no-browser", "--json"]);
+    let address = again.address().await;
+    world.accept(&address, ADA).await;
+    again.end().await.done();
+    soon(async || client.imap("SELECT Drafts").await.starts_with("OK")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_may_only_send_sends() {
+    let world = World::new().await;
+    // As in a new tenant: users may not agree to the reading of mail.
+    world.tenant.set_switches(|switches| switches.entra.user_consent = UserConsent::Recommended);
+    let added = world.add(&["--use", "outbound"]).await;
+    let serving = serve(&world).await;
+    let mut client = Client::connect(&serving.smtp).await;
+    client.smtp("EHLO me").await;
+    let login = format!("\0{ADA}\0{}", text(&added, "password"));
+    let login = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, login);
+    assert!(client.smtp(&format!("AUTH PLAIN {login}")).await.starts_with("235"));
+    client.smtp(&format!("MAIL FROM:<{ADA}>")).await;
+    client.smtp(&format!("RCPT TO:<{BEN}>")).await;
+    client.smtp("DATA").await;
+    let message = format!("From: <{ADA}>\r\nTo: <{BEN}>\r\nSubject: Hello\r\n\r\nHello\r\n.");
+    let reply = client.smtp(&message).await;
+    assert!(reply.starts_with("250 "), "{reply}");
+    assert_eq!(world.tenant.sent_to(BEN).len(), 1);
+    assert_eq!(world.tenant.journal().of(Kind::SendMail).len(), 1);
+    assert!(!logs_in(&serving.imap, ADA, text(&added, "password")).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_are_read_only_where_only_reading_was_granted() {
+    let world = World::new().await;
+    let password = world.add_granted("Mail.Read User.Read offline_access", &[]).await;
+    let serving = serve(&world).await;
+    let mut client = Client::connect(&serving.imap).await;
+    client.imap(&format!("LOGIN {ADA} {password}")).await;
+    let selected = client.imap("SELECT INBOX").await;
+    assert!(selected.starts_with("OK [READ-ONLY]"), "{selected}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claims_challenge_is_met_without_anyone_noticing() {
+    let world = World::new().await;
+    let added = world.add(&[]).await;
+    let serving = serve(&world).await;
+    let mut client = Client::connect(&serving.imap).await;
+    client.imap(&format!("LOGIN {ADA} {}", text(&added, "password"))).await;
+    assert!(client.imap("SELECT INBOX").await.starts_with("OK"));
+    world.tenant.entra().challenge(ADA);
+    let answer = client.imap("SELECT Drafts").await;
+    assert!(answer.starts_with("OK"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_mailbox_is_opened_with_its_members_sign_in() {
+    let world = World::new().await;
+    world.tenant.share(BEN, ADA);
+    let added = world.add(&["--mailbox", BEN]).await;
+    let user = format!("{ADA}/{BEN}");
+    assert_eq!(text(&added, "user"), user);
+    let serving = serve(&world).await;
+    let mut client = Client::connect(&serving.imap).await;
+    let login = client.imap(&format!("LOGIN {user} {}", text(&added, "password"))).await;
+    assert!(login.starts_with("OK"), "{login}");
+    world.tenant.person(BEN).inbox().seed(3);
+    let status = client.imap("SELECT INBOX").await;
+    assert!(status.starts_with("OK"), "{status}");
+    world.run(&["connection", "ping", &user]).await.done();
+}
