@@ -25,7 +25,7 @@ const SILENT_LIMIT: u64 = 2_240_000;
 
 /// How far the service's servers may disagree about the time, in seconds, when a draft is looked for:
 /// less than lies between two savings of the same draft.
-const DRAFT_SKEW: i64 = 120;
+const DRAFT_SKEW: i64 = 5;
 
 impl Graph {
     pub(super) async fn file(
