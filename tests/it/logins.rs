@@ -2,28 +2,16 @@
 
 use std::time::Duration;
 
-use footbridge::clock::Clock;
-
 use crate::imap_client::{Answer, ImapClient};
 use crate::world::{ADA, World};
 
 /// The answer to a login, however long the door makes it wait.
-async fn login(world: &World, client: &mut ImapClient, password: &str) -> Answer {
+pub(crate) async fn login(world: &World, client: &mut ImapClient, password: &str) -> Answer {
     let tag = client.begin(format!("LOGIN {ADA} {password}").as_bytes()).await;
-    let answer = client.answer(&tag);
-    tokio::pin!(answer);
-    let wall = Clock::system();
-    loop {
-        tokio::select! {
-            answer = &mut answer => return answer,
-            () = wall.sleep(Duration::from_millis(10)) => {
-                world.clock.advance(Duration::from_secs(1));
-            }
-        }
-    }
+    world.while_delays_pass(client.answer(&tag)).await
 }
 
-async fn guess(world: &World, times: u32) {
+pub(crate) async fn guess(world: &World, times: u32) {
     for _ in 0..times {
         let mut guesser = world.stranger().await;
         login(world, &mut guesser, "wrong").await.no("AUTHENTICATIONFAILED");

@@ -8,6 +8,7 @@ use footbridge::verdict::Verdict;
 use m365_sim::{Fault, Kind, RetryAfter, Rule};
 
 use crate::imap_client::{Answer, ImapClient};
+use crate::logins;
 use crate::world::{ADA, World, id, mail};
 
 /// A world with two messages and a few folders, and a client that looks at them.
@@ -34,7 +35,9 @@ async fn every_kind_of_fault_is_told_in_the_words_of_the_table() {
         check(&kind, &answer);
         met.insert(format!("{kind:?}"));
     }
-    for (kind, answer) in [too_large().await, unacceptable().await, wrong_password().await] {
+    for (kind, answer) in
+        [too_large().await, unacceptable().await, wrong_password().await, locked_out().await]
+    {
         check(&kind, &answer);
         met.insert(format!("{kind:?}"));
     }
@@ -126,6 +129,14 @@ async fn wrong_password() -> (Bad, Answer) {
         () = time => unreachable!("time does not end"),
     };
     (Bad::WrongPassword, answer)
+}
+
+async fn locked_out() -> (Bad, Answer) {
+    let world = World::new().await;
+    logins::guess(&world, 10).await;
+    let mut imap = world.stranger().await;
+    let answer = logins::login(&world, &mut imap, "wrong").await;
+    (Bad::LockedOut, answer)
 }
 
 async fn sender_refused() -> (Bad, String) {
