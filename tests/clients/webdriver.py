@@ -118,7 +118,20 @@ class Chromium:
         return until(f"an element {name} on {self.address()}", look, UNTIL_SECONDS)
 
     def press(self, name):
-        self.ask("POST", f"{self.session}/element/{self.find(name)}/click")
+        """Clicks; anything but a box to tick leads to another page, and that page is waited for."""
+        element = self.find(name)
+        ticks = self.ask("GET", f"{self.session}/element/{element}/property/type") == "checkbox"
+        before = self.document()
+        self.ask("POST", f"{self.session}/element/{element}/click")
+        if not ticks:
+            until(f"the page after {name}", lambda: self.document() not in (None, before), UNTIL_SECONDS)
+
+    def document(self):
+        """Names the document on show; nothing while one page gives way to the next."""
+        where = {"using": "css selector", "value": "html"}
+        with contextlib.suppress(Failure):
+            return self.ask("POST", f"{self.session}/element", where)[ELEMENT]
+        return None
 
     def type(self, name, text):
         self.ask("POST", f"{self.session}/element/{self.find(name)}/value", {"text": text})
