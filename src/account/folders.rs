@@ -54,7 +54,10 @@ impl Account {
             None => Need::Now,
         };
         self.refresh(&folder, need, Urgency::Interactive).await?;
-        Ok(Status::from(&self.0.store.counts(folder.id).await?))
+        Ok(match self.desk(folder.id).live() {
+            Some(live) => Status::from(&*live.current().await?),
+            None => Status::from(&self.0.store.counts(folder.id).await?),
+        })
     }
 
     /// Makes a folder, and those above it that are missing (RFC 3501 §6.3.3).

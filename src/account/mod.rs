@@ -9,6 +9,7 @@ mod body;
 mod desk;
 mod folders;
 mod last_uses;
+mod live;
 mod lockout;
 mod look;
 mod open;
@@ -47,6 +48,7 @@ pub use values::{
 pub(crate) use submit::doubles;
 
 use desk::Desk;
+use live::Shelf;
 use submit::Submitter;
 use turn::Turn;
 
@@ -97,6 +99,7 @@ struct Inner {
     submitter: Submitter,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
+    shelf: Shelf,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
     looks: watch::Sender<Looks>,
 }
@@ -115,6 +118,7 @@ impl Account {
             pace,
             tree: Turn::default(),
             desks: Mutex::default(),
+            shelf: Shelf::default(),
             downloads: Mutex::default(),
             looks: watch::Sender::default(),
         }))

@@ -1,16 +1,16 @@
 //! A folder that a session looks at.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::desk::Watching;
+use super::live::Live;
 use super::sync::Need;
 use super::{Account, Opened, Status};
 use crate::backend::{Urgency, Writing};
 use crate::mailbox::{
-    Changes, Folder, FolderPath, Keyword, Kind, ModSeq, Outcome, Row, Uid, UidValidity, View,
+    Changes, Folder, FolderPath, Kind, ModSeq, Outcome, Row, Snapshot, Uid, UidValidity, View,
 };
 
 /// An opened folder; while any clone lives, the folder is watched for changes.
@@ -18,6 +18,7 @@ use crate::mailbox::{
 pub struct OpenFolder {
     pub(super) account: Account,
     pub(super) folder: Arc<Folder>,
+    pub(super) live: Arc<Live>,
     _watching: Arc<Watching>,
 }
 
@@ -30,27 +31,22 @@ impl Account {
         let folder = self.existing(path).await?;
         let watching = Arc::new(self.desk(folder.id).watch());
         self.refresh(&folder, Need::Now, Urgency::Interactive).await?;
-        let store = &self.0.store;
-        let (uids, seen) = store.uids(folder.id).await?;
-        let counts = store.counts(folder.id).await?;
-        let keywords = self.keywords(&folder).await?;
-        let opened =
-            OpenFolder { account: self.clone(), folder: Arc::new(folder), _watching: watching };
+        let live = self.desk(folder.id).live_or(|| Live::new(&self.0.store, folder.id));
+        let snapshot = live.current().await?;
+        self.0.shelf.put(&live, self.0.clock.instant());
         Ok(Opened {
-            folder: opened,
-            view: View::new(uids, seen),
-            status: Status::from(&counts),
-            first_unseen: counts.first_unseen,
-            keywords,
+            view: View::sharing(Arc::clone(snapshot.uids()), snapshot.through()),
+            status: Status::from(&*snapshot),
+            first_unseen: snapshot.tally().first_unseen,
+            keywords: snapshot.keywords().into_iter().collect(),
             writable: self.0.backend.rights().writing == Writing::Allowed,
+            folder: OpenFolder {
+                account: self.clone(),
+                folder: Arc::new(folder),
+                live,
+                _watching: watching,
+            },
         })
-    }
-
-    async fn keywords(&self, folder: &Folder) -> Outcome<Vec<Keyword>> {
-        let (rows, _) = self.0.store.all_rows(folder.id).await?;
-        let used: BTreeSet<Keyword> =
-            rows.iter().flat_map(|row| row.flags.keywords().cloned()).collect();
-        Ok(used.into_iter().collect())
     }
 }
 
@@ -67,6 +63,14 @@ impl OpenFolder {
     pub async fn refresh(&self) -> Outcome<()> {
         let need = Need::Within(self.account.0.pace.freshness);
         self.account.refresh(&self.folder, need, Urgency::Interactive).await
+    }
+
+    /// The folder as the index has it now, shared with all who look at it.
+    ///
+    /// # Errors
+    /// `NoSuchFolder` once the folder is gone.
+    pub async fn snapshot(&self) -> Outcome<Arc<Snapshot>> {
+        self.live.current().await
     }
 
     /// # Errors

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::OpenFolder;
 use crate::mailbox::{
-    Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Timestamp, Uid, UidValidity, View,
+    Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Snapshot, Timestamp, Uid,
+    UidValidity, View,
 };
 use crate::store::{Counts, SpoolFile};
 
@@ -104,6 +105,20 @@ impl From<&Counts> for Status {
             next: counts.next,
             validity: counts.validity,
             highest: counts.highest,
+        }
+    }
+}
+
+impl From<&Snapshot> for Status {
+    fn from(snapshot: &Snapshot) -> Self {
+        let tally = snapshot.tally();
+        Self {
+            messages: tally.messages,
+            unseen: tally.unseen,
+            deleted: tally.deleted,
+            next: snapshot.next(),
+            validity: snapshot.validity(),
+            highest: snapshot.through(),
         }
     }
 }

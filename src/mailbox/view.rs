@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::sync::Arc;
 
 use super::{Change, Changes, Flags, ModSeq, SeqNum, Uid};
 
@@ -25,7 +26,8 @@ pub enum Expunges {
 /// One session's frozen picture of a folder: which UID has which sequence number.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    uids: Vec<Uid>,
+    /// Shared with every other session that sees the same, and with the folder's snapshot.
+    uids: Arc<Vec<Uid>>,
     /// Gone from the folder, but the client has not been told.
     held: BTreeSet<Uid>,
     seen: ModSeq,
@@ -34,8 +36,25 @@ pub struct View {
 impl View {
     /// The picture at SELECT: `uids` ascending, as of `seen`.
     pub fn new(uids: Vec<Uid>, seen: ModSeq) -> Self {
+        Self::sharing(Arc::new(uids), seen)
+    }
+
+    /// Like `new`, with a list that others hold too.
+    pub fn sharing(uids: Arc<Vec<Uid>>, seen: ModSeq) -> Self {
         debug_assert!(uids.is_sorted());
         Self { uids, held: BTreeSet::new(), seen }
+    }
+
+    /// Gives up its own list for an equal one that others hold too.
+    pub fn share(&mut self, uids: &Arc<Vec<Uid>>) {
+        if !self.shares(uids) && self.uids == *uids {
+            self.uids = Arc::clone(uids);
+        }
+    }
+
+    /// Whether this very list is in the picture.
+    pub fn shares(&self, uids: &Arc<Vec<Uid>>) -> bool {
+        Arc::ptr_eq(&self.uids, uids)
     }
 
     /// The point in the folder's log that this picture shows.
@@ -96,7 +115,7 @@ impl View {
         }
         if !arrived.is_empty() {
             arrived.sort_unstable();
-            self.uids.extend(arrived);
+            Arc::make_mut(&mut self.uids).extend(arrived);
             let count = u32::try_from(self.uids.len()).unwrap_or(u32::MAX);
             notices.push(Notice::Exists(count));
         }
@@ -111,9 +130,13 @@ impl View {
 
     /// Highest first, so that each announced number is right at the moment it is read.
     fn announce_held(&mut self, notices: &mut Vec<Notice>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let uids = Arc::make_mut(&mut self.uids);
         for uid in mem::take(&mut self.held).into_iter().rev() {
-            if let Ok(index) = self.uids.binary_search(&uid) {
-                self.uids.remove(index);
+            if let Ok(index) = uids.binary_search(&uid) {
+                uids.remove(index);
                 notices.push(Notice::Expunge(SeqNum::at(index), uid));
             }
         }
@@ -225,8 +248,8 @@ mod tests {
             for (view, client) in &mut sessions {
                 let notices = view.catch_up(&log.since(view.seen()), Expunges::Announce);
                 notices.iter().for_each(|notice| client.hear(notice));
-                assert_eq!(view.uids, log.live.keys().copied().collect::<Vec<_>>());
-                for (known, uid) in client.uids.iter().zip(&view.uids) {
+                assert_eq!(view.uids(), log.live.keys().copied().collect::<Vec<_>>());
+                for (known, uid) in client.uids.iter().zip(view.uids()) {
                     assert!(known.is_none_or(|known| known == *uid));
                 }
             }

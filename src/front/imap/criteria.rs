@@ -6,7 +6,7 @@ use wire::imap::{Code, Date, Search, SearchKey};
 
 use super::convert;
 use super::ending::Ending;
-use crate::mailbox::{Keyword, Row, SeqNum, SystemFlag, View};
+use crate::mailbox::{Keyword, Line, SeqNum, SystemFlag, View};
 use crate::mime::text::{Needle, Searchable, header_values};
 
 /// A key with its strings decoded and its sets resolved.
@@ -49,7 +49,7 @@ pub(super) enum Reach {
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub(super) seq: SeqNum,
-    pub(super) row: &'a Row,
+    pub(super) row: Line<'a>,
     pub(super) size: Option<u64>,
     pub(super) read: Read<'a>,
 }
@@ -180,7 +180,7 @@ fn keyword(word: &wire::imap::Keyword) -> Criterion {
 impl Criterion {
     /// `None`: what is known does not decide it.
     pub(super) fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
-        let row = facts.row;
+        let row = &facts.row;
         match self {
             Self::Always(answer) => Some(*answer),
             Self::All(criteria) => all(criteria.iter().map(|each| each.evaluate(facts))),

@@ -10,7 +10,7 @@ use super::ending::{Ending, Halt};
 use super::plan::{Plan, is_bytes};
 use super::selected::Selected;
 use crate::account::{Body, READ_MAX, Summary};
-use crate::mailbox::{Fault, Outcome, Row};
+use crate::mailbox::{Fault, Line, Outcome};
 use crate::mime::{self, Located, Path, Section};
 
 /// The largest header from which single fields are picked, in octets. It must be held whole, and
@@ -28,7 +28,7 @@ pub(super) struct Content {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) row: &'a Row,
+    pub(super) row: Line<'a>,
     /// This command has marked it as read, so its flags are shown even if no one asked.
     pub(super) seen_now: bool,
 }
@@ -54,14 +54,14 @@ pub(super) async fn message(
     let Some(seq) = selected.view.seq(shown.row.uid) else { return Ok(()) };
     let with_flags = shown.seen_now || shown.plan.items.contains(&FetchItem::Flags);
     if with_flags {
-        selected.introduce(connection, &shown.row.flags);
+        selected.introduce(connection, shown.row.flags);
     }
     let mark = connection.mark();
     let writer = FetchWriter::begin(connection.output(), convert::number(seq.get()));
     match items(connection, writer, shown, content).await {
         Ok(()) => {
             if with_flags {
-                selected.tell(shown.row);
+                selected.tell(&shown.row);
             }
             Ok(())
         }
@@ -89,7 +89,7 @@ async fn items(
         }
     }
     if *seen_now && !plan.items.contains(&FetchItem::Flags) {
-        writer.flags(connection.output(), &convert::to_wire(&row.flags));
+        writer.flag_names(connection.output(), convert::flag_names(row.flags));
     }
     writer.end(connection.output());
     Ok(())
@@ -100,12 +100,12 @@ fn text(
     out: &mut Vec<u8>,
     writer: &mut FetchWriter,
     item: &FetchItem,
-    (row, summary): (&Row, &Option<Summary>),
+    (row, summary): (&Line<'_>, &Option<Summary>),
 ) -> Result<(), Halt> {
     let size = summary.as_ref().map(|summary| summary.size).or(row.size);
     match (item, size, summary) {
         (FetchItem::Uid, ..) => writer.uid(out, convert::number(row.uid.get())),
-        (FetchItem::Flags, ..) => writer.flags(out, &convert::to_wire(&row.flags)),
+        (FetchItem::Flags, ..) => writer.flag_names(out, convert::flag_names(row.flags)),
         (FetchItem::InternalDate, ..) => {
             writer.internal_date(out, convert::date_time(row.received));
         }
@@ -182,7 +182,7 @@ async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
 }
 
 /// All of a range, which must be small enough to be held.
-pub(super) async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>> {
+async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>> {
     let mut octets = Vec::with_capacity(index(range.end - range.start));
     let mut at = range.start;
     while at < range.end {
@@ -194,7 +194,11 @@ pub(super) async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>>
 }
 
 async fn octets(item: &FetchItem, body: &Body) -> Result<Octets, Halt> {
-    Ok(match mime::locate(&body.outline, &wanted(item)) {
+    let wanted = wanted(item);
+    if wanted == Section::Whole {
+        return Ok(Octets::Stored(0..body.size));
+    }
+    Ok(match mime::locate(&body.outline()?, &wanted) {
         Located::Missing => Octets::Missing,
         Located::Range(range) => Octets::Stored(range),
         Located::Filter { header, .. } if header.end - header.start > FILTERED_HEADER => {

@@ -9,12 +9,10 @@ use super::convert;
 use super::ending::{Ending, Halt};
 use crate::account::{Account, OpenFolder, Opened};
 use crate::mailbox::{
-    Expunges, Fault, Flags, Keyword, Kind, ModSeq, Notice, Outcome, Row, SeqNum, SystemFlag, Uid,
+    Expunges, Fault, Flags, Keyword, Kind, Line, ModSeq, Notice, Outcome, SeqNum, SystemFlag, Uid,
     View,
 };
 
-/// Rows asked for at once where nothing else is needed of them.
-const ROWS_AT_ONCE: usize = 500;
 /// Said before the connection is closed because its folder has been deleted (RFC 2180 §3.3).
 pub(super) const FOLDER_GONE: &str = "The selected folder is gone; select it again";
 
@@ -101,13 +99,9 @@ impl Selected {
 
     /// Those of `uids` that are marked \Deleted.
     pub(super) async fn deleted(&self, uids: &[Uid]) -> Outcome<Vec<Uid>> {
-        let mut deleted = Vec::new();
-        for uids in uids.chunks(ROWS_AT_ONCE) {
-            let rows = self.folder.rows(uids).await?;
-            let marked = rows.iter().filter(|row| row.flags.has(SystemFlag::Deleted));
-            deleted.extend(marked.map(|row| row.uid));
-        }
-        Ok(deleted)
+        let snapshot = self.folder.snapshot().await?;
+        let marked = snapshot.lines(uids).filter(|row| row.flags.has(SystemFlag::Deleted));
+        Ok(marked.map(|row| row.uid).collect())
     }
 
     // === flags ===
@@ -144,7 +138,7 @@ impl Selected {
     }
 
     /// The client has been shown this state, or knows it: the sync point need not repeat it.
-    pub(super) fn tell(&mut self, row: &Row) {
+    pub(super) fn tell(&mut self, row: &Line<'_>) {
         if row.modseq > self.view.seen() {
             self.told.insert(row.uid, row.modseq);
         }
@@ -154,12 +148,12 @@ impl Selected {
     pub(super) fn show_flags(
         &mut self,
         connection: &mut Connection,
-        row: &Row,
+        row: &Line<'_>,
         numbering: Numbering,
     ) {
         let Some(seq) = self.view.seq(row.uid) else { return };
-        self.introduce(connection, &row.flags);
-        write_flags(connection, seq, row.uid, &row.flags, numbering);
+        self.introduce(connection, row.flags);
+        write_flags(connection, seq, row.uid, row.flags, numbering);
         self.tell(row);
     }
 
@@ -171,13 +165,14 @@ impl Selected {
         connection: &mut Connection,
         expunges: Expunges,
     ) -> Result<(), Halt> {
-        let changes = connection.patiently(self.folder.changes(self.view.seen())).await?;
-        let changes = changes.map_err(gone)?;
+        let snapshot = connection.patiently(self.folder.snapshot()).await?.map_err(gone)?;
+        let changes = snapshot.changes_for(&self.view);
         let told = std::mem::take(&mut self.told);
         for notice in self.view.catch_up(&changes, expunges) {
             self.announce(connection, &notice, &told);
             connection.relieve().await?;
         }
+        self.view.share(snapshot.uids());
         Ok(())
     }
 
@@ -219,7 +214,7 @@ fn write_flags(
     if numbering == Numbering::Uid {
         writer.uid(out, convert::number(uid.get()));
     }
-    writer.flags(out, &convert::to_wire(flags));
+    writer.flag_names(out, convert::flag_names(flags));
     writer.end(out);
 }
 

@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::convert;
 use super::ending::{Ending, Halt, Handled};
 use super::selected::{Selected, numbering};
-use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Row, Uid};
+use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Uid};
 
 /// Messages changed with one call: the client sees progress in between.
 const AT_ONCE: usize = 200;
@@ -55,9 +55,9 @@ async fn change(
                 if store.answer == StoreAnswer::Silent
                     && expected.get(&uid) == Some(&row.flags) =>
             {
-                selected.tell(&row);
+                selected.tell(&(&row).into());
             }
-            Ok(row) => selected.show_flags(connection, &row, numbering),
+            Ok(row) => selected.show_flags(connection, &(&row).into(), numbering),
             Err(fault) if passes_over(&fault, numbering) => {}
             Err(fault) => first_fault = first_fault.or(Some(fault)),
         }
@@ -73,9 +73,9 @@ async fn expected(
     uids: &[Uid],
     edit: &FlagEdit,
 ) -> Result<HashMap<Uid, Flags>, Halt> {
-    let rows = connection.patiently(selected.folder.rows(uids)).await??;
-    let known = |row: &&Row| row.modseq <= selected.view.seen();
-    Ok(rows.iter().filter(known).map(|row| (row.uid, edit.apply(&row.flags))).collect())
+    let snapshot = connection.patiently(selected.folder.snapshot()).await??;
+    let known = snapshot.lines(uids).filter(|row| row.modseq <= selected.view.seen());
+    Ok(known.map(|row| (row.uid, edit.apply(row.flags))).collect())
 }
 
 /// UIDs that are gone are passed over (RFC 3501 §6.4.8); sequence numbers that are gone are not.
