@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -13,11 +14,14 @@ use tokio::sync::Semaphore;
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
 use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Row, Uid};
-use crate::mime::{self, Form, Outline, Scanner};
+use crate::mime::{self, Form, Heads, Outline, Scanner};
 use crate::store::{self, Freezing, Texts};
 
 /// Octets read in one call: large enough to be quick, small enough to hold many at a time.
 pub const READ_MAX: u64 = 256 * 1024;
+
+/// The cache may go beyond its limit by one of so many shares of it.
+const WEIGHED_SHARES: u64 = 64;
 
 /// How often bytes that vanish between a look and the open are fetched again: eviction is rare.
 const OPEN_TRIES: usize = 3;
@@ -116,6 +120,11 @@ impl OpenFolder {
         Ok(told.into_iter().map(|told| (told.uid, summary(told))).collect())
     }
 
+    /// What SEARCH compares first (`mime::Heads`), of those of `uids` (ascending) of which it is kept.
+    pub async fn heads(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Bytes)>> {
+        self.account.0.store.heads(self.folder.id, uids).await
+    }
+
     /// The bytes; fetches them if needed.
     ///
     /// # Errors
@@ -192,10 +201,7 @@ impl OpenFolder {
             tracing::warn!(account = %inner.address, folder = %self.folder.path, uid = %row.uid,
                 "the service made other bytes of the same message");
         }
-        if inner.store.cached_bytes().await? > inner.pace.cache_bytes {
-            inner.store.evict(inner.pace.cache_bytes).await?;
-        }
-        Ok(())
+        self.account.make_room(frozen.body.size).await
     }
 
     /// "Not found" is believed after a look: a client must not take a message for gone that is there.
@@ -210,6 +216,21 @@ impl OpenFolder {
 }
 
 impl Account {
+    /// Keeps the cache within its limit. All of it is weighed only when a share of the limit has come
+    /// in: to add up tens of thousands of files after each download takes longer than the download.
+    async fn make_room(&self, octets: u64) -> Outcome<()> {
+        let (store, limit) = (&self.0.store, self.0.pace.cache_bytes);
+        let unweighed = self.0.unweighed.fetch_add(octets, Ordering::Relaxed) + octets;
+        if unweighed < limit / WEIGHED_SHARES {
+            return Ok(());
+        }
+        self.0.unweighed.store(0, Ordering::Relaxed);
+        if store.cached_bytes().await? > limit {
+            store.evict(limit).await?;
+        }
+        Ok(())
+    }
+
     /// A message that is on its way from one folder to another is in both for a moment.
     async fn note_other_size(&self, row: &Row, octets: u64) -> Outcome<()> {
         for (folder, uid) in self.0.store.places(&row.remote).await? {
@@ -241,9 +262,17 @@ pub(super) async fn describe(path: &Path) -> Outcome<Texts> {
     let envelope = mime::envelope(&outline);
     let structure = mime::structure(&outline, Form::BodyStructure);
     let body = mime::structure(&outline, Form::Body);
+    let heads = heads(&outline);
     let slim = outline.without_headers();
     let outline = serde_json::to_vec(&slim).map_err(Fault::defect)?;
-    Ok(Texts { outline, envelope, structure, body })
+    Ok(Texts { outline, envelope, structure, body, heads })
+}
+
+/// Only of a header that was kept whole.
+fn heads(outline: &Outline) -> Option<Vec<u8>> {
+    let root = outline.root();
+    let whole = root.fields.len() as u64 >= root.header.end - root.header.start;
+    whole.then(|| Heads::collect(&root.fields)).flatten()
 }
 
 /// The whole of a file that has exactly this size. Any other is read, and mended, one by one.

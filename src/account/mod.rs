@@ -24,6 +24,7 @@ mod values;
 mod write;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -102,6 +103,8 @@ struct Inner {
     shelf: Shelf,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
     looks: watch::Sender<Looks>,
+    /// Octets cached since the cache was last weighed.
+    unweighed: AtomicU64,
 }
 
 impl Account {
@@ -121,6 +124,8 @@ impl Account {
             shelf: Shelf::default(),
             downloads: Mutex::default(),
             looks: watch::Sender::default(),
+            // The first download weighs what earlier runs have left.
+            unweighed: AtomicU64::new(u64::MAX / 2),
         }))
     }
 

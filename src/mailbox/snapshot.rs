@@ -339,3 +339,80 @@ impl<'a> From<&'a Row> for Line<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Expunges;
+    use super::*;
+
+    fn uid(number: u32) -> Uid {
+        Uid::new(number).unwrap()
+    }
+
+    fn entry(number: u32, modseq: u64, bits: u8, keywords: &str) -> Entry<'_> {
+        let (uid, modseq) = (uid(number), ModSeq::new(modseq));
+        Entry { uid, modseq, received: Timestamp(0), size: None, bits, keywords }
+    }
+
+    fn snapshot(entries: &[Entry<'_>], through: u64) -> Snapshot {
+        let mut snapshot = Snapshot::empty(UidValidity::new(1).unwrap());
+        entries.iter().for_each(|entry| snapshot.put(entry));
+        snapshot.reach(ModSeq::new(through), uid(100));
+        snapshot
+    }
+
+    #[test]
+    fn keywords_that_differ_in_case_are_shown_as_each_message_has_them() {
+        let here =
+            snapshot(&[entry(1, 1, 0, "Red"), entry(2, 1, 0, "red"), entry(3, 1, 1, "Red")], 1);
+        let shown = |number| {
+            let flags = here.get(uid(number)).unwrap().flags;
+            flags.keywords().map(Keyword::as_str).collect::<String>()
+        };
+        assert_eq!([shown(1), shown(2), shown(3)], ["Red", "red", "Red"]);
+        assert!(here.get(uid(3)).unwrap().flags.has(SystemFlag::Seen));
+        assert_eq!(here.keywords().len(), 1);
+    }
+
+    #[test]
+    fn a_size_becomes_known_in_a_shared_snapshot_and_stays_known_when_it_moves_on() {
+        let here = Arc::new(snapshot(&[entry(1, 1, 0, ""), entry(2, 1, 0, "")], 1));
+        here.note_size(uid(2), 7);
+        here.note_size(uid(9), 9);
+        let mut moved = Snapshot::clone(&here);
+        moved.put(&entry(3, 2, 0, ""));
+        moved.remove(&BTreeSet::from([uid(1)]));
+        let sizes = |of: &Snapshot| (0..of.len()).map(|at| of.line(at).size).collect::<Vec<_>>();
+        assert_eq!(sizes(&here), [None, Some(7)]);
+        assert_eq!(sizes(&moved), [Some(7), None]);
+        here.note_size(uid(1), 5_000_000_000);
+        assert_eq!(here.line(0).size, None, "what four octets cannot say is not known");
+    }
+
+    #[test]
+    fn a_message_that_is_held_is_told_once_and_only_when_it_may_be() {
+        let before = snapshot(&[entry(1, 1, 0, ""), entry(2, 1, 0, "")], 1);
+        let mut view = View::sharing(Arc::clone(before.uids()), before.through());
+        let mut after = before.clone();
+        after.remove(&BTreeSet::from([uid(1)]));
+        after.reach(ModSeq::new(2), uid(100));
+        assert!(view.catch_up(&after.changes_for(&view), Expunges::Hold).is_empty());
+        assert!(after.changes_for(&view).list.is_empty(), "the log does not tell it twice");
+        assert_eq!(view.catch_up(&after.changes_for(&view), Expunges::Announce).len(), 1);
+        view.share(after.uids());
+        assert!(view.shares(after.uids()));
+        assert_eq!(before.uids().len(), 2, "what others share has not moved");
+    }
+
+    #[test]
+    fn sets_of_flags_that_no_message_has_any_more_are_forgotten() {
+        let mut here = snapshot(&[entry(1, 1, 0, "")], 1);
+        for change in 0..1_000 {
+            here.put(&entry(1, 2 + change, 0, &format!("k{change}")));
+            here.reach(ModSeq::new(2 + change), uid(100));
+        }
+        assert!(here.palette.flags.len() <= 1 + PALETTE_SPARE + 1);
+        let kept: Vec<_> = here.line(0).flags.keywords().map(Keyword::as_str).collect();
+        assert_eq!(kept, ["k999"]);
+    }
+}

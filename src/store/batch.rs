@@ -76,6 +76,32 @@ impl Store {
         .await
     }
 
+    /// What SEARCH compares, of those of `uids` (ascending) of which it is kept, in that order.
+    pub async fn heads(&self, folder: FolderId, uids: &[Uid]) -> Outcome<Vec<(Uid, Bytes)>> {
+        let uids = uids.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT m.uid, b.heads FROM messages m
+                       JOIN bodies b ON b.remote = m.remote AND b.content = m.content";
+            let (mut texts, mut ends) = (Vec::new(), Vec::with_capacity(uids.len()));
+            each(connection, sql, (folder, &uids), |uid, record| {
+                if let Some(heads) = record.get_ref(1)?.as_blob_or_null()? {
+                    texts.extend_from_slice(heads);
+                    ends.push((uid, texts.len()));
+                }
+                Ok(())
+            })?;
+            let texts = Bytes::from(texts);
+            let mut begin = 0;
+            let heads = ends.into_iter().map(|(uid, end)| {
+                let heads = texts.slice(begin..end);
+                begin = end;
+                (uid, heads)
+            });
+            Ok(heads.collect())
+        })
+        .await
+    }
+
     /// The bytes of those of `uids` (ascending) that are in the cache, in that order.
     pub async fn located(&self, folder: FolderId, uids: &[Uid]) -> Outcome<Vec<Located>> {
         let (uids, store, now) = (uids.to_owned(), self.clone(), self.0.clock.now());

@@ -28,6 +28,8 @@ const LINGER_OCTETS: usize = 1024 * 1024;
 const LINGER_FOR: Duration = Duration::from_secs(2);
 /// Output collected before it is written: a few packets, so that small answers share one.
 const FLUSH_AT: usize = 64 * 1024;
+/// Room for output that a connection keeps while its client is silent: most clients are, for hours.
+const KEPT_OUTPUT: usize = 1024;
 /// Octets read at once.
 const READ_SIZE: usize = 16 * 1024;
 /// The silence that the first impatient clients bear is 10 s (the default of Jira's mail handler).
@@ -114,6 +116,7 @@ impl Connection {
         }
         // Outside the race below: a write must not be dropped half-way.
         self.flush().await?;
+        self.output.shrink_to(KEPT_OUTPUT);
         let drain = self.drain.clone();
         tokio::select! {
             biased;

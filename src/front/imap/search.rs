@@ -14,9 +14,12 @@ use super::fetch::AHEAD;
 use super::selected::Selected;
 use crate::account::{Body, OpenFolder};
 use crate::mailbox::{Fault, Kind, Outcome, SeqNum, Snapshot, Uid};
+use crate::mime::Heads;
 
 /// Messages looked into by one thread at a time.
 const AT_ONCE: usize = 64;
+/// Messages of which the kept headers are read with one query.
+const HEADS_AT_ONCE: usize = 1000;
 /// Octets of a message that BODY and TEXT look through. Text stands before attachments, and
 /// decoding must not take memory without limit.
 const LOOK_THROUGH: u64 = 32 * 1024 * 1024;
@@ -48,7 +51,7 @@ pub(super) async fn run(
     let folder = selected.folder.clone();
     let question = Question { folder, snapshot, criterion };
     let (mut hits, suspects) = question.by_columns(selected.view.uids());
-    hits.extend(look_into(connection, &question, suspects).await?);
+    hits.extend(look_into(connection, question, suspects).await?);
     hits.sort_unstable();
     let number = |(seq, uid): (SeqNum, Uid)| match search.numbering {
         Numbering::Uid => convert::number(uid.get()),
@@ -60,13 +63,17 @@ pub(super) async fn run(
 
 async fn look_into(
     connection: &mut Connection,
-    question: &Question,
+    question: Question,
     suspects: Vec<Suspect>,
 ) -> Result<Vec<(SeqNum, Uid)>, Halt> {
+    let (mut hits, suspects) = if question.criterion.asks_header() {
+        question.by_heads(connection, suspects).await?
+    } else {
+        (Vec::new(), suspects)
+    };
     let batches: Vec<Vec<Suspect>> = suspects.chunks(AT_ONCE).map(<[_]>::to_vec).collect();
-    let looks = stream::iter(batches).map(|batch| question.clone().look_into(batch));
+    let looks = stream::iter(batches).map(move |batch| question.clone().look_into(batch));
     let mut looks = Box::pin(looks.buffered(AHEAD));
-    let mut hits = Vec::new();
     while let Some(found) = connection.patiently(looks.next()).await? {
         hits.extend(found?);
     }
@@ -102,6 +109,45 @@ impl Question {
         let row = self.snapshot.line(suspect.index);
         let size = size.or(row.size);
         self.criterion.evaluate(&Facts { seq: suspect.seq, row, size, read })
+    }
+
+    /// What the index keeps of the headers decides without opening a message.
+    async fn by_heads(
+        &self,
+        connection: &mut Connection,
+        suspects: Vec<Suspect>,
+    ) -> Result<(Vec<(SeqNum, Uid)>, Vec<Suspect>), Halt> {
+        let batches: Vec<Vec<Suspect>> =
+            suspects.chunks(HEADS_AT_ONCE).map(<[_]>::to_vec).collect();
+        let question = self.clone();
+        let looks = stream::iter(batches).map(move |batch| question.clone().compare_heads(batch));
+        let mut looks = Box::pin(looks.buffered(AHEAD));
+        let (mut hits, mut open) = (Vec::new(), Vec::new());
+        while let Some(compared) = connection.patiently(looks.next()).await? {
+            let (found, left) = compared?;
+            hits.extend(found);
+            open.extend(left);
+        }
+        Ok((hits, open))
+    }
+
+    async fn compare_heads(
+        self,
+        suspects: Vec<Suspect>,
+    ) -> Outcome<(Vec<(SeqNum, Uid)>, Vec<Suspect>)> {
+        let uids: Vec<Uid> = suspects.iter().map(|suspect| suspect.uid).collect();
+        let mut heads = self.folder.heads(&uids).await?.into_iter().peekable();
+        let (mut hits, mut open) = (Vec::new(), Vec::new());
+        for suspect in suspects {
+            let kept = heads.next_if(|(uid, _)| *uid == suspect.uid);
+            let kept = kept.as_ref().and_then(|(_, kept)| Heads::new(kept));
+            match kept.and_then(|heads| self.evaluate(suspect, None, Read::Heads(heads))) {
+                Some(true) => hits.push((suspect.seq, suspect.uid)),
+                Some(false) => {}
+                None => open.push(suspect),
+            }
+        }
+        Ok((hits, open))
     }
 
     async fn look_into(self, suspects: Vec<Suspect>) -> Outcome<Vec<(SeqNum, Uid)>> {
@@ -167,10 +213,12 @@ impl Question {
 
     /// The header may decide; the whole message must.
     fn matches(&self, suspect: Suspect, body: &Body) -> Outcome<bool> {
-        let header = body.outline()?.root().header.clone();
-        let header = read_all(body, header.start..header.end.min(LOOK_THROUGH))?;
-        if let Some(answer) = self.evaluate(suspect, Some(body.size), Read::Header(&header)) {
-            return Ok(answer);
+        if self.criterion.asks_header() {
+            let header = body.outline()?.root().header.clone();
+            let header = read_all(body, header.start..header.end.min(LOOK_THROUGH))?;
+            if let Some(answer) = self.evaluate(suspect, Some(body.size), Read::Header(&header)) {
+                return Ok(answer);
+            }
         }
         let message = read_all(body, 0..body.size.min(LOOK_THROUGH))?;
         let answer = self.evaluate(suspect, Some(body.size), Read::Whole(&message));
