@@ -306,19 +306,17 @@ def idle_memory(server, sessions, user=ADA):
 
 
 def folder_memory(bridge, user):
-    """KiB that a large selected folder adds to the idle bridge."""
+    """KiB of the whole bridge with a large folder selected: a difference would leave out what the heap
+    had already."""
     bridge.stop()
     bridge.serve()
     client = bridge.log_in(user)
-    client.ask("NOOP")
-    time.sleep(2)
-    before = bridge.memory()
     client.ask("SELECT INBOX")
     client.ask("UID FETCH 1:* (FLAGS)")
     time.sleep(1)
-    after = bridge.memory()
+    whole = bridge.memory()
     client.close()
-    return after - before
+    return whole
 
 
 def report(medians, octets):
@@ -374,7 +372,7 @@ def run(options, folder):
             client = bridge.log_in(BOB)
             client.ask("SELECT INBOX")
             client.close()
-            figures[f"folder of {options.large}, KiB"] = folder_memory(bridge, BOB)
+            figures[f"bridge with a folder of {options.large}, KiB"] = folder_memory(bridge, BOB)
             running.append(bridge.process)
     finally:
         for process in reversed(running):
@@ -387,7 +385,8 @@ def run(options, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=50_000)
+    parser.add_argument("--messages", type=int, default=5_000,
+                        help="the tenant throttles beyond 10,000 requests in ten minutes")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sessions", type=int, default=1000, help="idle sessions; 0 leaves this out")
     parser.add_argument("--large", type=int, default=100_000, help="messages of one more folder, for its memory")
