@@ -9,7 +9,6 @@ use tokio::sync::oneshot;
 
 use super::{print, prompt};
 use crate::app;
-use crate::auth::consent::admin_consent_url;
 use crate::auth::scopes::Needs;
 use crate::auth::sign_in::{Loopback, Redirect, SignIn, SignInError, SignedInAs};
 use crate::clock::Clock;
@@ -39,28 +38,46 @@ enum Way {
 /// Where a pasted sign-in ends: the registered address, where nothing needs to listen.
 const NOWHERE: &str = "http://localhost";
 
-/// Signs in as `account`; `challenge` is what the service demanded of the next sign-in.
+/// Who is to sign in, and for what.
+pub(super) struct Wanted<'a> {
+    pub(super) account: &'a str,
+    pub(super) needs: Needs,
+    /// What the service demanded of the next sign-in.
+    pub(super) challenge: Option<String>,
+    /// The account's tenant, if it has signed in before.
+    pub(super) tenant_id: Option<String>,
+}
+
+/// Nobody is sent to Microsoft without an application.
+pub(super) fn check(config: &Config) -> anyhow::Result<()> {
+    match config.cloud.client_id.is_empty() {
+        true => Err(anyhow!(
+            "cloud.client_id is not set: register an application first (docs/entra-app-registration.md)"
+        )),
+        false => Ok(()),
+    }
+}
+
 pub(super) async fn run(
     config: &Config,
     arguments: &SignInArguments,
-    account: &str,
-    needs: Needs,
-    challenge: Option<String>,
+    wanted: Wanted<'_>,
 ) -> anyhow::Result<SignedInAs> {
-    if config.cloud.client_id.is_empty() {
-        return Err(anyhow!(
-            "cloud.client_id is not set: register an application first (docs/entra-app-registration.md)"
-        ));
-    }
+    check(config)?;
+    let Wanted { account, needs, challenge, tenant_id } = wanted;
     let clock = Clock::system();
     let http = app::http_client(config, clock.clone())?;
     let cloud = app::cloud(&config.cloud);
-    let sign_in = SignIn { http, cloud, needs, account: account.to_owned(), challenge };
+    let account = account.to_owned();
+    let sign_in = SignIn { http, cloud, needs, account, challenge, tenant_id };
     let limit = Duration::from_secs(arguments.timeout);
     let work = Box::pin(by(&sign_in, arguments, &clock, limit));
     let done = clock.timeout(limit, work).await;
     let done = done.unwrap_or_else(|_| Err(SignInError::TimedOut(limit).into()));
-    done.map_err(|error| with_link(error, &sign_in))
+    done.map_err(|error| match error.downcast_ref::<SignInError>() {
+        Some(reason) => anyhow!(sign_in.told(reason)),
+        None => error,
+    })
 }
 
 async fn by(
@@ -106,17 +123,17 @@ async fn by(
 }
 
 /// A thread of its own: a read that is not answered must not keep the process from ending.
-async fn pasted() -> anyhow::Result<String> {
+pub(super) async fn pasted() -> anyhow::Result<String> {
     let (tell, told) = oneshot::channel();
     std::thread::spawn(move || {
-        let question = "paste the address that the browser ended on: ";
+        let question = "paste the address that the browser ended on (or the error that it shows): ";
         tell.send(prompt::line(question))
     });
     told.await?
 }
 
 /// Best effort: the address is printed as well.
-fn open(url: &str) {
+pub(super) fn open(url: &str) {
     if !config::has_display() {
         return;
     }
@@ -126,19 +143,4 @@ fn open(url: &str) {
     if let Err(error) = command.spawn() {
         tracing::info!(%error, "no browser could be opened; open the address by hand");
     }
-}
-
-/// What an administrator can lift is followed by the link for the administrator. A sign-in that
-/// timed out may have been that, too: Microsoft's page does not lead back here then.
-fn with_link(error: anyhow::Error, sign_in: &SignIn) -> anyhow::Error {
-    let Some(reason) = error.downcast_ref::<SignInError>() else { return error };
-    if !reason.wants_admin() && !matches!(reason, SignInError::TimedOut(_)) {
-        return error;
-    }
-    let Some(link) = admin_consent_url(&sign_in.cloud, sign_in.needs, None) else { return error };
-    let text = match reason {
-        SignInError::TimedOut(_) => "if the page asks for an administrator's approval",
-        _ => "an administrator can consent for everyone",
-    };
-    anyhow!("{error:#}\n{text}, send this link: {link}\nand sign in again afterwards")
 }

@@ -13,6 +13,7 @@ use super::authorize::Attempt;
 use super::redirect::Redirect;
 use super::{SignInError, page};
 use crate::clock::Clock;
+use crate::http::Secret;
 
 /// A free port on both loopback addresses: `localhost` means either, by the machine's taste.
 #[derive(Debug)]
@@ -59,8 +60,7 @@ impl Loopback {
         format!("http://localhost:{}", self.port)
     }
 
-    /// Waits for the redirect that answers `attempt`; what else comes is sent away and changes
-    /// nothing. The listener is gone afterwards.
+    /// Waits for the redirect that answers `attempt`. The listener is gone afterwards.
     ///
     /// # Errors
     /// `TimedOut`.
@@ -70,11 +70,18 @@ impl Loopback {
         limit: Duration,
         clock: &Clock,
     ) -> Result<(Redirect, Visitor), SignInError> {
-        let answered = clock.timeout(limit, self.answered(attempt, clock)).await;
-        answered.map_err(|_| SignInError::TimedOut(limit))
+        let read = |query: &str| Redirect::of_query(query).filter(|found| attempt.owns(found));
+        let heard = clock.timeout(limit, self.hear(read, clock)).await;
+        heard.map_err(|_| SignInError::TimedOut(limit))
     }
 
-    async fn answered(self, attempt: &Attempt, clock: &Clock) -> (Redirect, Visitor) {
+    /// Waits for a visitor whose query is what `read` takes; what else comes is sent away and
+    /// changes nothing.
+    pub(in crate::auth) async fn hear<T>(
+        self,
+        read: impl Fn(&str) -> Option<T>,
+        clock: &Clock,
+    ) -> (T, Visitor) {
         let (tell, mut told) = mpsc::channel(VISITORS);
         // Dropped with this future, and every visitor with it.
         let mut visitors = JoinSet::new();
@@ -84,19 +91,19 @@ impl Loopback {
                     let Ok(socket) = socket else { continue };
                     let (tell, clock) = (tell.clone(), clock.clone());
                     visitors.spawn(async move {
-                        let heard = clock.timeout(SILENCE, hear(socket)).await;
+                        let heard = clock.timeout(SILENCE, listen(socket)).await;
                         if let Ok(Ok(Some(found))) = heard {
                             let _ = tell.send(found).await;
                         }
                     });
                 }
                 Some(_) = visitors.join_next() => {}
-                Some((redirect, visitor)) = told.recv() => {
-                    if attempt.owns(&redirect) {
-                        return (redirect, visitor);
+                Some((query, visitor)) = told.recv() => {
+                    let query: Secret = query;
+                    if let Some(found) = read(query.expose()) {
+                        return (found, visitor);
                     }
-                    let foreign = page::failure(&SignInError::Foreign);
-                    visitors.spawn(async move { visitor.show(400, &foreign).await });
+                    visitors.spawn(async move { visitor.show(400, &page::foreign()).await });
                 }
             }
         }
@@ -124,7 +131,7 @@ impl Visitor {
         self.show(400, &page::failure(error)).await;
     }
 
-    async fn show(mut self, status: u16, html: &str) {
+    pub(in crate::auth) async fn show(mut self, status: u16, html: &str) {
         let head = format!(
             "HTTP/1.1 {status} -\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
              Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n\
@@ -138,8 +145,8 @@ impl Visitor {
     }
 }
 
-/// Reads one request; `None` if it was no redirect and has been answered.
-async fn hear(mut socket: TcpStream) -> io::Result<Option<(Redirect, Visitor)>> {
+/// Reads one request's query; `None` if it was no redirect and has been answered.
+async fn listen(mut socket: TcpStream) -> io::Result<Option<(Secret, Visitor)>> {
     let mut head = Vec::new();
     let mut chunk = [0; 4096];
     while !head.windows(4).any(|four| four == b"\r\n\r\n") {
@@ -150,8 +157,8 @@ async fn hear(mut socket: TcpStream) -> io::Result<Option<(Redirect, Visitor)>> 
         head.extend_from_slice(&chunk[..read]);
     }
     let visitor = Visitor(socket);
-    match redirect_of(&head) {
-        Some(redirect) => Ok(Some((redirect, visitor))),
+    match query_of(&head) {
+        Some(query) => Ok(Some((Secret::new(query), visitor))),
         None => {
             visitor.show(404, &page::stray()).await;
             Ok(None)
@@ -159,10 +166,10 @@ async fn hear(mut socket: TcpStream) -> io::Result<Option<(Redirect, Visitor)>> 
     }
 }
 
-/// `GET /?code=… HTTP/1.1`.
-fn redirect_of(head: &[u8]) -> Option<Redirect> {
+/// `GET /?code=…&state=… HTTP/1.1`: every answer repeats a state.
+fn query_of(head: &[u8]) -> Option<&str> {
     let line = head.split(|byte| *byte == b'\r').next()?;
     let line = std::str::from_utf8(line).ok()?;
     let target = line.strip_prefix("GET ")?.split(' ').next()?;
-    Redirect::of_query(target.strip_prefix("/?")?)
+    target.strip_prefix("/?").filter(|query| query.contains("state="))
 }

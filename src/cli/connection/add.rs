@@ -10,13 +10,13 @@ use clap::Args;
 
 use super::{NOT_THERE, existing, needs};
 use crate::app;
-use crate::auth::consent::admin_consent_url;
+use crate::auth::consent::ConsentRequest;
 use crate::auth::oauth::{self, NoGrant};
 use crate::auth::password::{self, HashedPassword};
 use crate::auth::scopes::Granted;
 use crate::auth::sign_in::{SignInError, SignedInAs};
 use crate::auth::{FileVault, Secret, TokenVault as _};
-use crate::cli::sign_in::{self, SignInArguments};
+use crate::cli::sign_in::{self, SignInArguments, Wanted};
 use crate::cli::vaults::Vaults;
 use crate::cli::{UseArgument, print};
 use crate::clock::Clock;
@@ -86,8 +86,13 @@ pub(super) async fn add(config: &Config, wanted: AddConnection) -> anyhow::Resul
             Secret::new(read.trim())
         }
         None => {
-            let (account, needs) = (&connection.address, needs(&connection));
-            let signed_in = sign_in::run(config, &wanted.sign_in, account, needs, None).await?;
+            let person = Wanted {
+                account: &connection.address,
+                needs: needs(&connection),
+                challenge: None,
+                tenant_id: None,
+            };
+            let signed_in = sign_in::run(config, &wanted.sign_in, person).await?;
             record(&mut connection, signed_in)?
         }
     };
@@ -101,8 +106,10 @@ pub(super) async fn sign_in_again(config: &Config, wanted: SignInAgain) -> anyho
     let mut connection = existing(config, &wanted.address)?;
     let vault = Vaults::unlock(config)?.of(&connection.user());
     let challenge = challenge(config, &vault).await;
+    let tenant_id = connection.account.as_ref().map(|account| account.tenant_id.clone());
     let (account, needs) = (connection.address.clone(), needs(&connection));
-    let signed_in = sign_in::run(config, &wanted.sign_in, &account, needs, challenge).await?;
+    let person = Wanted { account: &account, needs, challenge, tenant_id };
+    let signed_in = sign_in::run(config, &wanted.sign_in, person).await?;
     let refresh = record(&mut connection, signed_in)?;
     let now = Clock::system().now().0;
     // Two sign-ins within a second are two for a running bridge as well.
@@ -203,11 +210,12 @@ fn report(
     text.extend(password.map(|password| format!("\npassword (shown once): {password}")));
     if !missing.is_empty() {
         let missing = missing.join(" and ");
-        let link = admin_consent_url(&app::cloud(&config.cloud), needs, None).unwrap_or_default();
-        text += &format!(
-            "\nnot granted: {missing}. What needs it will be refused; an administrator can grant it \
-             with {link}\nThen run: footbridge connection sign-in {user}"
-        );
+        text += &format!("\nnot granted: {missing}. What needs it will be refused");
+        // Personal accounts have no administrator, and no link.
+        if let Ok(link) = ConsentRequest::to_send(&app::cloud(&config.cloud), needs, None) {
+            text += &format!("; an administrator can grant it with {}", link.url);
+        }
+        text += &format!("\nThen run: footbridge connection sign-in {user}");
     }
     print(&text)
 }
