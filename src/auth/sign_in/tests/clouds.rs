@@ -150,7 +150,7 @@ async fn a_cloud_that_is_not_the_tenants_is_refused_and_the_cure_names_the_setti
         for (_, other, _, _) in CLOUDS.iter().filter(|(_, other, _, _)| *other != cloud) {
             let world = world_of(*other, graph, BareScopes::Graph).await;
             let (done, browser) = world.by_browser(async |_| ()).await;
-            let at_device = world.sign_in.by_device(|_| ()).await.unwrap_err().to_string();
+            let at_device = by_device(&world, async |_| ()).await.unwrap_err().to_string();
             let token = world.tenant.grant(ADA, "app", "Mail.Send offline_access");
             let token = crate::http::Secret::new(token);
             let (http, settings) = (&world.sign_in.http, &world.sign_in.cloud);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use m365_sim::switch::{CloudInstance, ConditionalAccess, UserConsent};
 use m365_sim::{Audience, Browser, ClientType, Entra, Home, Registration, Stage, Standing};
 
-use super::{ADA, BEN, LONG, Redirect, SignIn, SignInError, World, accept_as, by_device};
+use super::{ADA, BEN, Redirect, SignIn, SignInError, World, accept_as, by_device};
 use crate::auth::aadsts::{self, TRANSIENT};
 use crate::auth::oauth;
 use crate::auth::scopes::Ownership;
@@ -147,7 +147,7 @@ async fn each_that_microsoft_only_shows_is_explained_when_it_is_pasted_and_asked
     let world = World::new().await;
     for (code, cure) in numbers().filter(|(code, _)| Entra::stays_in_the_browser(*code)) {
         world.tenant.entra().fail(Stage::Authorize, code);
-        let (done, browser) = world.by_browser(async |_| world.advance(LONG)).await;
+        let (done, browser) = world.by_browser(async |_| ()).await;
         assert_eq!(browser.error_code(), Some(code));
         let told = done.unwrap_err().to_string();
         assert!(told.contains("run: footbridge explain AADSTSnnnnn"), "{told}");
@@ -162,7 +162,7 @@ async fn each_is_told_with_its_cure_when_a_device_code_is_asked_for_or_polled() 
     let world = World::new().await;
     for (code, cure) in numbers() {
         world.tenant.entra().fail(Stage::Device, code);
-        let told = world.sign_in.by_device(|_| ()).await.unwrap_err().to_string();
+        let told = by_device(&world, async |_| ()).await.unwrap_err().to_string();
         assert!(told.contains(cure), "{code}: {told}");
         if passes(code) || code == 70016 {
             continue;

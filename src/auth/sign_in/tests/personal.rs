@@ -3,7 +3,7 @@
 use m365_sim::Home;
 use m365_sim::switch::{PersonalMail, UserConsent};
 
-use super::{ADA, BEN, LONG, Redirect, SignInError, SignedInAs, World, by_device};
+use super::{ADA, BEN, Redirect, SignInError, SignedInAs, World, by_device};
 use crate::auth::oauth;
 use crate::auth::scopes::Ownership;
 use crate::auth::sign_in::identity::PERSONAL;
@@ -65,7 +65,7 @@ async fn a_personal_account_signs_in_every_way_whether_or_not_its_mail_attribute
 #[tokio::test]
 async fn nobody_is_sent_to_an_administrator_who_does_not_exist() {
     let world = bens("consumers").await;
-    let (done, _) = world.by_browser(async |_| world.advance(LONG)).await;
+    let (done, _) = world.by_browser(async |_| ()).await;
     let error = done.unwrap_err();
     assert!(matches!(error, SignInError::TimedOut(_)), "{error:?}");
     let told = world.sign_in.told(&error);
