@@ -1,19 +1,19 @@
 //! A person's sign-in, driven from the command line.
 
-use std::process::{Command, Stdio};
+use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use tokio::sync::oneshot;
 
-use super::{print, prompt};
+use super::{browser, note, print, prompt};
 use crate::app;
 use crate::auth::consent::admin_consent_url;
 use crate::auth::scopes::Needs;
-use crate::auth::sign_in::{Loopback, Redirect, SignIn, SignInError, SignedInAs};
+use crate::auth::sign_in::{Ending, Loopback, Page, Redirect, SignIn, SignInError, SignedInAs};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct SignInArguments {
@@ -39,14 +39,22 @@ enum Way {
 /// Where a pasted sign-in ends: the registered address, where nothing needs to listen.
 const NOWHERE: &str = "http://localhost";
 
-/// Signs in as `account`; `challenge` is what the service demanded of the next sign-in.
+/// Whose sign-in, and for what.
+pub(super) struct Wanted<'a> {
+    pub(super) account: &'a str,
+    pub(super) needs: Needs,
+    /// What the service demanded of the next sign-in.
+    pub(super) challenge: Option<String>,
+}
+
+/// Signs in, and has `keep` store and report it; what it answers is what was not granted. The
+/// browser is told the end of all that, not of the sign-in alone.
 pub(super) async fn run(
     config: &Config,
     arguments: &SignInArguments,
-    account: &str,
-    needs: Needs,
-    challenge: Option<String>,
-) -> anyhow::Result<SignedInAs> {
+    wanted: Wanted<'_>,
+    keep: impl AsyncFnOnce(SignedInAs) -> anyhow::Result<Vec<&'static str>>,
+) -> anyhow::Result<()> {
     if config.cloud.client_id.is_empty() {
         return Err(anyhow!(
             "cloud.client_id is not set: register an application first (docs/entra-app-registration.md)"
@@ -54,20 +62,36 @@ pub(super) async fn run(
     }
     let clock = Clock::system();
     let http = app::http_client(config, clock.clone())?;
+    let Wanted { account, needs, challenge } = wanted;
     let cloud = app::cloud(&config.cloud);
     let sign_in = SignIn { http, cloud, needs, account: account.to_owned(), challenge };
     let limit = Duration::from_secs(arguments.timeout);
-    let work = Box::pin(by(&sign_in, arguments, &clock, limit));
+    let mut ending = None;
+    let work = Box::pin(by(&sign_in, arguments, &clock, &mut ending));
     let done = clock.timeout(limit, work).await;
-    let done = done.unwrap_or_else(|_| Err(SignInError::TimedOut(limit).into()));
-    done.map_err(|error| with_link(error, &sign_in))
+    let done = match done.unwrap_or_else(|_| Err(SignInError::TimedOut(limit).into())) {
+        Ok(signed_in) => {
+            let address = signed_in.identity.address.clone();
+            keep(signed_in).await.map(|missing| Page::success(&address, &missing))
+        }
+        Err(error) => Err(error),
+    };
+    if let Some(ending) = ending {
+        let page = match &done {
+            Ok(page) => page,
+            Err(error) => &Page::failure(&format!("{error:#}")),
+        };
+        ending.show(page, &clock).await;
+    }
+    done.map(drop).map_err(|error| with_link(error, &sign_in))
 }
 
+/// `ending` is left behind if a browser waits for the outcome.
 async fn by(
     sign_in: &SignIn,
     arguments: &SignInArguments,
     clock: &Clock,
-    limit: Duration,
+    ending: &mut Option<Ending>,
 ) -> anyhow::Result<SignedInAs> {
     match arguments.sign_in {
         Way::Device => {
@@ -87,20 +111,13 @@ async fn by(
             let loopback = Loopback::bind().await.context("no port for the browser's answer")?;
             let attempt = sign_in.begin(&loopback.redirect_uri())?;
             print(&format!("open: {}", attempt.url))?;
-            if !arguments.no_browser {
-                open(&attempt.url);
-            }
-            let (redirect, visitor) = loopback.wait(&attempt, limit, clock).await?;
-            match sign_in.finish(attempt, redirect).await {
-                Ok(done) => {
-                    visitor.confirm(&done.identity.address).await;
-                    Ok(done)
-                }
-                Err(error) => {
-                    visitor.explain(&error).await;
-                    Err(error.into())
-                }
-            }
+            let limit = Duration::from_secs(arguments.timeout);
+            let (redirect, left) = tokio::select! {
+                answered = loopback.wait(&attempt, limit, clock) => answered?,
+                never = show_page(&attempt.url, arguments) => match never {},
+            };
+            *ending = Some(left);
+            Ok(sign_in.finish(attempt, redirect).await?)
         }
     }
 }
@@ -115,17 +132,18 @@ async fn pasted() -> anyhow::Result<String> {
     told.await?
 }
 
-/// Best effort: the address is printed as well.
-fn open(url: &str) {
-    if !config::has_display() {
-        return;
+/// Opens the page if that is wanted, and goes on only by being dropped.
+async fn show_page(url: &str, arguments: &SignInArguments) -> Infallible {
+    if !arguments.no_browser {
+        note("opening it in a browser; if none comes up, open the address yourself");
+        if !browser::open(url).await {
+            note(
+                "no browser could be opened: open the address in one on this machine; \
+                 from another machine, end this and use --sign-in paste",
+            );
+        }
     }
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let mut command = Command::new(opener);
-    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if let Err(error) = command.spawn() {
-        tracing::info!(%error, "no browser could be opened; open the address by hand");
-    }
+    std::future::pending().await
 }
 
 /// What an administrator can lift is followed by the link for the administrator. A sign-in that

@@ -5,8 +5,11 @@
 
 mod authorize;
 mod device;
+mod door;
 mod identity;
 mod loopback;
+#[cfg(test)]
+mod loopback_tests;
 mod page;
 mod redirect;
 #[cfg(test)]
@@ -22,7 +25,8 @@ use super::{Cloud, EntraError};
 pub use authorize::Attempt;
 pub use device::DevicePrompt;
 pub use identity::Identity;
-pub use loopback::{Loopback, Visitor};
+pub use loopback::{Ending, Loopback};
+pub use page::Page;
 pub use redirect::Redirect;
 
 /// What is asked of Microsoft, and on whose behalf.

@@ -1,0 +1,82 @@
+//! The person's browser, opened for them where there is one.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::config;
+
+/// Stands for the address in a command of `$BROWSER`.
+const PLACE: &str = "%s";
+
+/// Tries the commands of `$BROWSER`, or what opens addresses on this desktop; answers whether one of
+/// them took it. A browser that stays in the foreground is waited for.
+pub(super) async fn open(url: &str) -> bool {
+    for words in commands(config::browsers(), config::has_display()) {
+        let mut command = command(&words, url);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match command.status().await {
+            Ok(end) if end.success() => return true,
+            Ok(end) => tracing::info!("{}: {end}", words.join(" ")),
+            Err(error) => tracing::info!("{}: {error}", words.join(" ")),
+        }
+    }
+    false
+}
+
+/// Each as words. `$BROWSER` is a list by colons, and may lead to a browser where no display is.
+fn commands(browsers: Option<String>, has_display: bool) -> Vec<Vec<String>> {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let list = match browsers {
+        Some(list) => list,
+        None if has_display => opener.to_owned(),
+        None => return Vec::new(),
+    };
+    let words = |entry: &str| entry.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    list.split(':').map(words).filter(|words| !words.is_empty()).collect()
+}
+
+/// No shell comes near the address.
+fn command(words: &[String], url: &str) -> Command {
+    let mut words = words.iter();
+    let mut command = Command::new(words.next().map_or("", String::as_str));
+    let mut placed = false;
+    for word in words {
+        placed |= word.contains(PLACE);
+        command.arg(word.replace(PLACE, url));
+    }
+    if !placed {
+        command.arg(url);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(browsers: Option<&str>, has_display: bool) -> Vec<String> {
+        let commands = commands(browsers.map(str::to_owned), has_display);
+        let shown = |words: &Vec<String>| {
+            let command = command(words, "http://a/?b=$c&d");
+            let command = command.as_std();
+            let words = std::iter::once(command.get_program()).chain(command.get_args());
+            words.map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        commands.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn the_persons_own_choice_comes_before_the_desktops() {
+        assert_eq!(typed(Some("lynx"), true), ["lynx http://a/?b=$c&d"]);
+        assert_eq!(typed(None, false), [""; 0]);
+        let opened = typed(None, true);
+        assert!(opened.len() == 1 && opened[0].ends_with("open http://a/?b=$c&d"), "{opened:?}");
+    }
+
+    #[test]
+    fn a_list_of_browsers_is_tried_in_order_and_may_say_where_the_address_goes() {
+        let found = typed(Some("firefox -P work::w3m -o u=%s -T"), false);
+        assert_eq!(found, ["firefox -P work http://a/?b=$c&d", "w3m -o u=http://a/?b=$c&d -T"]);
+    }
+}
