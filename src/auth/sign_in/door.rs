@@ -104,8 +104,8 @@ impl Visit {
     async fn answer(mut self, start: &str, html: &str) {
         let head = format!(
             "{start}Content-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-             Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
-             form-action 'none'; frame-ancestors 'none'\r\n\
+             Content-Security-Policy: default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
              X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\
              Cache-Control: no-store\r\nConnection: close\r\n\r\n",
             html.len()
