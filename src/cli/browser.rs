@@ -9,11 +9,17 @@ use crate::config;
 /// Stands for the address in a command of `$BROWSER`.
 const PLACE: &str = "%s";
 
-/// Tries the commands of `$BROWSER`, or what opens addresses on this desktop; answers whether one of
-/// them took it. A browser that stays in the foreground is waited for.
-pub(super) async fn open(url: &str) -> bool {
-    for words in commands(config::browsers(), config::has_display()) {
-        let mut command = command(&words, url);
+/// What may open an address here, best first, each as words: the commands of `$BROWSER`, or what
+/// this desktop has for it.
+pub(super) fn commands() -> Vec<Vec<String>> {
+    listed(config::browsers(), config::has_display())
+}
+
+/// Answers whether one of the commands took the address. A browser that stays in the foreground is
+/// waited for.
+pub(super) async fn open(commands: &[Vec<String>], url: &str) -> bool {
+    for words in commands {
+        let mut command = command(words, url);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         match command.status().await {
             Ok(end) if end.success() => return true,
@@ -24,8 +30,8 @@ pub(super) async fn open(url: &str) -> bool {
     false
 }
 
-/// Each as words. `$BROWSER` is a list by colons, and may lead to a browser where no display is.
-fn commands(browsers: Option<String>, has_display: bool) -> Vec<Vec<String>> {
+/// `$BROWSER` is a list by colons, and may lead to a browser where no display is.
+fn listed(browsers: Option<String>, has_display: bool) -> Vec<Vec<String>> {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let list = match browsers {
         Some(list) => list,
@@ -56,7 +62,7 @@ mod tests {
     use super::*;
 
     fn typed(browsers: Option<&str>, has_display: bool) -> Vec<String> {
-        let commands = commands(browsers.map(str::to_owned), has_display);
+        let commands = listed(browsers.map(str::to_owned), has_display);
         let shown = |words: &Vec<String>| {
             let command = command(words, "http://a/?b=$c&d");
             let command = command.as_std();

@@ -135,8 +135,11 @@ async fn pasted() -> anyhow::Result<String> {
 /// Opens the page if that is wanted, and goes on only by being dropped.
 async fn show_page(url: &str, arguments: &SignInArguments) -> Infallible {
     if !arguments.no_browser {
-        note("opening it in a browser; if none comes up, open the address yourself");
-        if !browser::open(url).await {
+        let commands = browser::commands();
+        if !commands.is_empty() {
+            note("opening it in a browser; if none comes up, open the address yourself");
+        }
+        if !browser::open(&commands, url).await {
             note(
                 "no browser could be opened: open the address in one on this machine; \
                  from another machine, end this and use --sign-in paste",

@@ -254,8 +254,18 @@ def opens():
             equal(outcome(chromium)[0], "Signed in", "the last page")
             adding.ends()
         desk.run("connection", "remove", ADA)
-        with desk.start("connection", "add", ADA, BROWSER="/nowhere/browser") as adding:
+        for nothing in ({"BROWSER": "/nowhere/browser"}, {}):
+            with desk.start("connection", "add", GRACE, **nothing) as adding:
+                adding.says("open: ")
+                until("a note", lambda: "--sign-in paste" in adding.notes(""))
+                check(adding.is_waiting(), "without a browser the command gave up")
+        seen.unlink()
+        opener.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.new && mv {seen}.new {seen}\n')
+        opener.rename(desk.home / "xdg-open")
+        with desk.start("connection", "add", ADA, DISPLAY=":9", PATH=f"{desk.home}:/usr/bin:/bin") as adding:
             url = adding.says("open: ")
-            until("a note", lambda: "--sign-in paste" in adding.notes(""))
-            signs_in(chromium, url)
+            until("the desktop opens its browser", seen.exists)
+            equal(seen.read_text(), url, "the address that the desktop got")
+            signs_in(chromium, seen.read_text())
+            equal(outcome(chromium)[1], f"{ADA} is connected. You can close this window.", "the last page")
             adding.ends()
