@@ -155,12 +155,7 @@ pub(crate) fn http_client(config: &Config, clock: Clock) -> Outcome<HttpClient> 
 }
 
 pub(crate) fn cloud(settings: &config::Cloud) -> Cloud {
-    Cloud {
-        login: settings.login.clone(),
-        graph: settings.graph.clone(),
-        tenant: settings.tenant.clone(),
-        client_id: settings.client_id.clone(),
-    }
+    Cloud::from(settings)
 }
 
 /// A bridge whose cloud is on this machine needs no proxy and no certificates.

@@ -8,7 +8,9 @@ use oauth2::{
 
 use super::claims;
 use super::entra::{EntraClient, EntraError, EntraTokens, TokenClient};
+use super::scopes::Needs;
 use super::wire::{Seen, Wire};
+use crate::config;
 use crate::http::{AccessToken, HttpClient, Secret};
 use crate::mailbox::Fault;
 
@@ -19,9 +21,19 @@ pub struct Cloud {
     pub login: String,
     /// `https://graph.microsoft.com`, without a trailing slash.
     pub graph: String,
+    /// What permissions are named after: the same as `graph`, but for a Graph behind another name.
+    pub resource: String,
     /// `organizations`, `common`, `consumers`, an id or a domain.
     pub tenant: String,
     pub client_id: String,
+}
+
+/// The kinds of accounts that a sign-in address takes (reference A.1, A.9).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Audience {
+    Work,
+    Personal,
+    Anyone,
 }
 
 /// What a token request yields.
@@ -47,6 +59,9 @@ pub enum NoGrant {
     Passing { cause: String, retry_after: Option<Duration> },
 }
 
+/// How long Entra is left alone after it met the same request too often: each further one prolongs
+/// the lock (reference A.7).
+const AFTER_A_LOOP: Duration = Duration::from_secs(5 * 60);
 /// Entra names a lifetime in every grant; if it ever does not, its shortest default is assumed.
 const ASSUMED_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
@@ -68,9 +83,44 @@ impl Cloud {
         Ok(client.set_auth_type(AuthType::RequestBody).set_token_uri(url))
     }
 
+    /// A permission's name in full: each cloud has a Graph of its own (reference A.1). A Graph on
+    /// this machine is nobody's resource; there the bare name means Graph.
+    pub(super) fn permission(&self, name: &str) -> String {
+        match name.contains('.') && self.resource.starts_with("https://") {
+            true => format!("{}/{name}", self.resource),
+            false => name.to_owned(),
+        }
+    }
+
+    /// What a sign-in asks for.
+    pub(super) fn wanted(&self, needs: Needs) -> Vec<String> {
+        needs.scopes().into_iter().map(|name| self.permission(name)).collect()
+    }
+
     /// Everything that was consented to, and a new refresh token (reference A.3).
-    fn scopes(&self) -> [Scope; 2] {
-        [Scope::new(format!("{}/.default", self.graph)), Scope::new("offline_access".to_owned())]
+    pub(super) fn renewed(&self) -> [String; 2] {
+        [format!("{}/.default", self.resource), "offline_access".to_owned()]
+    }
+
+    /// Who signs in at this address.
+    pub(super) fn audience(&self) -> Audience {
+        match self.tenant.as_str() {
+            "consumers" => Audience::Personal,
+            "common" => Audience::Anyone,
+            _ => Audience::Work,
+        }
+    }
+}
+
+impl From<&config::Cloud> for Cloud {
+    fn from(settings: &config::Cloud) -> Self {
+        Self {
+            login: settings.login.clone(),
+            graph: settings.graph.clone(),
+            resource: settings.resource.as_ref().unwrap_or(&settings.graph).clone(),
+            tenant: settings.tenant.clone(),
+            client_id: settings.client_id.clone(),
+        }
     }
 }
 
@@ -90,7 +140,7 @@ pub async fn refresh(
     let wire = Wire::new(http);
     let request = client
         .exchange_refresh_token(&token)
-        .add_scopes(cloud.scopes())
+        .add_scopes(cloud.renewed().map(Scope::new))
         .add_extra_param("claims", claims::wanted(challenge));
     let answer = request.request_async(&wire).await;
     answer.map(|tokens| Grant::read(&tokens)).map_err(|error| NoGrant::read(error, wire.seen()))
@@ -112,7 +162,7 @@ impl NoGrant {
     pub(super) const NO_URL: Self = Self::Nothing("the login URL of the configuration is not one");
 
     /// Branches on `error`, as Microsoft says, never on its text; numbers only tell the few
-    /// transient conditions apart. A body that does not parse is not shown: it may hold tokens.
+    /// conditions apart that pass by themselves. A body that does not parse is not shown: it may hold tokens.
     pub(super) fn read(error: RequestTokenError<Fault, EntraError>, seen: Seen) -> Self {
         match error {
             RequestTokenError::ServerResponse(error) => Self::told(error, seen),
@@ -125,6 +175,10 @@ impl NoGrant {
 
     pub(super) fn told(error: EntraError, seen: Seen) -> Self {
         let status = seen.status.unwrap_or_default();
+        if error.is_loop() {
+            let retry_after = seen.retry_after.unwrap_or_default().max(AFTER_A_LOOP);
+            return Self::Passing { cause: error.to_string(), retry_after: Some(retry_after) };
+        }
         if error.is_passing() || status == 429 || status >= 500 {
             return Self::Passing { cause: error.to_string(), retry_after: seen.retry_after };
         }

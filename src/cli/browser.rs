@@ -1,23 +1,56 @@
 //! The person's browser, opened for them where there is one.
 
+use std::convert::Infallible;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
+use super::note;
 use crate::config;
+
+/// What becomes of an address that was printed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Opening {
+    Here,
+    /// Somebody will open it, here or elsewhere.
+    ByHand,
+}
 
 /// Stands for the address in a command of `$BROWSER`.
 const PLACE: &str = "%s";
 
+impl Opening {
+    pub(super) fn unless(no_browser: bool) -> Self {
+        if no_browser { Self::ByHand } else { Self::Here }
+    }
+}
+
+/// Opens the page if that is wanted; ends only by being dropped.
+pub(super) async fn show(url: &str, opening: Opening) -> Infallible {
+    if let Opening::Here = opening {
+        let commands = commands();
+        if !commands.is_empty() {
+            note("opening it in a browser; if none comes up, open the address yourself");
+        }
+        if !open(&commands, url).await {
+            note(
+                "no browser could be opened: open the address in one on this machine; \
+                 from another machine, end this and use --paste or --sign-in paste",
+            );
+        }
+    }
+    std::future::pending().await
+}
+
 /// What may open an address here, best first, each as words: the commands of `$BROWSER`, or what
 /// this desktop has for it.
-pub(super) fn commands() -> Vec<Vec<String>> {
+fn commands() -> Vec<Vec<String>> {
     listed(config::browsers(), config::has_display())
 }
 
 /// Answers whether one of the commands took the address. A browser that stays in the foreground is
 /// waited for.
-pub(super) async fn open(commands: &[Vec<String>], url: &str) -> bool {
+async fn open(commands: &[Vec<String>], url: &str) -> bool {
     for words in commands {
         let mut command = command(words, url);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -6,6 +6,7 @@
 mod browser;
 mod connection;
 mod consent;
+mod explain;
 mod password;
 mod prompt;
 mod ready;
@@ -28,6 +29,7 @@ use crate::config::{self, Config, Problems};
 use crate::demo;
 use connection::ConnectionCommand;
 use consent::ConsentUrl;
+use explain::Explain;
 use password::PasswordCommand;
 pub use ready::{Ready, ReadyConnection};
 use vaults::Vaults;
@@ -62,8 +64,11 @@ enum Command {
     #[command(subcommand)]
     Password(PasswordCommand),
     /// Print the link by which an administrator consents for the whole organisation.
-    #[command(after_help = "Example: footbridge consent-url --use both --tenant contoso.com")]
+    #[command(after_help = consent::AFTER_HELP)]
     ConsentUrl(ConsentUrl),
+    /// Say what an error number on Microsoft's sign-in page means, and what to do about it.
+    #[command(after_help = "Example: footbridge explain AADSTS50105")]
+    Explain(Explain),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -108,6 +113,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Demo(options) => demo::run(options).await,
         Command::Config(ConfigCommand::Example) => print(config::EXAMPLE.trim_end()),
+        Command::Explain(wanted) => explain::run(&wanted),
         command => {
             let config = Config::load(file.as_deref())?;
             run_with(config, command).await
@@ -120,7 +126,8 @@ async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
         Command::Serve { json } => serve(config, json).await,
         Command::Connection(command) => Box::pin(connection::run(&config, command)).await,
         Command::Password(command) => password::run(&config, command),
-        Command::ConsentUrl(wanted) => consent::run(&config, &wanted),
+        Command::ConsentUrl(wanted) => Box::pin(consent::run(&config, &wanted)).await,
+        Command::Explain(wanted) => explain::run(&wanted),
         Command::Config(ConfigCommand::Show) => print(&format!("{config:#?}")),
         Command::Config(_) => print("The settings are in order."),
         Command::Demo(options) => demo::run(options).await,

@@ -1,15 +1,14 @@
 //! A person's sign-in, driven from the command line.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use tokio::sync::oneshot;
 
-use super::{browser, note, print, prompt};
+use super::browser::{self, Opening};
+use super::{print, prompt};
 use crate::app;
-use crate::auth::consent::admin_consent_url;
 use crate::auth::scopes::Needs;
 use crate::auth::sign_in::{Ending, Loopback, Page, Redirect, SignIn, SignInError, SignedInAs};
 use crate::clock::Clock;
@@ -39,12 +38,24 @@ enum Way {
 /// Where a pasted sign-in ends: the registered address, where nothing needs to listen.
 const NOWHERE: &str = "http://localhost";
 
-/// Whose sign-in, and for what.
+/// Who is to sign in, and for what.
 pub(super) struct Wanted<'a> {
     pub(super) account: &'a str,
     pub(super) needs: Needs,
     /// What the service demanded of the next sign-in.
     pub(super) challenge: Option<String>,
+    /// The account's tenant, if it has signed in before.
+    pub(super) tenant_id: Option<String>,
+}
+
+/// Nobody is sent to Microsoft without an application.
+pub(super) fn check(config: &Config) -> anyhow::Result<()> {
+    match config.cloud.client_id.is_empty() {
+        true => Err(anyhow!(
+            "cloud.client_id is not set: register an application first (docs/entra-app-registration.md)"
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Signs in, and has `keep` store and report it; what it answers is what was not granted. The
@@ -55,16 +66,13 @@ pub(super) async fn run(
     wanted: Wanted<'_>,
     keep: impl AsyncFnOnce(SignedInAs) -> anyhow::Result<Vec<&'static str>>,
 ) -> anyhow::Result<()> {
-    if config.cloud.client_id.is_empty() {
-        return Err(anyhow!(
-            "cloud.client_id is not set: register an application first (docs/entra-app-registration.md)"
-        ));
-    }
+    check(config)?;
+    let Wanted { account, needs, challenge, tenant_id } = wanted;
     let clock = Clock::system();
     let http = app::http_client(config, clock.clone())?;
-    let Wanted { account, needs, challenge } = wanted;
     let cloud = app::cloud(&config.cloud);
-    let sign_in = SignIn { http, cloud, needs, account: account.to_owned(), challenge };
+    let account = account.to_owned();
+    let sign_in = SignIn { http, cloud, needs, account, challenge, tenant_id };
     let limit = Duration::from_secs(arguments.timeout);
     let mut ending = None;
     let work = Box::pin(by(&sign_in, arguments, &clock, &mut ending));
@@ -76,6 +84,10 @@ pub(super) async fn run(
         }
         Err(error) => Err(error),
     };
+    let done = done.map_err(|error| match error.downcast_ref::<SignInError>() {
+        Some(reason) => anyhow!(sign_in.told(reason)),
+        None => error,
+    });
     if let Some(ending) = ending {
         let page = match &done {
             Ok(page) => page,
@@ -83,7 +95,7 @@ pub(super) async fn run(
         };
         ending.show(page, &clock).await;
     }
-    done.map(drop).map_err(|error| with_link(error, &sign_in))
+    done.map(drop)
 }
 
 /// `ending` is left behind if a browser waits for the outcome.
@@ -112,9 +124,10 @@ async fn by(
             let attempt = sign_in.begin(&loopback.redirect_uri())?;
             print(&format!("open: {}", attempt.url))?;
             let limit = Duration::from_secs(arguments.timeout);
+            let opening = Opening::unless(arguments.no_browser);
             let (redirect, left) = tokio::select! {
                 answered = loopback.wait(&attempt, limit, clock) => answered?,
-                never = show_page(&attempt.url, arguments) => match never {},
+                never = browser::show(&attempt.url, opening) => match never {},
             };
             *ending = Some(left);
             Ok(sign_in.finish(attempt, redirect).await?)
@@ -123,43 +136,11 @@ async fn by(
 }
 
 /// A thread of its own: a read that is not answered must not keep the process from ending.
-async fn pasted() -> anyhow::Result<String> {
+pub(super) async fn pasted() -> anyhow::Result<String> {
     let (tell, told) = oneshot::channel();
     std::thread::spawn(move || {
-        let question = "paste the address that the browser ended on: ";
+        let question = "paste the address that the browser ended on (or the error that it shows): ";
         tell.send(prompt::line(question))
     });
     told.await?
-}
-
-/// Opens the page if that is wanted, and goes on only by being dropped.
-async fn show_page(url: &str, arguments: &SignInArguments) -> Infallible {
-    if !arguments.no_browser {
-        let commands = browser::commands();
-        if !commands.is_empty() {
-            note("opening it in a browser; if none comes up, open the address yourself");
-        }
-        if !browser::open(&commands, url).await {
-            note(
-                "no browser could be opened: open the address in one on this machine; \
-                 from another machine, end this and use --sign-in paste",
-            );
-        }
-    }
-    std::future::pending().await
-}
-
-/// What an administrator can lift is followed by the link for the administrator. A sign-in that
-/// timed out may have been that, too: Microsoft's page does not lead back here then.
-fn with_link(error: anyhow::Error, sign_in: &SignIn) -> anyhow::Error {
-    let Some(reason) = error.downcast_ref::<SignInError>() else { return error };
-    if !reason.wants_admin() && !matches!(reason, SignInError::TimedOut(_)) {
-        return error;
-    }
-    let Some(link) = admin_consent_url(&sign_in.cloud, sign_in.needs, None) else { return error };
-    let text = match reason {
-        SignInError::TimedOut(_) => "if the page asks for an administrator's approval",
-        _ => "an administrator can consent for everyone",
-    };
-    anyhow!("{error:#}\n{text}, send this link: {link}\nand sign in again afterwards")
 }

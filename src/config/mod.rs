@@ -2,6 +2,7 @@
 //!
 //! `Config::default()` is what config/footbridge.example.toml says; a test holds the two together.
 
+mod cloud;
 pub mod connections;
 mod reader;
 
@@ -11,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use cloud::{Cloud, CloudName};
 use reader::Reader;
 pub use reader::{Origin, Problem};
 
@@ -31,29 +33,6 @@ pub struct Config {
     pub sync: Sync,
     pub cache: Cache,
     pub limits: Limits,
-}
-
-/// Which Microsoft cloud, and as which application.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Cloud {
-    pub name: CloudName,
-    /// The application registration; empty only in the demo.
-    pub client_id: String,
-    /// `organizations`, `common`, `consumers`, a tenant id or a domain.
-    pub tenant: String,
-    /// Base URL of the sign-in service, without a trailing slash.
-    pub login: String,
-    /// Base URL of Graph, without version and trailing slash.
-    pub graph: String,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CloudName {
-    Global,
-    GccHigh,
-    Dod,
-    China,
-    Custom,
 }
 
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -131,7 +110,7 @@ impl Config {
             key_file: Some(reader.string("key_file", ""))
                 .filter(|p| !p.is_empty())
                 .map(PathBuf::from),
-            cloud: read_cloud(&mut reader),
+            cloud: cloud::read(&mut reader),
             imap: read_listener(&mut reader, "imap", &["127.0.0.1:1143"]),
             smtp: read_listener(&mut reader, "smtp", &["127.0.0.1:1025"]),
             pop3: read_listener(&mut reader, "pop3", &[]),
@@ -159,89 +138,6 @@ impl Default for Config {
     fn default() -> Self {
         Self::parse(None, BTreeMap::new()).expect("the defaults are valid, a test reads them")
     }
-}
-
-impl Cloud {
-    /// The hosts of the named clouds (reference A.1).
-    fn hosts(name: CloudName) -> (&'static str, &'static str) {
-        match name {
-            CloudName::Global | CloudName::Custom => {
-                ("https://login.microsoftonline.com", "https://graph.microsoft.com")
-            }
-            CloudName::GccHigh => {
-                ("https://login.microsoftonline.us", "https://graph.microsoft.us")
-            }
-            CloudName::Dod => {
-                ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us")
-            }
-            CloudName::China => (
-                "https://login.partner.microsoftonline.cn",
-                "https://microsoftgraph.chinacloudapi.cn",
-            ),
-        }
-    }
-}
-
-fn read_cloud(reader: &mut Reader<'_>) -> Cloud {
-    let name = reader.parsed("cloud.name", CloudName::Global, |value| match value.as_str() {
-        Some("global") => Ok(CloudName::Global),
-        Some("gcc-high") => Ok(CloudName::GccHigh),
-        Some("dod") => Ok(CloudName::Dod),
-        Some("china") => Ok(CloudName::China),
-        Some("custom") => Ok(CloudName::Custom),
-        _ => Err("wants one of global, gcc-high, dod, china, custom".to_owned()),
-    });
-    let (login, graph) = Cloud::hosts(name);
-    let mut url = |key: &str, preset: &str| {
-        let url = reader.string(key, "");
-        match (name, url.is_empty()) {
-            (CloudName::Custom, true) => {
-                reader.problem(key, "is needed with cloud.name = \"custom\"")
-            }
-            (CloudName::Custom, false) => {
-                if let Err(text) = check_base_url(&url) {
-                    reader.problem(key, text);
-                }
-                return url.trim_end_matches('/').to_owned();
-            }
-            (_, true) => {}
-            (_, false) => reader.problem(key, "goes only with cloud.name = \"custom\""),
-        }
-        preset.to_owned()
-    };
-    let login = url("cloud.login", login);
-    let graph = url("cloud.graph", graph);
-    // Known already so that a file written for the EWS kind is not refused.
-    let _ews = reader.string("cloud.ews", "");
-    let tenant = reader.string("cloud.tenant", "organizations");
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if tenant.is_empty() || !tenant.chars().all(plain) {
-        reader.problem(
-            "cloud.tenant",
-            "wants organizations, common, consumers, a tenant id or a domain",
-        );
-    }
-    Cloud { name, client_id: reader.string("cloud.client_id", ""), tenant, login, graph }
-}
-
-/// Tokens travel to these hosts, so plain http is for this machine only.
-fn check_base_url(url: &str) -> Result<(), String> {
-    if url.starts_with("https://") {
-        return Ok(());
-    }
-    let Some(rest) = url.strip_prefix("http://") else {
-        return Err("wants an address that starts with https://".to_owned());
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if loopback || host == "localhost" {
-        return Ok(());
-    }
-    Err("must be https://: plain http is allowed only for this machine".to_owned())
 }
 
 fn read_listener(reader: &mut Reader<'_>, section: &str, default: &[&str]) -> Listener {
@@ -454,13 +350,5 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.sync.poll, Duration::from_secs(30));
         assert_eq!(config.imap.listen.len(), 2);
-    }
-
-    #[test]
-    fn a_token_never_travels_in_plain_text_off_this_machine() {
-        let text = "[cloud]\nname = \"custom\"\nlogin = \"http://login.example\"\ngraph = \"http://127.0.0.1:80\"";
-        let found = problems(text);
-        assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(found[0].contains("cloud.login must be https"), "{found:#?}");
     }
 }

@@ -7,6 +7,7 @@ mod process;
 mod world;
 
 mod connecting;
+mod consenting;
 mod crash;
 mod secrets;
 mod serving;

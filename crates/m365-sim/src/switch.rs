@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::entra::switch::{ConditionalAccess, EntraSwitches, UserConsent};
+pub use crate::entra::switch::{ConditionalAccess, EntraSwitches, PersonalMail, UserConsent};
+pub use crate::entra::{BareScopes, CloudInstance};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -53,6 +53,7 @@ impl SignIn {
         &self,
         show: impl FnOnce(&DevicePrompt) + Send,
     ) -> Result<SignedInAs, SignInError> {
+        self.check()?;
         let issued = self.ask_for_code().await?;
         show(&DevicePrompt {
             open: issued.verification_uri.clone(),
@@ -79,7 +80,7 @@ impl SignIn {
     }
 
     async fn ask_for_code(&self) -> Result<Issued, SignInError> {
-        let scopes = self.needs.scopes().join(" ");
+        let scopes = self.cloud.wanted(self.needs).join(" ");
         let form = [("client_id", self.cloud.client_id.as_str()), ("scope", &scopes)];
         let wire = Wire::new(&self.http);
         let (status, body) = post(&wire, &self.cloud.endpoint("devicecode"), &form).await?;

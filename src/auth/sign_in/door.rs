@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::page::Page;
-use super::redirect::Redirect;
 use crate::clock::Clock;
+use crate::http::Secret;
 
 /// A free port on both loopback addresses: `localhost` means either, by the machine's taste.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub(super) struct Visit {
 
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// `GET /?code=…` or `GET /?error=…`
-    Answer(Redirect),
+    /// The query of `GET /?code=…&state=…`: every answer repeats a state.
+    Answer(Secret),
     /// `GET /done`
     Outcome,
     /// An icon, a scanner, a person who typed the address.
@@ -160,17 +160,14 @@ async fn heard(mut socket: TcpStream) -> io::Result<Option<Visit>> {
     Ok(Some(Visit { asked: asked(&head), socket }))
 }
 
-/// `GET /?code=… HTTP/1.1`.
 fn asked(head: &[u8]) -> Asked {
     let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
     let line = std::str::from_utf8(line).unwrap_or_default();
     let target = line.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
-    match target {
-        Some(OUTCOME) => Asked::Outcome,
-        Some(target) => match target.strip_prefix("/?").and_then(Redirect::of_query) {
-            Some(redirect) => Asked::Answer(redirect),
-            None => Asked::Else,
-        },
+    let target = target.unwrap_or_default();
+    match target.strip_prefix("/?").filter(|query| query.contains("state=")) {
+        Some(query) => Asked::Answer(Secret::new(query)),
+        None if target == OUTCOME => Asked::Outcome,
         None => Asked::Else,
     }
 }

@@ -22,7 +22,8 @@ pub struct Loopback(Door);
 #[derive(Debug)]
 pub struct Ending {
     door: Door,
-    state: Secret,
+    /// What the browser brought.
+    query: Secret,
 }
 
 /// How long a browser may take to ask for the outcome. One that was closed never asks.
@@ -42,8 +43,7 @@ impl Loopback {
         format!("http://localhost:{}", self.0.port())
     }
 
-    /// Waits for the redirect that answers `attempt`; what else comes is sent away and changes
-    /// nothing.
+    /// Waits for the redirect that answers `attempt`.
     ///
     /// # Errors
     /// `TimedOut`.
@@ -53,23 +53,29 @@ impl Loopback {
         limit: Duration,
         clock: &Clock,
     ) -> Result<(Redirect, Ending), SignInError> {
-        let answered = clock.timeout(limit, self.answered(attempt, clock)).await;
-        answered.map_err(|_| SignInError::TimedOut(limit))
+        let read = |query: &str| Redirect::of_query(query).filter(|found| attempt.owns(found));
+        let heard = clock.timeout(limit, self.hear(read, clock)).await;
+        heard.map_err(|_| SignInError::TimedOut(limit))
     }
 
-    async fn answered(self, attempt: &Attempt, clock: &Clock) -> (Redirect, Ending) {
+    /// Waits for a visitor whose query is what `read` takes; what else comes is sent away and
+    /// changes nothing.
+    pub(in crate::auth) async fn hear<T>(
+        self,
+        read: impl Fn(&str) -> Option<T>,
+        clock: &Clock,
+    ) -> (T, Ending) {
         let Self(mut door) = self;
         loop {
             let visit = door.next(clock).await;
-            match &visit.asked {
-                Asked::Answer(redirect) if attempt.owns(redirect) => {
-                    let redirect = redirect.clone();
-                    visit.lead_on().await;
-                    let state = Secret::new(redirect.state.as_str());
-                    return (redirect, Ending { door, state });
-                }
-                _ => send_away(visit).await,
+            if let Asked::Answer(query) = &visit.asked
+                && let Some(found) = read(query.expose())
+            {
+                let query = query.clone();
+                visit.lead_on().await;
+                return (found, Ending { door, query });
             }
+            send_away(visit).await;
         }
     }
 }
@@ -87,9 +93,7 @@ impl Ending {
                     ends = ends.min(clock.instant().plus(SECOND_LOOK));
                 }
                 // The same browser, once more: the code is spent and the outcome the same.
-                Asked::Answer(redirect) if Secret::new(redirect.state.as_str()) == self.state => {
-                    visit.lead_on().await;
-                }
+                Asked::Answer(query) if *query == self.query => visit.lead_on().await,
                 _ => send_away(visit).await,
             }
         }
@@ -98,7 +102,7 @@ impl Ending {
 
 async fn send_away(visit: Visit) {
     let page = match visit.asked {
-        Asked::Answer(_) => Page::failure(&SignInError::Foreign.to_string()),
+        Asked::Answer(_) => Page::foreign(),
         Asked::Outcome | Asked::Else => Page::stray(),
     };
     visit.show(&page).await;

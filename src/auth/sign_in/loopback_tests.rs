@@ -36,12 +36,14 @@ impl Listening {
             cloud: Cloud {
                 login: "http://127.0.0.1:9".to_owned(),
                 graph: "http://127.0.0.1:9".to_owned(),
+                resource: "http://127.0.0.1:9".to_owned(),
                 tenant: "organizations".to_owned(),
                 client_id: "app".to_owned(),
             },
             needs: Needs { purpose: ConnectionUse::Both, mailbox: Ownership::Own },
             account: "ada@contoso.example".to_owned(),
             challenge: None,
+            tenant_id: None,
         };
         let loopback = Loopback::bind().await.unwrap();
         let uri = loopback.redirect_uri();
@@ -100,7 +102,8 @@ async fn what_comes_before_the_answer_is_sent_away() {
         for (path, status) in [
             ("/favicon.ico", 404),
             ("/done", 404),
-            ("/?state=s", 404),
+            ("/?code=c", 404),
+            ("/?state=s", 400),
             ("/other?code=c&state=s", 404),
             ("/?code=other&state=s", 400),
             ("/?error=access_denied&state=s", 400),

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{NOT_THERE, existing, needs};
 use crate::app;
-use crate::auth::consent::admin_consent_url;
+use crate::auth::consent::ConsentRequest;
 use crate::auth::oauth::{self, NoGrant};
 use crate::auth::password::{self, HashedPassword};
 use crate::auth::scopes::Granted;
@@ -87,7 +87,7 @@ pub(super) async fn add(config: &Config, wanted: AddConnection) -> anyhow::Resul
             .map(drop);
     }
     let (account, needs) = (connection.address.clone(), needs(&connection));
-    let whose = Wanted { account: &account, needs, challenge: None };
+    let whose = Wanted { account: &account, needs, challenge: None, tenant_id: None };
     sign_in::run(config, &wanted.sign_in, whose, async |signed_in| {
         let refresh = record(&mut connection, signed_in)?;
         keep(config, connection, &vault, &refresh, wanted.json).await
@@ -99,8 +99,9 @@ pub(super) async fn sign_in_again(config: &Config, wanted: SignInAgain) -> anyho
     let mut connection = existing(config, &wanted.address)?;
     let vault = Vaults::unlock(config)?.of(&connection.user());
     let challenge = challenge(config, &vault).await;
+    let tenant_id = connection.account.as_ref().map(|account| account.tenant_id.clone());
     let (account, needs) = (connection.address.clone(), needs(&connection));
-    let whose = Wanted { account: &account, needs, challenge };
+    let whose = Wanted { account: &account, needs, challenge, tenant_id };
     sign_in::run(config, &wanted.sign_in, whose, async |signed_in| {
         let refresh = record(&mut connection, signed_in)?;
         let now = Clock::system().now().0;
@@ -219,11 +220,12 @@ fn report(
     text.extend(password.map(|password| format!("\npassword (shown once): {password}")));
     if !missing.is_empty() {
         let names = missing.join(" and ");
-        let link = admin_consent_url(&app::cloud(&config.cloud), needs, None).unwrap_or_default();
-        text += &format!(
-            "\nnot granted: {names}. What needs it will be refused; an administrator can grant it \
-             with {link}\nThen run: footbridge connection sign-in {user}"
-        );
+        text += &format!("\nnot granted: {names}. What needs it will be refused");
+        // Personal accounts have no administrator, and no link.
+        if let Ok(link) = ConsentRequest::to_send(&app::cloud(&config.cloud), needs, None) {
+            text += &format!("; an administrator can grant it with {}", link.url);
+        }
+        text += &format!("\nThen run: footbridge connection sign-in {user}");
     }
     print(&text).map(|()| missing)
 }

@@ -193,6 +193,8 @@ fn policy(state: &State, grant: &Grant, now: Timestamp) -> Result<(), Refusal> {
 
 /// The resource and the scopes of the access token; one token is for one resource.
 fn requested(state: &State, scope: &str, grant: &Grant) -> Result<(String, Vec<String>), Refusal> {
+    let switches = &state.switches.entra;
+    switches.cloud.check(scope, switches.bare_scopes)?;
     let is_permission = |name: &&str| !OPENID.contains(name);
     let wanted: Vec<&str> = scope.split_whitespace().filter(is_permission).collect();
     let granted: Vec<&str> =
@@ -205,6 +207,9 @@ fn requested(state: &State, scope: &str, grant: &Grant) -> Result<(String, Vec<S
     let withheld = &state.switches.login.withheld_scopes;
     let is_withheld = |name: &str| withheld.iter().any(|held| held == bare(name));
     let mut held = state.directory.consented(&grant.client, &grant.user);
+    if held.is_empty() {
+        return Err(Refusal::about(65001, &grant.client));
+    }
     held.retain(|name| resource(name) == resource_wanted && !is_withheld(name));
     if wanted.iter().any(|name| is_default(name)) {
         held.retain(|name| !OPENID.contains(&name.as_str()));

@@ -2,9 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::instance::{BareScopes, CloudInstance};
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EntraSwitches {
+    /// Which cloud the tenant lives in: what its scopes are named after, and its issuer. Default `global`.
+    pub cloud: CloudInstance,
+    /// What a permission without a resource means in a national cloud. Default: that cloud's Graph.
+    pub bare_scopes: BareScopes,
+    /// What `/me` shows as `mail` of a personal account. Default: nothing.
+    pub personal_mail: PersonalMail,
     /// What users may grant by themselves. Default `recommended`, as in every new tenant: no reading of mail.
     pub user_consent: UserConsent,
     /// Under `low`: the permissions that are classified low.
@@ -44,6 +52,15 @@ pub enum UserConsent {
     Off,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonalMail {
+    /// `null`: the address stands in `userPrincipalName` only.
+    #[default]
+    Missing,
+    Shown,
+}
+
 /// Which policy a sign-in meets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +81,9 @@ impl Default for EntraSwitches {
     fn default() -> Self {
         let low = ["openid", "profile", "email", "offline_access", "User.Read"];
         Self {
+            cloud: CloudInstance::default(),
+            bare_scopes: BareScopes::default(),
+            personal_mail: PersonalMail::default(),
             user_consent: UserConsent::default(),
             low_permissions: low.map(str::to_owned).to_vec(),
             approval_workflow: false,

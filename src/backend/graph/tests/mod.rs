@@ -52,6 +52,7 @@ impl World {
         let cloud = Cloud {
             login: running.url(),
             graph: running.url(),
+            resource: running.url(),
             tenant: "organizations".to_owned(),
             client_id: "footbridge".to_owned(),
         };

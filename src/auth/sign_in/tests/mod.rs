@@ -1,13 +1,17 @@
 //! The sign-in against the simulated tenant, with a browser that presses its buttons.
 
+mod clouds;
+mod codes;
+mod consent;
+mod personal;
+
 use std::time::Duration;
 
 use m365_sim::switch::{ConditionalAccess, UserConsent};
-use m365_sim::{Browser, Entra, Running, Stage, Tenant};
+use m365_sim::{Browser, Running, Tenant};
 use tokio::sync::oneshot;
 
 use super::{Loopback, Page, Redirect, SignIn, SignInError, SignedInAs};
-use crate::auth::aadsts;
 use crate::auth::oauth::{self, Cloud, NoGrant};
 use crate::auth::scopes::{Needs, Ownership};
 use crate::clock::Clock;
@@ -41,12 +45,14 @@ impl World {
             cloud: Cloud {
                 login: running.url(),
                 graph: running.url(),
+                resource: running.url(),
                 tenant: "organizations".to_owned(),
                 client_id: "app".to_owned(),
             },
             needs: Needs { purpose: ConnectionUse::Both, mailbox: Ownership::Own },
             account: ADA.to_owned(),
             challenge: None,
+            tenant_id: None,
         };
         Self { tenant, clock, sign_in, _running: running }
     }
@@ -252,35 +258,6 @@ async fn a_device_code_that_is_declined_ends_at_once() {
     });
     let done = done.await;
     assert!(matches!(done, Err(SignInError::Cancelled(_))), "{done:?}");
-}
-
-#[tokio::test]
-async fn every_number_is_told_with_its_cure_at_the_token_endpoint() {
-    let world = World::new().await;
-    let SignIn { http, cloud, .. } = &world.sign_in;
-    for code in Entra::codes() {
-        let token = world.tenant.grant(ADA, "app", "Mail.Send offline_access");
-        world.tenant.entra().fail(Stage::Token, code);
-        let refused = oauth::refresh(http, cloud, &crate::http::Secret::new(token), None).await;
-        let told = refused.unwrap_err().to_string();
-        let advice = aadsts::advice(u64::from(code));
-        let advice = advice.unwrap_or_else(|| panic!("AADSTS{code} is not in the table: {told}"));
-        assert!(told.contains(advice.cure) && told.contains("correlation"), "{code}: {told}");
-    }
-}
-
-#[tokio::test]
-async fn every_number_that_reaches_the_listener_is_told_with_its_cure_in_the_browser() {
-    let world = World::new().await;
-    for code in Entra::codes().into_iter().filter(|code| !Entra::stays_in_the_browser(*code)) {
-        world.tenant.entra().fail(Stage::Authorize, code);
-        let (done, browser) = world.by_browser(async |_| ()).await;
-        let told = done.unwrap_err().to_string();
-        let cure = aadsts::advice(u64::from(code)).unwrap().cure;
-        let known = told.contains(cure) || code == 65004;
-        assert!(known, "{code}: {told}");
-        assert!(browser.text().contains("Not signed in"), "{code}: {}", browser.text());
-    }
 }
 
 #[tokio::test]

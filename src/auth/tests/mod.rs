@@ -1,5 +1,7 @@
 //! The keeper against the simulated token endpoint.
 
+mod codes;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +46,7 @@ impl World {
             cloud: Cloud {
                 login: running.url(),
                 graph: running.url(),
+                resource: running.url(),
                 tenant: "organizations".to_owned(),
                 client_id: "app".to_owned(),
             },
