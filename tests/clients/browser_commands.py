@@ -201,12 +201,33 @@ def administrator():
         chromium.press("accept")
         check("admin_consent=True" in chromium.address(), f"the address bar says {chromium.address()}")
         equal(adds(desk, chromium)["missing"], [], "what was not granted")
+
+
+@scenario("Chromium and consent-url: an administrator here, one elsewhere, and one who declines")
+def consents():
+    with Entra() as entra, Desk(entra) as desk, Chromium() as chromium:
+        entra.switch(user_consent="recommended")
+        for button, last, code in [("cancel", "No consent", 1), ("accept", "Consent recorded", 0)]:
+            with desk.start("consent-url", "--wait", "--no-browser", "--json") as waiting:
+                url = waiting.says("open: ")
+                chromium.go(f"http://localhost:{listener(url)}/?admin_consent=True&tenant=t&state=other")
+                check(outcome(chromium)[0] == "Not this one" and waiting.is_waiting(), f"{outcome(chromium)}")
+                chromium.go(url)
+                chromium.press(f"account-{GRACE}")
+                chromium.press(button)
+                equal(outcome(chromium)[0], last, "the last page")
+                equal(chromium.address(), f"http://localhost:{listener(url)}/done", "the address bar")
+                said = json.loads(waiting.ends(status=code)[0])
+                equal(said["consented"], code == 0, "the answer")
+        check(said["tenant"] in outcome(chromium)[1], "the page names no organisation")
+        equal(adds(desk, chromium)["missing"], [], "what was not granted")
         entra.does("withdraw_consent", client_id=CLIENT)
-        check("consent" in desk.run("connection", "ping", ADA, status=1), "the ping without consent")
-        chromium.go(desk.run("consent-url").strip())
-        if chromium.has(f"account-{GRACE}"):
+        with desk.start("consent-url", "--paste") as pasting:
+            chromium.go(pasting.says("open: "))
             chromium.press(f"account-{GRACE}")
-        chromium.press("accept")
+            chromium.press("accept")
+            pasting.type(chromium.address())
+            check("consent recorded" in pasting.ends()[0], "the pasted address")
         with desk.start("connection", "sign-in", ADA, "--no-browser") as signing:
             signs_in(chromium, signing.says("open: "))
             signing.ends()
