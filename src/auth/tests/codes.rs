@@ -73,9 +73,11 @@ async fn a_client_that_looped_leaves_microsoft_alone_for_five_minutes() {
     let troubled = |state: &SignInState| matches!(state, SignInState::Troubled { .. });
     status.wait_for(|status| troubled(&status.state)).await.unwrap();
     let before = world.clock.instant();
-    let told = tokens.access_token().await;
-    status.wait_for(|status| status.state == SignInState::Fresh).await.unwrap();
-    assert!(world.clock.instant().since(before) >= Duration::from_secs(2 * 5 * 60), "{told:?}");
+    // Nobody waits that long for a token: mail clients are told to come back.
+    while let Err(fault) = tokens.access_token().await {
+        assert_eq!(*fault.kind(), Kind::Unreachable, "{fault}");
+    }
+    assert!(world.clock.instant().since(before) >= Duration::from_secs(2 * 5 * 60));
     assert_eq!(world.refreshes(), 3);
 }
 
