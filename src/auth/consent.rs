@@ -7,7 +7,7 @@ use reqwest::Url;
 
 use super::oauth::Audience;
 use super::scopes::{Granted, Needs};
-use super::sign_in::{Loopback, page};
+use super::sign_in::{Ending, Loopback};
 use super::{Cloud, EntraError};
 use crate::clock::Clock;
 
@@ -110,7 +110,7 @@ impl ConsentRequest {
         Ok(Self { url: url.into(), state })
     }
 
-    /// Waits for the answer, and tells the browser what it came to.
+    /// Waits for the answer. If one came, a browser waits to be shown what it came to.
     ///
     /// # Errors
     /// `Declined`, `Refused`, `TimedOut`.
@@ -119,18 +119,15 @@ impl ConsentRequest {
         loopback: Loopback,
         limit: Duration,
         clock: &Clock,
-    ) -> Result<Consented, ConsentError> {
+    ) -> (Result<Consented, ConsentError>, Option<Ending>) {
         let is_answer = |outcome: &Result<Consented, ConsentError>| {
             !matches!(outcome, Err(ConsentError::Foreign | ConsentError::NotAnAnswer))
         };
         let read = |query: &str| Some(self.read(query)).filter(is_answer);
-        let heard = clock.timeout(limit, loopback.hear(read, clock)).await;
-        let (outcome, visitor) = heard.map_err(|_| ConsentError::TimedOut(limit))?;
-        match &outcome {
-            Ok(consented) => visitor.show(200, &page::consented(&consented.tenant)).await,
-            Err(error) => visitor.show(400, &page::not_consented(&error.to_string())).await,
+        match clock.timeout(limit, loopback.hear(read, clock)).await {
+            Ok((outcome, ending)) => (outcome, Some(ending)),
+            Err(_) => (Err(ConsentError::TimedOut(limit)), None),
         }
-        outcome
     }
 
     /// What a person copied from the address bar, or from an error page.

@@ -6,13 +6,14 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
-use super::sign_in::{open, pasted};
+use super::browser::{self, Opening};
+use super::sign_in::pasted;
 use super::{UseArgument, print};
 use crate::app;
 use crate::auth::Cloud;
 use crate::auth::consent::{ConsentError, ConsentRequest, Consented};
 use crate::auth::scopes::{Needs, Ownership};
-use crate::auth::sign_in::Loopback;
+use crate::auth::sign_in::{Loopback, Page};
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -56,7 +57,7 @@ pub(super) async fn run(config: &Config, wanted: &ConsentUrl) -> anyhow::Result<
     let mailbox = if wanted.shared { Ownership::Shared } else { Ownership::Own };
     let needs = Needs { purpose: wanted.purpose.into(), mailbox };
     if wanted.wait {
-        return report(wanted, needs, waited(&cloud, needs, wanted).await?);
+        return waited(&cloud, needs, wanted).await;
     }
     let request = ConsentRequest::to_send(&cloud, needs, wanted.tenant.as_deref())?;
     match (wanted.paste, wanted.json) {
@@ -69,19 +70,24 @@ pub(super) async fn run(config: &Config, wanted: &ConsentUrl) -> anyhow::Result<
     }
 }
 
-async fn waited(
-    cloud: &Cloud,
-    needs: Needs,
-    wanted: &ConsentUrl,
-) -> anyhow::Result<Result<Consented, ConsentError>> {
+async fn waited(cloud: &Cloud, needs: Needs, wanted: &ConsentUrl) -> anyhow::Result<()> {
     let loopback = Loopback::bind().await.context("no port for the browser's answer")?;
     let request = ConsentRequest::to_open(cloud, needs, wanted.tenant.as_deref(), &loopback)?;
     print(&format!("open: {}", request.url))?;
-    if !wanted.no_browser {
-        open(&request.url);
+    let (limit, clock) = (Duration::from_secs(wanted.timeout), Clock::system());
+    let (outcome, ending) = tokio::select! {
+        heard = request.wait(loopback, limit, &clock) => heard,
+        never = browser::show(&request.url, Opening::unless(wanted.no_browser)) => match never {},
+    };
+    let page = match &outcome {
+        Ok(consented) => Page::consented(&consented.tenant),
+        Err(error) => Page::not_consented(&error.to_string()),
+    };
+    let reported = report(wanted, needs, outcome);
+    if let Some(ending) = ending {
+        ending.show(&page, &clock).await;
     }
-    let limit = Duration::from_secs(wanted.timeout);
-    Ok(request.wait(loopback, limit, &Clock::system()).await)
+    reported
 }
 
 fn report(

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 the thing failed (standard error says what to do next), 2 wrong usage or
 //! settings.
 
+mod browser;
 mod connection;
 mod consent;
 mod explain;
@@ -201,6 +202,13 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)
+}
+
+/// Something to know while a command waits: on standard error, so that standard output stays for
+/// answers.
+pub(crate) fn note(text: &str) {
+    // Whoever closed standard error does not want to know.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a failed command says why")]

@@ -1,18 +1,18 @@
 //! A person's sign-in, driven from the command line.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use tokio::sync::oneshot;
 
+use super::browser::{self, Opening};
 use super::{print, prompt};
 use crate::app;
 use crate::auth::scopes::Needs;
-use crate::auth::sign_in::{Loopback, Redirect, SignIn, SignInError, SignedInAs};
+use crate::auth::sign_in::{Ending, Loopback, Page, Redirect, SignIn, SignInError, SignedInAs};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct SignInArguments {
@@ -58,11 +58,14 @@ pub(super) fn check(config: &Config) -> anyhow::Result<()> {
     }
 }
 
+/// Signs in, and has `keep` store and report it; what it answers is what was not granted. The
+/// browser is told the end of all that, not of the sign-in alone.
 pub(super) async fn run(
     config: &Config,
     arguments: &SignInArguments,
     wanted: Wanted<'_>,
-) -> anyhow::Result<SignedInAs> {
+    keep: impl AsyncFnOnce(SignedInAs) -> anyhow::Result<Vec<&'static str>>,
+) -> anyhow::Result<()> {
     check(config)?;
     let Wanted { account, needs, challenge, tenant_id } = wanted;
     let clock = Clock::system();
@@ -71,20 +74,36 @@ pub(super) async fn run(
     let account = account.to_owned();
     let sign_in = SignIn { http, cloud, needs, account, challenge, tenant_id };
     let limit = Duration::from_secs(arguments.timeout);
-    let work = Box::pin(by(&sign_in, arguments, &clock, limit));
+    let mut ending = None;
+    let work = Box::pin(by(&sign_in, arguments, &clock, &mut ending));
     let done = clock.timeout(limit, work).await;
-    let done = done.unwrap_or_else(|_| Err(SignInError::TimedOut(limit).into()));
-    done.map_err(|error| match error.downcast_ref::<SignInError>() {
+    let done = match done.unwrap_or_else(|_| Err(SignInError::TimedOut(limit).into())) {
+        Ok(signed_in) => {
+            let address = signed_in.identity.address.clone();
+            keep(signed_in).await.map(|missing| Page::success(&address, &missing))
+        }
+        Err(error) => Err(error),
+    };
+    let done = done.map_err(|error| match error.downcast_ref::<SignInError>() {
         Some(reason) => anyhow!(sign_in.told(reason)),
         None => error,
-    })
+    });
+    if let Some(ending) = ending {
+        let page = match &done {
+            Ok(page) => page,
+            Err(error) => &Page::failure(&format!("{error:#}")),
+        };
+        ending.show(page, &clock).await;
+    }
+    done.map(drop)
 }
 
+/// `ending` is left behind if a browser waits for the outcome.
 async fn by(
     sign_in: &SignIn,
     arguments: &SignInArguments,
     clock: &Clock,
-    limit: Duration,
+    ending: &mut Option<Ending>,
 ) -> anyhow::Result<SignedInAs> {
     match arguments.sign_in {
         Way::Device => {
@@ -104,20 +123,14 @@ async fn by(
             let loopback = Loopback::bind().await.context("no port for the browser's answer")?;
             let attempt = sign_in.begin(&loopback.redirect_uri())?;
             print(&format!("open: {}", attempt.url))?;
-            if !arguments.no_browser {
-                open(&attempt.url);
-            }
-            let (redirect, visitor) = loopback.wait(&attempt, limit, clock).await?;
-            match sign_in.finish(attempt, redirect).await {
-                Ok(done) => {
-                    visitor.confirm(&done.identity.address).await;
-                    Ok(done)
-                }
-                Err(error) => {
-                    visitor.explain(&error).await;
-                    Err(error.into())
-                }
-            }
+            let limit = Duration::from_secs(arguments.timeout);
+            let opening = Opening::unless(arguments.no_browser);
+            let (redirect, left) = tokio::select! {
+                answered = loopback.wait(&attempt, limit, clock) => answered?,
+                never = browser::show(&attempt.url, opening) => match never {},
+            };
+            *ending = Some(left);
+            Ok(sign_in.finish(attempt, redirect).await?)
         }
     }
 }
@@ -130,17 +143,4 @@ pub(super) async fn pasted() -> anyhow::Result<String> {
         tell.send(prompt::line(question))
     });
     told.await?
-}
-
-/// Best effort: the address is printed as well.
-pub(super) fn open(url: &str) {
-    if !config::has_display() {
-        return;
-    }
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let mut command = Command::new(opener);
-    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if let Err(error) = command.spawn() {
-        tracing::info!(%error, "no browser could be opened; open the address by hand");
-    }
 }

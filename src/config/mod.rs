@@ -274,6 +274,11 @@ pub fn has_display() -> bool {
         || variable("WAYLAND_DISPLAY").is_some()
 }
 
+/// `BROWSER`: the person's browsers, as a list by colons.
+pub fn browsers() -> Option<String> {
+    variable("BROWSER")
+}
+
 /// Empty counts as not set.
 #[expect(clippy::disallowed_methods, reason = "this is config")]
 fn variable(name: &str) -> Option<String> {

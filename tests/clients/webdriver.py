@@ -107,6 +107,35 @@ class Chromium:
     def address(self):
         return self.ask("GET", f"{self.session}/url")
 
+    def leads_nowhere(self, url):
+        """The address ends where nobody listens."""
+        try:
+            self.go(url)
+        except Failure as refused:
+            if "ERR_CONNECTION_REFUSED" in str(refused):
+                return
+            raise
+        raise Failure(f"{self.address()} answered: {self.text()[:200]}")
+
+    def evaluate(self, expression):
+        """The value of an expression of JavaScript, whatever the page allows itself."""
+        return self.ask("POST", f"{self.session}/execute/sync", {"script": f"return {expression}", "args": []})
+
+    def develop(self, command, **parameters):
+        """A command of the DevTools protocol."""
+        body = {"cmd": command, "params": parameters}
+        return self.ask("POST", f"{self.session}/goog/cdp/execute", body)
+
+    def history(self):
+        """The addresses that the back button knows, the present one too."""
+        return [entry["url"] for entry in self.develop("Page.getNavigationHistory")["entries"]]
+
+    def complaints(self):
+        """What the console of the developer has to say against the page on show."""
+        here = self.address()
+        logged = self.ask("POST", f"{self.session}/se/log", {"type": "browser"})
+        return [entry["message"] for entry in logged if entry["message"].startswith(here)]
+
     def find(self, name):
         """The element with this id; a failure if it does not come."""
         where = {"using": "css selector", "value": f'[id="{name}"]'}

@@ -5,9 +5,12 @@
 
 mod authorize;
 mod device;
+mod door;
 mod identity;
 mod loopback;
-pub(super) mod page;
+#[cfg(test)]
+mod loopback_tests;
+mod page;
 mod redirect;
 #[cfg(test)]
 mod tests;
@@ -23,7 +26,8 @@ use super::{Cloud, EntraError};
 pub use authorize::Attempt;
 pub use device::DevicePrompt;
 pub use identity::Identity;
-pub use loopback::{Loopback, Visitor};
+pub use loopback::{Ending, Loopback};
+pub use page::Page;
 pub use redirect::Redirect;
 
 /// What is asked of Microsoft, and on whose behalf.

@@ -2,8 +2,9 @@
 
 use m365_sim::switch::UserConsent;
 use m365_sim::{Browser, Role, Stage};
+use tokio::sync::oneshot;
 
-use super::{ADA, BEN, LONG, Loopback, Redirect, SignInError, World, accept_as, by_device};
+use super::{ADA, BEN, LONG, Loopback, Page, Redirect, SignInError, World, accept_as, by_device};
 use crate::auth::consent::{ConsentError, ConsentRequest, Consented};
 
 /// Only Ben may consent.
@@ -26,12 +27,24 @@ async fn waited(
     let loopback = Loopback::bind().await.unwrap();
     let (cloud, needs) = (&world.sign_in.cloud, world.sign_in.needs);
     let request = ConsentRequest::to_open(cloud, needs, None, &loopback).unwrap();
+    let (tell, gone) = oneshot::channel();
+    let bridge = async {
+        let (outcome, ending) = request.wait(loopback, LONG, &world.clock).await;
+        let Some(ending) = ending else { return outcome };
+        let page = match &outcome {
+            Ok(consented) => Page::consented(&consented.tenant),
+            Err(error) => Page::not_consented(&error.to_string()),
+        };
+        tokio::select! { () = ending.show(&page, &world.clock) => {}, _ = gone => {} }
+        outcome
+    };
     let browser = async {
         let mut browser = world.tenant.browse(&request.url).await;
         person(&mut browser).await;
+        let _ = tell.send(());
         browser
     };
-    tokio::join!(request.wait(loopback, LONG, &world.clock), browser)
+    tokio::join!(bridge, browser)
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use m365_sim::switch::{ConditionalAccess, UserConsent};
 use m365_sim::{Browser, Running, Tenant};
+use tokio::sync::oneshot;
 
-use super::{Loopback, Redirect, SignIn, SignInError, SignedInAs};
+use super::{Loopback, Page, Redirect, SignIn, SignInError, SignedInAs};
 use crate::auth::oauth::{self, Cloud, NoGrant};
 use crate::auth::scopes::{Needs, Ownership};
 use crate::clock::Clock;
@@ -64,13 +65,16 @@ impl World {
         let loopback = Loopback::bind().await.unwrap();
         let attempt = self.sign_in.begin(&loopback.redirect_uri()).unwrap();
         let url = attempt.url.clone();
+        let (tell, gone) = oneshot::channel();
         let bridge = async {
-            let (redirect, visitor) = loopback.wait(&attempt, LONG, &self.clock).await?;
+            let (redirect, ending) = loopback.wait(&attempt, LONG, &self.clock).await?;
             let done = self.sign_in.finish(attempt, redirect).await;
-            match &done {
-                Ok(done) => visitor.confirm(&done.identity.address).await,
-                Err(error) => visitor.explain(error).await,
-            }
+            let page = match &done {
+                Ok(done) => Page::success(&done.identity.address, &[]),
+                Err(error) => Page::failure(&error.to_string()),
+            };
+            // The clock stands still, so the end is the browser's.
+            tokio::select! { () = ending.show(&page, &self.clock) => {}, _ = gone => {} }
             done
         };
         let browser = async {
@@ -80,6 +84,7 @@ impl World {
             if !browser.url().starts_with("http://localhost") {
                 self.advance(LONG);
             }
+            let _ = tell.send(());
             browser
         };
         tokio::join!(bridge, browser)
@@ -107,6 +112,7 @@ async fn a_browser_signs_in_and_says_that_it_worked() {
     assert_eq!(done.identity.tenant_id, world.tenant.entra().tenant_id());
     assert!(world.sign_in.needs.missing(&done.granted).is_empty(), "{:?}", done.granted);
     assert!(browser.text().contains("Signed in"), "{}", browser.text());
+    assert!(browser.url().ends_with("/done"), "the code stays in the address: {}", browser.url());
     let SignIn { http, cloud, .. } = &world.sign_in;
     oauth::refresh(http, cloud, &done.refresh, None).await.unwrap();
 }
@@ -208,7 +214,7 @@ async fn by_device(
     world: &World,
     person: impl AsyncFnOnce(String),
 ) -> Result<SignedInAs, SignInError> {
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (tell, told) = oneshot::channel();
     let show = |prompt: &super::DevicePrompt| drop(tell.send(prompt.clone()));
     let bridge = world.sign_in.by_device(show);
     let person = async {
