@@ -7,6 +7,8 @@ mod entra;
 pub mod export;
 pub mod keeper;
 pub mod key;
+#[cfg(feature = "keyring")]
+mod keyring;
 pub mod oauth;
 pub mod password;
 pub mod scopes;

@@ -5,6 +5,7 @@
 
 mod connection;
 mod consent;
+mod crash;
 mod password;
 mod prompt;
 mod ready;
@@ -27,6 +28,7 @@ use crate::config::{self, Config, Problems};
 use crate::demo;
 use connection::ConnectionCommand;
 use consent::ConsentUrl;
+pub use crash::leave_no_secret;
 use password::PasswordCommand;
 pub use ready::{Ready, ReadyConnection};
 use vaults::Vaults;
@@ -90,6 +92,7 @@ const WRONG_USAGE: u8 = 2;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    leave_no_secret();
     let cli = Cli::parse();
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -23,6 +23,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the key that seals the stored tokens is read from.
     pub key_file: Option<PathBuf>,
+    /// Whether a build that knows the desktop's keyring may keep the key there.
+    pub keyring: bool,
     pub cloud: Cloud,
     pub imap: Listener,
     pub smtp: Listener,
@@ -131,6 +133,7 @@ impl Config {
             key_file: Some(reader.string("key_file", ""))
                 .filter(|p| !p.is_empty())
                 .map(PathBuf::from),
+            keyring: reader.switch("keyring", true),
             cloud: read_cloud(&mut reader),
             imap: read_listener(&mut reader, "imap", &["127.0.0.1:1143"]),
             smtp: read_listener(&mut reader, "smtp", &["127.0.0.1:1025"]),
