@@ -12,6 +12,8 @@ mod keyring;
 pub mod oauth;
 pub mod password;
 pub mod scopes;
+#[cfg(test)]
+mod shown_tests;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;

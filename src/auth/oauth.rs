@@ -110,7 +110,8 @@ impl Grant {
 }
 
 impl NoGrant {
-    pub(super) const NO_URL: Self = Self::Nothing(Cow::Borrowed("the login URL of the configuration is not one"));
+    pub(super) const NO_URL: Self =
+        Self::Nothing(Cow::Borrowed("the login URL of the configuration is not one"));
 
     /// Branches on `error`, as Microsoft says, never on its text; numbers only tell the few
     /// transient conditions apart. A body that does not parse is not shown: it may hold tokens.

@@ -44,7 +44,5 @@ fn write_no_core() {
     // A dump that is piped to a program heeds no limit (core(5)); this also keeps other processes of
     // the same user from reading the memory.
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_dumpable_behavior(
-        rustix::process::DumpableBehavior::NotDumpable,
-    );
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }

@@ -4,9 +4,11 @@
 
 mod client;
 mod process;
+mod search;
 mod world;
 
 mod connecting;
 mod crash;
+mod sealed;
 mod secrets;
 mod serving;

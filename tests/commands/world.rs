@@ -58,6 +58,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_footbridge"));
         command.arg("--config").arg(folder.join("footbridge.toml")).args(arguments);
         command.env_clear().env("FOOTBRIDGE_LOG", "trace");
+        // Never the keyring of whoever runs the tests.
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
         command
     }
 
@@ -82,11 +84,15 @@ impl World {
 
     /// A connection from a refresh token with just these scopes; answers the local password.
     pub(crate) async fn add_granted(&self, scopes: &str, more: &[&str]) -> String {
-        let token = self.tenant.grant(ADA, CLIENT, scopes);
+        self.add_granted_to(ADA, scopes, more).await
+    }
+
+    pub(crate) async fn add_granted_to(&self, user: &str, scopes: &str, more: &[&str]) -> String {
+        let token = self.tenant.grant(user, CLIENT, scopes);
         let file = self.folder.path().join("token");
         std::fs::write(&file, token).unwrap();
         let file = file.display().to_string();
-        let usual = ["connection", "add", ADA, "--json", "--refresh-token-file", &file];
+        let usual = ["connection", "add", user, "--json", "--refresh-token-file", &file];
         let ended = self.run(&[&usual, more].concat()).await.done();
         ended.json()["password"].as_str().unwrap().to_owned()
     }
