@@ -38,7 +38,8 @@ impl World {
             "state_dir = \"{state}\"\nkey_file = \"{key}\"\n[cloud]\nname = \"custom\"\n\
              client_id = \"{CLIENT}\"\nlogin = \"{url}\"\ngraph = \"{url}\"\n\
              [imap]\nlisten = [\"127.0.0.1:0\"]\n[smtp]\nlisten = [\"127.0.0.1:0\"]\n\
-             [console]\nlisten = \"127.0.0.1:0\"\n",
+             [console]\nlisten = \"127.0.0.1:0\"\n\
+             [limits]\nlogin_delay = \"10ms\"\nlogin_delay_max = \"10ms\"\n",
             state = folder.join("state").display(),
             key = folder.join("key").display(),
         );
