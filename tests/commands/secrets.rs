@@ -127,7 +127,9 @@ async fn no_token_code_verifier_or_password_is_written_anywhere() {
         );
     }
     serving.kill();
-    search.ended("serve", &serving.end().await, &[]);
+    let served = serving.end().await;
+    assert_eq!(served.err.matches("login refused").count(), 5, "a line for each that failed");
+    search.ended("serve", &served, &[]);
     search.place("what clients were told", said.join("\n").as_bytes());
 
     let made = world.run(&["password", "add", ADA, "--label", "printer", "--json"]).await.done();

@@ -59,16 +59,15 @@ fn at(number: u32) -> Caller {
     Caller { purpose: Purpose::Receive, source }
 }
 
-/// A thousand wrong passwords, each for another name and from another address, all of them waiting
-/// for their turn; with the number of those that had it.
-async fn crowd(world: &World) -> (JoinSet<()>, Arc<AtomicUsize>) {
+/// A thousand wrong passwords, each from another address, all of them waiting for their turn; with
+/// the number of those that had it.
+async fn crowd(world: &World, name: fn(u32) -> String) -> (JoinSet<()>, Arc<AtomicUsize>) {
     let (mut crowd, answered) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
     for number in 0..1000 {
         let (accounts, clock) = (world.accounts().clone(), world.clock.clone());
         let answered = Arc::clone(&answered);
         crowd.spawn(async move {
-            let user = format!("nobody{number}@contoso.example");
-            assert!(accounts.log_in(&user, b"wrong", at(number), &clock).await.is_err());
+            assert!(accounts.log_in(&name(number), b"wrong", at(number), &clock).await.is_err());
             answered.fetch_add(1, Ordering::Relaxed);
         });
     }
@@ -83,7 +82,12 @@ async fn crowd(world: &World) -> (JoinSet<()>, Arc<AtomicUsize>) {
 async fn a_thousand_guesses_keep_no_verified_login_waiting() {
     let world = World::new().await;
     let _first = world.imap().await;
-    let (_crowd, answered) = crowd(&world).await;
+    // At her own name as well.
+    let name = |number: u32| match number % 2 {
+        0 => ADA.to_owned(),
+        _ => format!("nobody{number}@contoso.example"),
+    };
+    let (_crowd, answered) = crowd(&world, name).await;
     let password = world.password.clone();
     let login = world.accounts().log_in(ADA, password.as_bytes(), at(5000), &world.clock);
     // Not even one wait: it asks for no turn, no thread and no time.
@@ -94,7 +98,8 @@ async fn a_thousand_guesses_keep_no_verified_login_waiting() {
 #[tokio::test]
 async fn a_thousand_guesses_go_before_no_new_login() {
     let world = World::new().await;
-    let (_crowd, answered) = crowd(&world).await;
+    let name = |number: u32| format!("nobody{number}@contoso.example");
+    let (_crowd, answered) = crowd(&world, name).await;
     let password = world.password.clone();
     let before = answered.load(Ordering::Relaxed);
     assert!(
@@ -118,4 +123,27 @@ async fn an_address_that_guesses_at_many_names_waits_longer_with_each() {
     }
     assert_eq!(waits, [1, 2, 4, 8, 8]);
     assert_eq!(accounts.delay("nobody9", at(2).source, 0, &clock).as_secs(), 1);
+}
+
+#[tokio::test]
+async fn what_wrong_passwords_cost_is_what_the_settings_say() {
+    let world = World::adjusted(
+        m365_sim::Tenant::builder().user(ADA),
+        |_| {},
+        |config| {
+            config.limits.login_failures = 2;
+            config.limits.login_lockout = Duration::from_secs(120);
+            config.limits.login_delay = Duration::from_secs(3);
+            config.limits.login_delay_max = Duration::from_secs(4);
+        },
+    )
+    .await;
+    let wait = || world.accounts().delay(ADA, at(1).source, 0, &world.clock).as_secs();
+    assert_eq!(wait(), 3);
+    guess(&world, 2).await;
+    assert_eq!(wait(), 4);
+    let mut ada = world.stranger().await;
+    login(&world, &mut ada, &world.password).await.no("UNAVAILABLE");
+    world.advance(Duration::from_secs(120));
+    let _let_in = world.imap().await;
 }
