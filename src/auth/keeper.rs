@@ -251,7 +251,7 @@ impl Task {
         let vault = Arc::clone(&self.keeper.vault);
         let _lock = vault.lock().await.map_err(unread)?;
         let stored = vault.load().await.map_err(unread)?;
-        let token = stored.ok_or(NoGrant::Nothing("nobody has signed in yet".into()))?;
+        let token = stored.ok_or(NoGrant::NOBODY)?;
         let challenge = self.shared.demanded().clone();
         let Keeper { http, cloud, .. } = &self.keeper;
         let grant = oauth::refresh(http, cloud, &token, challenge.as_deref()).await?;

@@ -110,6 +110,7 @@ impl Grant {
 }
 
 impl NoGrant {
+    pub const NOBODY: Self = Self::Nothing(Cow::Borrowed("nobody has signed in yet"));
     pub(super) const NO_URL: Self =
         Self::Nothing(Cow::Borrowed("the login URL of the configuration is not one"));
 

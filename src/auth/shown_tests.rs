@@ -38,7 +38,7 @@ fn hides(value: &impl Debug) {
 }
 
 #[track_caller]
-fn says_nothing(error: &(impl std::error::Error + Debug)) {
+fn says_nothing(error: &impl std::error::Error) {
     hides(error);
     let mut text = error.to_string();
     let mut source = error.source();

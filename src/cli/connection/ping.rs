@@ -118,7 +118,7 @@ impl Probe<'_> {
         };
         let _lock = self.vault.lock().await.map_err(vault)?;
         let token = self.vault.load().await.map_err(vault)?;
-        let token = token.ok_or(NoGrant::Nothing("nobody has signed in yet".into()))?;
+        let token = token.ok_or(NoGrant::NOBODY)?;
         let cloud = app::cloud(&self.config.cloud);
         let grant = oauth::refresh(&self.http, &cloud, &token, None).await?;
         if let Some(refresh) = &grant.refresh {
