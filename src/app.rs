@@ -12,7 +12,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use crate::account::{Accounts, LastUses, Pace};
+use crate::account::{Accounts, LastUses, LoginLimits, Pace};
 use crate::admin;
 use crate::auth::{Cloud, TokenVault};
 use crate::clock::Clock;
@@ -77,7 +77,7 @@ impl App {
             None => None,
         };
         let drain = Drain::new();
-        let accounts = Accounts::remembering(LastUses::load(&config.state_dir));
+        let accounts = Accounts::with(LastUses::load(&config.state_dir), login_limits(&config));
         let http = http_client(&config, clock.clone())?;
         let mut roster = Roster::new(Connecting { config, http, drain }, accounts);
         for signed_in in connections {
@@ -174,6 +174,17 @@ fn http_limits(config: &Config) -> HttpLimits {
         idle: config.limits.answer,
         download: config.limits.download,
         ..HttpLimits::default()
+    }
+}
+
+fn login_limits(config: &Config) -> LoginLimits {
+    let many = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    LoginLimits {
+        user_failures: many(config.limits.login_failures),
+        source_failures: many(config.limits.login_failures_per_address),
+        lockout: config.limits.login_lockout,
+        first_delay: config.limits.login_delay,
+        longest_delay: config.limits.login_delay_max,
     }
 }
 

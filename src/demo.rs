@@ -99,7 +99,8 @@ async fn tenant(options: &Options) -> anyhow::Result<Tenant> {
     let tenant = Tenant::builder().named_user(ADA, "Ada").clock(TenantClock::real()).build();
     let ada = tenant.person(ADA);
     if let Some(path) = options.mail.clone() {
-        let read = tokio::task::spawn_blocking(move || seed::load_mail(&path)).await?;
+        let read = tokio::task::spawn_blocking(move || seed::load_mail(&path)).await;
+        let read = read.map_err(|_| anyhow::anyhow!("--mail: reading broke off"))?;
         seed::put_mail(&ada, read.context("--mail")?, tenant.clock().now());
     }
     ada.inbox().seed(options.messages);

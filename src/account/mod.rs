@@ -36,6 +36,7 @@ use crate::store::Store;
 pub use crate::store::{SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use last_uses::LastUses;
+pub use lockout::LoginLimits;
 pub use open::OpenFolder;
 pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::lockout::Lockout;
+use super::lockout::{Lockout, LoginLimits};
 use super::{Account, LastUses};
 use crate::auth::Secret;
 use crate::auth::password::{self, HashedPassword, VerifiedLogins};
@@ -82,15 +83,15 @@ impl Use {
 
 impl Accounts {
     pub fn new() -> Self {
-        Self::remembering(LastUses::default())
+        Self::with(LastUses::default(), LoginLimits::default())
     }
 
-    /// With what is known of the passwords' last uses.
-    pub fn remembering(uses: LastUses) -> Self {
+    /// With what is known of the passwords' last uses, and what wrong ones cost.
+    pub fn with(uses: LastUses, limits: LoginLimits) -> Self {
         Self(Arc::new(Inner {
             verified: VerifiedLogins::new(),
             nobody: HashedPassword::new(&password::generate()),
-            lockout: Lockout::default(),
+            lockout: Lockout::new(limits),
             uses,
             checks: Semaphore::new(CHECKS),
             strangers: Semaphore::new(1),
@@ -129,9 +130,11 @@ impl Accounts {
         all
     }
 
-    /// Wrong passwords in a row for this user name, on whatever connection.
-    pub fn failures(&self, user: &str, clock: &Clock) -> u32 {
-        self.0.lockout.failures(user, clock.instant())
+    /// How long the answer to a wrong password is held back, where this connection has tried
+    /// `tried` before; what came for this user or from this address on others counts as well.
+    pub fn delay(&self, user: &str, source: IpAddr, tried: u32, clock: &Clock) -> Duration {
+        let before = self.0.lockout.failures(user, source, clock.instant());
+        self.0.lockout.limits().delay(tried.max(before))
     }
 
     /// The account of this login.
@@ -234,7 +237,8 @@ impl Accounts {
             }
             right.cloned()
         });
-        checked.await.map_err(Fault::defect)
+        // A panic's own words may hold what it worked on.
+        checked.await.map_err(|_| Fault::defect("the check of a password broke off"))
     }
 
     fn find(&self, user: &str) -> Option<Connected> {

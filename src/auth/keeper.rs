@@ -243,12 +243,15 @@ impl Task {
     /// One refresh, alone with the vault: another process with the same connection waits, and then
     /// starts from what this one has stored.
     async fn renew(&mut self) -> Result<Duration, NoGrant> {
-        let passing =
-            |error: VaultError| NoGrant::Passing { cause: error.to_string(), retry_after: None };
+        let unread = |error: VaultError| match error {
+            // Asking again would open it no better.
+            VaultError::Shut { .. } => NoGrant::Nothing(error.to_string().into()),
+            error => NoGrant::Passing { cause: error.to_string(), retry_after: None },
+        };
         let vault = Arc::clone(&self.keeper.vault);
-        let _lock = vault.lock().await.map_err(passing)?;
-        let stored = vault.load().await.map_err(passing)?;
-        let token = stored.ok_or(NoGrant::Nothing("nobody has signed in yet"))?;
+        let _lock = vault.lock().await.map_err(unread)?;
+        let stored = vault.load().await.map_err(unread)?;
+        let token = stored.ok_or(NoGrant::NOBODY)?;
         let challenge = self.shared.demanded().clone();
         let Keeper { http, cloud, .. } = &self.keeper;
         let grant = oauth::refresh(http, cloud, &token, challenge.as_deref()).await?;

@@ -7,9 +7,13 @@ mod entra;
 pub mod export;
 pub mod keeper;
 pub mod key;
+#[cfg(feature = "keyring")]
+mod keyring;
 pub mod oauth;
 pub mod password;
 pub mod scopes;
+#[cfg(test)]
+mod shown_tests;
 pub mod sign_in;
 #[cfg(test)]
 mod tests;

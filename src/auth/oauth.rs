@@ -1,5 +1,6 @@
 //! The token endpoint of Entra (reference A.2, A.3): what it grants, and why it does not.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use oauth2::{
@@ -54,7 +55,7 @@ pub enum NoGrant {
     /// Only a person can help: no retry until someone signs in.
     SignIn(EntraError),
     /// There is no sign-in to renew, or the settings cannot work; in words.
-    Nothing(&'static str),
+    Nothing(Cow<'static, str>),
     /// It may pass; the refresh token stays good.
     Passing { cause: String, retry_after: Option<Duration> },
 }
@@ -159,7 +160,9 @@ impl Grant {
 }
 
 impl NoGrant {
-    pub(super) const NO_URL: Self = Self::Nothing("the login URL of the configuration is not one");
+    pub const NOBODY: Self = Self::Nothing(Cow::Borrowed("nobody has signed in yet"));
+    pub(super) const NO_URL: Self =
+        Self::Nothing(Cow::Borrowed("the login URL of the configuration is not one"));
 
     /// Branches on `error`, as Microsoft says, never on its text; numbers only tell the few
     /// conditions apart that pass by themselves. A body that does not parse is not shown: it may hold tokens.

@@ -54,8 +54,21 @@ pub enum VaultError {
     ShortKey(usize),
     #[error("the passphrase is too short; at least 8 characters are needed")]
     ShortPassphrase,
-    #[error("the vault cannot be opened: wrong key, another connection's vault, or damaged")]
+    #[error("what is sealed cannot be opened: wrong key, or damaged")]
     Sealed,
+    #[error(
+        "the stored sign-in of {user} ({}) cannot be opened: the vault key is not the one that it was \
+         sealed with, or the file is damaged, or it is another connection's. Nothing was changed. \
+         Give the right key, or put the file back from a backup and restart; or sign in anew: \
+         footbridge connection add ADDRESS --replace", path.display()
+    )]
+    Shut { user: String, path: PathBuf },
+    #[error(
+        "the desktop's keyring {0}. Unlock or start it (a session on D-Bus needs \
+         DBUS_SESSION_BUS_ADDRESS), or give a key in another way: FOOTBRIDGE_KEY_FILE, \
+         FOOTBRIDGE_KEY or FOOTBRIDGE_PASSPHRASE. Nothing is stored without one"
+    )]
+    Keyring(String),
     #[error("the vault cannot be read or written")]
     Disk(#[from] io::Error),
 }
@@ -81,6 +94,8 @@ pub struct MemoryVault(Mutex<Option<Secret>>);
 const MAGIC: &[u8; 8] = b"FBVAULT1";
 const KEY_CONTEXT: &str = "footbridge 2026 token vault";
 const NONCE: usize = 24;
+/// Letters of a vault's file name.
+const NAME: usize = 32;
 const SHORTEST_KEY: usize = 32;
 
 impl VaultKey {
@@ -111,7 +126,7 @@ impl FileVault {
     }
 
     fn file_name(user: &str) -> String {
-        blake3::hash(user.to_ascii_lowercase().as_bytes()).to_hex()[..32].to_owned()
+        blake3::hash(user.to_ascii_lowercase().as_bytes()).to_hex()[..NAME].to_owned()
     }
 
     /// When the refresh token was last renewed: that is when its file was last written.
@@ -141,9 +156,15 @@ impl FileVault {
     }
 
     fn open(&self, file: &[u8]) -> Result<Secret, VaultError> {
-        let plain = open(&self.key, MAGIC, self.address.as_bytes(), file)?;
-        let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Sealed)?;
-        Ok(Secret::new(text))
+        let shut = || VaultError::Shut { user: self.address.clone(), path: self.path.clone() };
+        let plain = open(&self.key, MAGIC, self.address.as_bytes(), file).map_err(|_| shut())?;
+        std::str::from_utf8(&plain).map(Secret::new).map_err(|_| shut())
+    }
+
+    /// Whether this is how a vault's file is called.
+    #[cfg(feature = "keyring")]
+    pub(super) fn is_name(name: &std::ffi::OsStr) -> bool {
+        name.len() == NAME && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit)
     }
 }
 
@@ -311,22 +332,28 @@ mod tests {
         let path = folder.path().join("ada.vault");
         FileVault::new(&path, "ada", key(1)).save(&Secret::new("x")).await.unwrap();
         let stolen = FileVault::new(&path, "eve", key(1)).load().await;
-        assert!(matches!(stolen, Err(VaultError::Sealed)));
+        assert!(matches!(stolen, Err(VaultError::Shut { .. })));
         let guessed = FileVault::new(&path, "ada", key(2)).load().await;
-        assert!(matches!(guessed, Err(VaultError::Sealed)));
+        assert!(matches!(guessed, Err(VaultError::Shut { .. })));
     }
 
     #[tokio::test]
-    async fn a_damaged_file_is_an_error_and_not_a_missing_sign_in() {
+    async fn any_bit_that_flips_and_any_octet_that_is_missing_shuts_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ada.vault");
         let vault = FileVault::new(&path, "ada", key(1));
-        for damaged in
-            [&b""[..], b"FBVAULT1", b"FBVAULT1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
-        {
-            fs::write(&path, damaged).unwrap();
-            assert!(matches!(vault.load().await, Err(VaultError::Sealed)));
+        vault.save(&Secret::new("refresh-token")).await.unwrap();
+        let whole = fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(vault.open(&flipped), Err(VaultError::Shut { .. })), "bit {bit}");
         }
+        for length in 0..whole.len() {
+            assert!(matches!(vault.open(&whole[..length]), Err(VaultError::Shut { .. })));
+        }
+        fs::write(&path, b"").unwrap();
+        assert!(matches!(vault.load().await, Err(VaultError::Shut { .. })));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod browser;
 mod connection;
 mod consent;
 mod explain;
+mod crash;
 mod password;
 mod prompt;
 mod ready;
@@ -30,6 +31,7 @@ use crate::demo;
 use connection::ConnectionCommand;
 use consent::ConsentUrl;
 use explain::Explain;
+pub use crash::leave_no_secret;
 use password::PasswordCommand;
 pub use ready::{Ready, ReadyConnection};
 use vaults::Vaults;
@@ -96,6 +98,7 @@ const WRONG_USAGE: u8 = 2;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    leave_no_secret();
     let cli = Cli::parse();
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -1,5 +1,6 @@
 //! What `serve` and `demo` say once everything listens.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use serde::Serialize;
@@ -20,13 +21,19 @@ pub struct Ready {
     pub sim: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct ReadyConnection {
     pub address: String,
     pub user: String,
     /// Only in the demo, where it guards nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+}
+
+impl fmt::Debug for ReadyConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyConnection").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 impl Ready {

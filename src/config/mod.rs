@@ -25,6 +25,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the key that seals the stored tokens is read from.
     pub key_file: Option<PathBuf>,
+    /// Whether a build that knows the desktop's keyring may keep the key there.
+    pub keyring: bool,
     pub cloud: Cloud,
     pub imap: Listener,
     pub smtp: Listener,
@@ -78,6 +80,16 @@ pub struct Limits {
     pub idle_stranger: Duration,
     /// How long shutdown waits for commands in flight.
     pub drain: Duration,
+    /// Wrong local passwords for one user name before it is locked for a while.
+    pub login_failures: usize,
+    /// The same from one address.
+    pub login_failures_per_address: usize,
+    /// How long such a lockout lasts.
+    pub login_lockout: Duration,
+    /// The wait after the first wrong password; it doubles with each further one.
+    pub login_delay: Duration,
+    /// The longest such wait.
+    pub login_delay_max: Duration,
 }
 
 /// All that is wrong with the settings, at once.
@@ -111,6 +123,7 @@ impl Config {
                 .filter(|p| !p.is_empty())
                 .map(PathBuf::from),
             cloud: cloud::read(&mut reader),
+            keyring: reader.switch("keyring", true),
             imap: read_listener(&mut reader, "imap", &["127.0.0.1:1143"]),
             smtp: read_listener(&mut reader, "smtp", &["127.0.0.1:1025"]),
             pop3: read_listener(&mut reader, "pop3", &[]),
@@ -199,6 +212,11 @@ fn read_limits(reader: &mut Reader<'_>) -> Limits {
         idle_smtp: reader.duration("limits.idle_smtp", Duration::from_secs(5 * 60)),
         idle_stranger: reader.duration("limits.idle_stranger", Duration::from_secs(3 * 60)),
         drain: reader.duration("limits.drain", Duration::from_secs(10)),
+        login_failures: reader.count("limits.login_failures", 10),
+        login_failures_per_address: reader.count("limits.login_failures_per_address", 50),
+        login_lockout: reader.duration("limits.login_lockout", Duration::from_secs(5 * 60)),
+        login_delay: reader.duration("limits.login_delay", Duration::from_secs(1)),
+        login_delay_max: reader.duration("limits.login_delay_max", Duration::from_secs(8)),
     }
 }
 

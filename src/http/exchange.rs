@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::de::IgnoredAny;
 use tracing::debug;
+use zeroize::Zeroizing;
 
 use super::body::{self, Broken};
 use super::client::describe;
@@ -112,7 +114,7 @@ impl MailboxHttp {
             .client
             .inner
             .request(request.method.clone(), url)
-            .header(AUTHORIZATION, format!("Bearer {}", token.expose()))
+            .header(AUTHORIZATION, authorization(token))
             .header("client-request-id", id)
             .header("Prefer", "IdType=\"ImmutableId\"");
         if let Some(prefer) = request.prefer {
@@ -202,6 +204,16 @@ impl MailboxHttp {
         let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
         retry::retry_after(value, self.clock().now())
     }
+}
+
+/// Marked as sensitive, so that no layer below shows it, and HTTP/2 keeps it out of its tables.
+fn authorization(token: &AccessToken) -> HeaderValue {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+    // What is no header value is no token that a service issued: it will be refused as one.
+    let mut value =
+        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
+    value.set_sensitive(true);
+    value
 }
 
 pub(super) fn final_fault(fault: Fault) -> Trouble {

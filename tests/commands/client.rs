@@ -14,7 +14,8 @@ impl Client {
 
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        self.0.read_line(&mut line).await.unwrap();
+        let read = self.0.read_line(&mut line).await.unwrap();
+        assert!(read > 0, "connection lost");
         line.trim_end().to_owned()
     }
 
@@ -26,7 +27,6 @@ impl Client {
             if let Some(answer) = line.strip_prefix("t ") {
                 return answer.to_owned();
             }
-            assert!(!line.is_empty(), "connection lost");
         }
     }
 

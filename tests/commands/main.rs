@@ -4,10 +4,12 @@
 
 mod client;
 mod process;
+mod search;
 mod world;
 
 mod connecting;
 mod consenting;
 mod crash;
+mod sealed;
 mod secrets;
 mod serving;

@@ -64,6 +64,11 @@ impl Process {
         writeln!(self.stdin.as_mut().unwrap(), "{text}").unwrap();
     }
 
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -38,7 +38,8 @@ impl World {
             "state_dir = \"{state}\"\nkey_file = \"{key}\"\n[cloud]\nname = \"custom\"\n\
              client_id = \"{CLIENT}\"\nlogin = \"{url}\"\ngraph = \"{url}\"\n\
              [imap]\nlisten = [\"127.0.0.1:0\"]\n[smtp]\nlisten = [\"127.0.0.1:0\"]\n\
-             [console]\nlisten = \"127.0.0.1:0\"\n",
+             [console]\nlisten = \"127.0.0.1:0\"\n\
+             [limits]\nlogin_delay = \"10ms\"\nlogin_delay_max = \"10ms\"\n",
             state = folder.join("state").display(),
             key = folder.join("key").display(),
         );
@@ -58,6 +59,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_footbridge"));
         command.arg("--config").arg(folder.join("footbridge.toml")).args(arguments);
         command.env_clear().env("FOOTBRIDGE_LOG", "trace");
+        // Never the keyring of whoever runs the tests.
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
         command
     }
 
@@ -82,11 +85,15 @@ impl World {
 
     /// A connection from a refresh token with just these scopes; answers the local password.
     pub(crate) async fn add_granted(&self, scopes: &str, more: &[&str]) -> String {
-        let token = self.tenant.grant(ADA, CLIENT, scopes);
+        self.add_granted_to(ADA, scopes, more).await
+    }
+
+    pub(crate) async fn add_granted_to(&self, user: &str, scopes: &str, more: &[&str]) -> String {
+        let token = self.tenant.grant(user, CLIENT, scopes);
         let file = self.folder.path().join("token");
         std::fs::write(&file, token).unwrap();
         let file = file.display().to_string();
-        let usual = ["connection", "add", ADA, "--json", "--refresh-token-file", &file];
+        let usual = ["connection", "add", user, "--json", "--refresh-token-file", &file];
         let ended = self.run(&[&usual, more].concat()).await.done();
         ended.json()["password"].as_str().unwrap().to_owned()
     }

@@ -235,6 +235,10 @@ impl World {
         }
     }
 
+    pub(crate) fn accounts(&self) -> &Accounts {
+        self.accounts.as_ref().expect("it runs")
+    }
+
     fn account(&self) -> Account {
         self.accounts.as_ref().expect("it runs").all().remove(0)
     }

@@ -16,7 +16,7 @@ use crate::auth::wire::Wire;
 use crate::http::{HttpClient, Secret};
 
 /// What the person is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DevicePrompt {
     pub open: String,
     pub code: String,
@@ -140,6 +140,13 @@ fn a_quarter() -> u64 {
 
 fn five() -> u64 {
     5
+}
+
+/// Who types the code elsewhere signs this device in as themselves.
+impl fmt::Debug for DevicePrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevicePrompt").field("open", &self.open).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Issued {

@@ -150,7 +150,7 @@ impl From<NoGrant> for SignInError {
     fn from(reason: NoGrant) -> Self {
         match reason {
             NoGrant::SignIn(error) => Self::Refused(error),
-            NoGrant::Nothing(cause) => Self::Setup(cause.to_owned()),
+            NoGrant::Nothing(cause) => Self::Setup(cause.into_owned()),
             NoGrant::Passing { cause, .. } => Self::Passing(cause),
         }
     }

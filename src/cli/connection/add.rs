@@ -98,6 +98,8 @@ pub(super) async fn add(config: &Config, wanted: AddConnection) -> anyhow::Resul
 pub(super) async fn sign_in_again(config: &Config, wanted: SignInAgain) -> anyhow::Result<()> {
     let mut connection = existing(config, &wanted.address)?;
     let vault = Vaults::unlock(config)?.of(&connection.user());
+    // What cannot be opened may belong to another key, and is not written over unless someone says so.
+    vault.load().await?;
     let challenge = challenge(config, &vault).await;
     let tenant_id = connection.account.as_ref().map(|account| account.tenant_id.clone());
     let (account, needs) = (connection.address.clone(), needs(&connection));

@@ -113,11 +113,12 @@ impl Probe<'_> {
     /// Renews the token as the bridge does, under the same lock, so that a running one is not disturbed.
     async fn token(&self) -> Result<Grant, Trouble> {
         let vault = |error: crate::auth::VaultError| {
-            Trouble::new(error.to_string(), "give the key that the connection was added with")
+            let cure = "give the key that the connection was added with, or sign in anew: footbridge connection add ADDRESS --replace";
+            Trouble::new(error.to_string(), cure)
         };
         let _lock = self.vault.lock().await.map_err(vault)?;
         let token = self.vault.load().await.map_err(vault)?;
-        let token = token.ok_or(NoGrant::Nothing("nobody has signed in yet"))?;
+        let token = token.ok_or(NoGrant::NOBODY)?;
         let cloud = app::cloud(&self.config.cloud);
         let grant = oauth::refresh(&self.http, &cloud, &token, None).await?;
         if let Some(refresh) = &grant.refresh {

@@ -26,6 +26,8 @@ pub(crate) struct LoginDesk {
     pub(super) failures: Vec<(Stage, u32)>,
     /// Users whose next tokens must answer a claims challenge. (reference A.5)
     pub(super) challenged: BTreeSet<String>,
+    /// Verifiers and tokens that passed through the token endpoint, good for anything or not.
+    pub(super) passed: BTreeSet<String>,
 }
 
 /// What a refresh token stands for.

@@ -36,6 +36,9 @@ pub(super) fn token(state: &mut State, call: &Call, alias: &str, now: Timestamp)
     let form = Query::parse(&String::from_utf8_lossy(&call.body));
     match redeem(state, &form, alias, now) {
         Ok(body) => {
+            let issued = ["access_token", "refresh_token", "id_token"].map(|name| &body[name]);
+            let issued = issued.into_iter().filter_map(Value::as_str).map(String::from);
+            state.login.passed.extend(issued);
             Reply::json(200, body).with("Cache-Control", "no-store").with("Pragma", "no-cache")
         }
         Err(refusal) => refusal.reply(call, now),
@@ -51,6 +54,7 @@ fn redeem(state: &mut State, form: &Query, alias: &str, now: Timestamp) -> Resul
     }
     let kind = required(form, "grant_type")?;
     let client = required(form, "client_id")?;
+    state.login.passed.extend(form.option("code_verifier").map(String::from));
     authenticated(state, form, client)?;
     let presented = match kind {
         "refresh_token" => refreshed(state, required(form, "refresh_token")?, client, now)?,
