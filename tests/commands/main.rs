@@ -4,6 +4,7 @@
 
 mod client;
 mod process;
+mod random;
 mod world;
 
 mod connecting;
