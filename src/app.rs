@@ -149,6 +149,7 @@ impl App {
             drain.spawn(async move { admin::serve(listener, watchlist, ending).await });
         }
         stop.await;
+        tracing::info!("shutting down");
         let drained = drain.drain(&clock, config.limits.drain).await;
         drop(claim);
         Ok(drained)

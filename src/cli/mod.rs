@@ -96,7 +96,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow!(error)),
     };
-    match runtime.block_on(Box::pin(run(cli))) {
+    let done = runtime.block_on(Box::pin(run(cli)));
+    // What still blocks a thread waits for someone else, as for a lock; everything of ours is done.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

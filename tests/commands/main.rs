@@ -11,3 +11,5 @@ mod connecting;
 mod crash;
 mod secrets;
 mod serving;
+mod sharing;
+mod twins;

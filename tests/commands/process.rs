@@ -57,6 +57,13 @@ impl Process {
         panic!("ended without {text:?} in its log: {}", self.logged);
     }
 
+    /// Only lines that are not there yet are waited for.
+    pub(crate) fn forget_log(&mut self) {
+        while let Ok(line) = self.log.try_recv() {
+            self.note(&line);
+        }
+    }
+
     fn note(&mut self, line: &str) {
         self.logged.push_str(line);
         self.logged.push('\n');
