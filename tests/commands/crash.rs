@@ -5,6 +5,7 @@
 
 mod leftovers;
 mod strike;
+mod torn;
 
 use std::future::pending;
 use std::time::Duration;

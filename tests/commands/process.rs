@@ -48,13 +48,18 @@ impl Process {
 
     /// Waits until the log, from where the last such wait ended, has a line with this text.
     pub(crate) async fn logs(&mut self, text: &str) {
+        assert!(self.logs_before_its_end(text).await, "no {text:?} in {}", self.logged);
+    }
+
+    /// The same of a process that may end; answers whether there was such a line.
+    pub(crate) async fn logs_before_its_end(&mut self, text: &str) -> bool {
         while let Some(line) = self.log.recv().await {
             self.note(&line);
             if line.contains(text) {
-                return;
+                return true;
             }
         }
-        panic!("ended without {text:?} in its log: {}", self.logged);
+        false
     }
 
     /// Only lines that are not there yet are waited for.
