@@ -129,7 +129,8 @@ async fn stored(world: &World) -> String {
 impl Twin {
     async fn start(test: &str, folder: &std::path::Path, password: &str) -> Self {
         let bridge = Bridge::start(test, folder).await;
-        let mut clients = [Client::connect(&bridge.imap).await, Client::connect(&bridge.imap).await];
+        let mut clients =
+            [Client::connect(&bridge.imap).await, Client::connect(&bridge.imap).await];
         for client in &mut clients {
             client.ok(&format!("LOGIN {ADA} {password}")).await;
             client.ok("SELECT INBOX").await;

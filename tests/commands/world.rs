@@ -13,8 +13,7 @@ pub(crate) const ADA: &str = "ada@contoso.example";
 pub(crate) const BEN: &str = "ben@contoso.example";
 pub(crate) const CLIENT: &str = "00000000-0000-0000-0000-00000000f00b";
 /// All that can be granted.
-pub(crate) const SCOPES: &str =
-    "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
+pub(crate) const SCOPES: &str = "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
 
 pub(crate) struct World {
     pub(crate) tenant: Tenant,

@@ -7,7 +7,8 @@ use crate::client::logs_in;
 use crate::world::{ADA, World};
 
 /// Of a file that was being written: nothing yet, a part, something of another time.
-const PARTS: [&[u8]; 3] = [b"", b"FBVAULT1\x00\x01", b"[[connection]]\naddress = \"eve@contoso.exa"];
+const PARTS: [&[u8]; 3] =
+    [b"", b"FBVAULT1\x00\x01", b"[[connection]]\naddress = \"eve@contoso.exa"];
 
 /// Each file that is replaced whole, as it stands before its last step.
 fn drafts(world: &World) -> Vec<PathBuf> {
