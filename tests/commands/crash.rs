@@ -47,6 +47,7 @@ impl Blows {
     }
 
     /// `None` once all were struck.
+    #[expect(clippy::print_stdout, reason = "shown when the test fails")]
     fn next(&mut self, whole: Duration, kinds: &[Kind]) -> Option<Moment> {
         if self.struck == self.wanted {
             return None;

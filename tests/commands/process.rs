@@ -113,7 +113,7 @@ impl Process {
     }
 
     /// Asks it to end, as a service manager does.
-    pub(crate) fn terminate(&mut self) {
+    pub(crate) fn terminate(&self) {
         let id = self.child.id().to_string();
         let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap();
         assert!(sent.success());

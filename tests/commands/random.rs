@@ -6,6 +6,7 @@ use std::time::Duration;
 pub(crate) struct Random(u64);
 
 impl Random {
+    #[expect(clippy::print_stdout, reason = "shown when the test fails")]
     pub(crate) fn new() -> Self {
         #[expect(clippy::disallowed_methods, reason = "a setting of the test, not of the program")]
         let wanted = std::env::var("FOOTBRIDGE_TEST_SEED").ok();

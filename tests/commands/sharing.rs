@@ -68,7 +68,7 @@ async fn share(rotation: Rotation) {
         // One may be on its way.
         assert!(entry.status.is_none_or(|status| status == 200), "{entry:?}");
     }
-    for mut serving in [one, two] {
+    for serving in [one, two] {
         serving.process.terminate();
         let ended = serving.process.end().await.done();
         assert!(!ended.err.contains("sign-in needed"), "{ended:?}");
