@@ -1,6 +1,7 @@
 //! Builds the running bridge out of settings and connections: binds everything, then serves, then
 //! drains.
 
+mod claim;
 mod connect;
 mod roster;
 
@@ -22,6 +23,7 @@ use crate::front::{Silence, imap, smtp};
 use crate::http::{HttpClient, HttpLimits, Reach};
 use crate::mailbox::Outcome;
 use crate::net::{self, Bound, Drain, Drained, bind_all};
+use claim::Claim;
 use connect::Connecting;
 use roster::Roster;
 
@@ -53,6 +55,7 @@ pub struct App {
     imap: Vec<Bound>,
     smtp: Vec<Bound>,
     console: Option<TcpListener>,
+    claim: Claim,
 }
 
 /// Where the bridge listens, ports resolved.
@@ -70,6 +73,7 @@ impl App {
     /// What could not be bound or opened, by name.
     pub async fn build(parts: Parts) -> anyhow::Result<Self> {
         let Parts { config, clock, connections } = parts;
+        let claim = Claim::take(&config.state_dir)?;
         let imap = bind_all(&config.imap.listen).await.context("[imap] listen")?;
         let smtp = bind_all(&config.smtp.listen).await.context("[smtp] listen")?;
         let console = match config.console {
@@ -84,7 +88,7 @@ impl App {
             let user = signed_in.connection.user();
             roster.add(signed_in).await.with_context(|| format!("connection {user}"))?;
         }
-        Ok(Self { clock, roster, vault_of: None, imap, smtp, console })
+        Ok(Self { clock, roster, vault_of: None, imap, smtp, console, claim })
     }
 
     /// Connections and passwords that are added, removed or signed in anew while the bridge runs
@@ -113,7 +117,7 @@ impl App {
     /// # Errors
     /// If the console's server fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<Drained> {
-        let Self { clock, mut roster, vault_of, imap, smtp, console } = self;
+        let Self { clock, mut roster, vault_of, imap, smtp, console, claim } = self;
         let config = roster.connecting.config.clone();
         let (drain, accounts) = (roster.connecting.drain.clone(), roster.accounts.clone());
         let watchlist = Arc::clone(&roster.watchlist);
@@ -145,7 +149,10 @@ impl App {
             drain.spawn(async move { admin::serve(listener, watchlist, ending).await });
         }
         stop.await;
-        Ok(drain.drain(&clock, config.limits.drain).await)
+        tracing::info!("shutting down");
+        let drained = drain.drain(&clock, config.limits.drain).await;
+        drop(claim);
+        Ok(drained)
     }
 }
 

@@ -80,12 +80,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         password: Some(password.expose().to_owned()),
     };
     let ready = Ready::new(&app.addresses(), vec![shown], Some(sim.url()));
+    let stop = stop_signal();
     if options.json {
         ready.print_json()?
     } else {
         crate::cli::print(&ready.greeting())?
     }
-    app.run(stop_signal()).await?;
+    app.run(stop).await?;
     sim.shutdown().await;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! One connection, from its record to a mailbox that can be used.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,10 +34,19 @@ impl Connecting {
     ) -> anyhow::Result<(Account, TokenSource)> {
         let connection = &signed_in.connection;
         let user = user_name(connection)?;
+        let address = match &connection.mailbox {
+            Some(shared) => {
+                Address::new(shared).ok_or_else(|| anyhow!("{shared:?} is not a mail address"))?
+            }
+            None => user.clone(),
+        };
         let directory = store_directory(&self.config.state_dir, &user);
         check_owner(&directory, connection.account.as_ref())?;
+        let clock = self.http.clock().clone();
+        let store = Store::open(&directory, clock.clone()).await?;
         let cloud = cloud(&self.config.cloud);
         let root = cloud.graph_root();
+        // After all that may fail: nothing renews the token of a connection that is not taken over.
         let keeper = Keeper {
             address: user.to_string(),
             http: self.http.clone(),
@@ -48,15 +57,9 @@ impl Connecting {
         };
         let tokens = keeper.start(self.drain.tracker());
         let mailbox = MailboxHttp::new(self.http.clone(), &root, Arc::new(tokens.clone()))?;
-        let clock = self.http.clock().clone();
-        let store = Store::open(&directory, clock.clone()).await?;
-        let (address, backend) = match &connection.mailbox {
-            Some(shared) => {
-                let address = Address::new(shared);
-                let address = address.ok_or_else(|| anyhow!("{shared:?} is not a mail address"))?;
-                (address, Graph::shared(mailbox, shared))
-            }
-            None => (user, Graph::own(mailbox)),
+        let backend = match &connection.mailbox {
+            Some(shared) => Graph::shared(mailbox, shared),
+            None => Graph::own(mailbox),
         };
         let backend = Arc::new(backend.granted_by(tokens.status()));
         let pace = pace(&self.config);
@@ -93,7 +96,12 @@ fn check_owner(directory: &Path, account: Option<&AccountId>) -> anyhow::Result<
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(directory)?;
-            Ok(fs::write(path, owner)?)
+            // Half a name would be another owner's.
+            let draft = path.with_extension("new");
+            let mut file = fs::File::create(&draft)?;
+            file.write_all(owner.as_bytes())?;
+            file.sync_all()?;
+            Ok(fs::rename(draft, path)?)
         }
         Err(error) => Err(error.into()),
     }

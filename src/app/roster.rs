@@ -219,6 +219,7 @@ impl Member {
             );
         }
         accounts.add_as(user.clone(), self.account.clone(), passwords(&connection)?);
+        tracing::info!(connection = %user, passwords = connection.passwords.len(), "taken over");
         let is_new_sign_in = connection.signed_in != self.connection.signed_in;
         let is_new_use = connection.purpose != self.connection.purpose;
         self.connection = connection;

@@ -1,7 +1,8 @@
 //! One task per connection that keeps its access token fresh.
 //!
 //! The task alone talks to the token endpoint, so refreshes never run twice at once. Each refresh
-//! starts from what the vault holds, so a refresh token is always stored before it is used.
+//! starts from what the vault holds, so a refresh token is always stored before it is used. Shutdown
+//! waits for a refresh that is under way: its answer may hold the only token that is still good.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info, info_span, warn};
 
 use super::oauth::{self, Cloud, Grant, NoGrant};
-use super::{AccessToken, Secret, TokenVault, VaultError, claims};
+use super::{AccessToken, Secret, TokenVault, VaultError, VaultLock, claims};
 use crate::clock::{Clock, Instant};
 use crate::http::{HttpClient, Tokens};
 use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
@@ -100,8 +101,27 @@ struct Held {
 struct Task {
     keeper: Keeper,
     shared: Arc<Shared>,
+    tracker: TaskTracker,
     failures: u32,
     young_refusals: u32,
+}
+
+/// One refresh, alone with the vault.
+struct Renewal {
+    lock: VaultLock,
+    http: HttpClient,
+    cloud: Cloud,
+    vault: Arc<dyn TokenVault>,
+    challenge: Option<String>,
+}
+
+/// What a refresh brought, with the vault still locked.
+struct Renewed {
+    _lock: VaultLock,
+    grant: Grant,
+    received: Instant,
+    /// Set if the new refresh token could not be stored.
+    unstored: Option<Secret>,
 }
 
 impl Keeper {
@@ -121,8 +141,13 @@ impl Keeper {
         });
         let shutdown = self.shutdown.clone();
         let span = info_span!("keeper", connection = self.address);
-        let mut task =
-            Task { keeper: self, shared: Arc::clone(&shared), failures: 0, young_refusals: 0 };
+        let mut task = Task {
+            keeper: self,
+            shared: Arc::clone(&shared),
+            tracker: tracker.clone(),
+            failures: 0,
+            young_refusals: 0,
+        };
         let work = async move {
             shutdown.run_until_cancelled_owned(Box::pin(task.keep())).await;
         };
@@ -240,37 +265,33 @@ impl Task {
         }
     }
 
-    /// One refresh, alone with the vault: another process with the same connection waits, and then
-    /// starts from what this one has stored.
+    /// One refresh: another process with the same connection waits, and then starts from what this
+    /// one has stored. Only the waiting ends with the task; the rest is a task of its own.
     async fn renew(&mut self) -> Result<Duration, NoGrant> {
-        let unread = |error: VaultError| match error {
-            // Asking again would open it no better.
-            VaultError::Shut { .. } => NoGrant::Nothing(error.to_string().into()),
-            error => NoGrant::Passing { cause: error.to_string(), retry_after: None },
+        let Keeper { http, cloud, vault, .. } = &self.keeper;
+        let renewal = Renewal {
+            lock: vault.lock().await.map_err(unread)?,
+            http: http.clone(),
+            cloud: cloud.clone(),
+            vault: Arc::clone(vault),
+            challenge: self.shared.demanded().clone(),
         };
-        let vault = Arc::clone(&self.keeper.vault);
-        let _lock = vault.lock().await.map_err(unread)?;
-        let stored = vault.load().await.map_err(unread)?;
-        let token = stored.ok_or(NoGrant::NOBODY)?;
-        let challenge = self.shared.demanded().clone();
-        let Keeper { http, cloud, .. } = &self.keeper;
-        let grant = oauth::refresh(http, cloud, &token, challenge.as_deref()).await?;
+        let renewing = self.tracker.spawn(renewal.run().in_current_span());
+        let renewed = renewing.await.unwrap_or_else(|_| {
+            Err(NoGrant::Passing { cause: "the refresh broke off".to_owned(), retry_after: None })
+        })?;
         *self.shared.demanded() = None;
         self.failures = 0;
-        Ok(self.publish(&grant).await)
+        Ok(self.publish(renewed).await)
     }
 
-    /// Stores the new refresh token, then hands out the access token. A vault that cannot be written
-    /// must not stop the mail: then the access token goes out first, and no refresh happens until
-    /// the vault can be written again. Answers how long the access token may be used.
-    async fn publish(&mut self, grant: &Grant) -> Duration {
-        let received = self.shared.clock.instant();
+    /// Hands out the access token. A vault that cannot be written must not stop the mail: but then no
+    /// refresh happens, here or elsewhere, until it can be written again. Answers how long the access
+    /// token may be used.
+    async fn publish(&mut self, renewed: Renewed) -> Duration {
+        let Renewed { grant, received, unstored, .. } = &renewed;
         let early = self.keeper.limits.early.min(grant.expires_in / 2);
         let renew_in = grant.expires_in.saturating_sub(early);
-        let stored = match &grant.refresh {
-            Some(token) => self.store(token).await,
-            None => true,
-        };
         let until = received.plus(grant.expires_in);
         *self.shared.held() = Some(Held { token: grant.access.clone(), until });
         let now = self.shared.clock.now();
@@ -280,25 +301,17 @@ impl Task {
             status.scopes.clone_from(&grant.scopes);
         });
         info!(seconds = grant.expires_in.as_secs(), "access token refreshed");
-        if let (Some(token), false) = (&grant.refresh, stored) {
+        if let Some(token) = unstored {
             self.store_at_last(token).await;
         }
-        renew_in.saturating_sub(self.shared.clock.instant().since(received))
-    }
-
-    async fn store(&self, token: &Secret) -> bool {
-        let stored = self.keeper.vault.save(token).await;
-        if let Err(error) = &stored {
-            warn!(%error, "the new refresh token cannot be stored");
-        }
-        stored.is_ok()
+        renew_in.saturating_sub(self.shared.clock.instant().since(*received))
     }
 
     async fn store_at_last(&mut self, token: &Secret) {
         loop {
             self.shared.clock.sleep(self.back_off()).await;
             self.failures += 1;
-            if self.store(token).await {
+            if store(self.keeper.vault.as_ref(), token).await {
                 self.failures = 0;
                 return;
             }
@@ -346,6 +359,37 @@ impl Task {
         let pause = pause.min(limits.longest_back_off);
         let random = getrandom::u32().unwrap_or(u32::MAX / 2);
         pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+impl Renewal {
+    async fn run(self) -> Result<Renewed, NoGrant> {
+        let Self { lock, http, cloud, vault, challenge } = self;
+        let stored = vault.load().await.map_err(unread)?;
+        let token = stored.ok_or(NoGrant::NOBODY)?;
+        let grant = oauth::refresh(&http, &cloud, &token, challenge.as_deref()).await?;
+        let received = http.clock().instant();
+        let unstored = match &grant.refresh {
+            Some(token) if !store(vault.as_ref(), token).await => Some(token.clone()),
+            _ => None,
+        };
+        Ok(Renewed { _lock: lock, grant, received, unstored })
+    }
+}
+
+async fn store(vault: &dyn TokenVault, token: &Secret) -> bool {
+    let stored = vault.save(token).await;
+    if let Err(error) = &stored {
+        warn!(%error, "the new refresh token cannot be stored");
+    }
+    stored.is_ok()
+}
+
+fn unread(error: VaultError) -> NoGrant {
+    match error {
+        // Asking again would open it no better.
+        VaultError::Shut { .. } => NoGrant::Nothing(error.to_string().into()),
+        error => NoGrant::Passing { cause: error.to_string(), retry_after: None },
     }
 }
 

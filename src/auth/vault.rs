@@ -136,13 +136,15 @@ impl FileVault {
         i64::try_from(since.as_secs()).ok().map(Timestamp)
     }
 
-    /// Forgets a connection's token, whatever key it was sealed with.
+    /// Forgets a connection's token, whatever key it was sealed with. Waits for a renewal that is
+    /// under way, which would store its token afterwards.
     ///
     /// # Errors
     /// If the file is there and cannot be removed.
     pub fn forget(directory: &Path, user: &str) -> io::Result<()> {
         let path = directory.join(Self::file_name(user));
-        for path in [path.with_extension("new"), path.with_extension("lock"), path] {
+        let _lock = locked(&path.with_extension("lock"))?;
+        for path in [path.with_extension("new"), path.clone(), path.with_extension("lock")] {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -216,13 +218,7 @@ impl TokenVault for FileVault {
 
     async fn lock(&self) -> Result<VaultLock, VaultError> {
         let path = self.path.with_extension("lock");
-        blocking(move || {
-            path.parent().map_or(Ok(()), make_private)?;
-            let file = private(OpenOptions::new().append(true).create(true)).open(path)?;
-            file.lock()?;
-            Ok(VaultLock(Some(file)))
-        })
-        .await
+        blocking(move || Ok(VaultLock(Some(locked(&path)?)))).await
     }
 }
 
@@ -261,6 +257,37 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, VaultError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(io::Error::other("interrupted").into()))
+}
+
+/// The lock file, locked. `forget` removes it, so that who waited meanwhile holds a file that nobody
+/// else will find: then the wait begins anew.
+fn locked(path: &Path) -> io::Result<File> {
+    loop {
+        path.parent().map_or(Ok(()), make_private)?;
+        let file = private(OpenOptions::new().append(true).create(true)).open(path)?;
+        file.lock()?;
+        if is_at(&file, path)? {
+            return Ok(file);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that is open cannot be removed there.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// A crash leaves either the old file or the new one, whole.
@@ -354,6 +381,45 @@ mod tests {
         }
         fs::write(&path, b"").unwrap();
         assert!(matches!(vault.load().await, Err(VaultError::Shut { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_during_a_renewal_is_not_stored_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = || FileVault::within(folder.path(), "ada", key(1));
+        vault().save(&Secret::new("old")).await.unwrap();
+        let renewing = vault().lock().await.unwrap();
+        let directory = folder.path().to_owned();
+        let forgetting = std::thread::spawn(move || FileVault::forget(&directory, "ada"));
+        // A forgetting that does not wait for the lock is over in a moment.
+        for _ in 0..10_000 {
+            std::thread::yield_now();
+        }
+        assert!(!forgetting.is_finished());
+        vault().save(&Secret::new("new")).await.unwrap();
+        drop(renewing);
+        forgetting.join().unwrap().unwrap();
+        assert!(vault().load().await.unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn who_waited_while_the_vault_was_forgotten_is_alone_with_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ada.lock");
+        let first = locked(&path).unwrap();
+        let waiting = {
+            let path = path.clone();
+            std::thread::spawn(move || locked(&path))
+        };
+        for _ in 0..10_000 {
+            std::thread::yield_now();
+        }
+        fs::remove_file(&path).unwrap();
+        drop(first);
+        let _second = waiting.join().unwrap().unwrap();
+        let third = OpenOptions::new().append(true).open(&path).unwrap();
+        assert!(matches!(third.try_lock(), Err(fs::TryLockError::WouldBlock)));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod ready;
 mod sign_in;
 mod vaults;
 
+use std::future::pending;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,7 +106,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow!(error)),
     };
-    match runtime.block_on(Box::pin(run(cli))) {
+    let done = runtime.block_on(Box::pin(run(cli)));
+    // What still blocks a thread waits for someone else, as for a lock; everything of ours is done.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -168,26 +172,34 @@ async fn serve(config: Config, json: bool) -> anyhow::Result<()> {
     let parts = Parts { config, clock: Clock::system(), connections };
     let app = App::build(parts).await?.following(Box::new(vault_of));
     let ready = Ready::new(&app.addresses(), listed.collect(), None);
+    let stop = stop_signal();
     if json {
         ready.print_json()?
     } else {
         print(&ready.greeting())?
     }
-    app.run(stop_signal()).await.map(drop)
+    app.run(stop).await.map(drop)
 }
 
-/// SIGINT or SIGTERM.
-pub(crate) async fn stop_signal() {
+/// SIGINT or SIGTERM, from now on: who was told that the bridge is ready may ask it to end at once.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without it Ctrl-C still ends the program.
-        let _ = tokio::signal::ctrl_c().await;
-        return;
+    let heard = |kind| {
+        let signal = signal(kind);
+        async move {
+            // One that cannot be heard ends the program without our help.
+            let Ok(mut signal) = signal else { return pending().await };
+            signal.recv().await;
+        }
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let (interrupted, terminated) =
+        (heard(SignalKind::interrupt()), heard(SignalKind::terminate()));
+    async move {
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+        }
     }
 }
 

@@ -30,6 +30,12 @@ impl Client {
         }
     }
 
+    /// An IMAP command that must succeed.
+    pub(crate) async fn ok(&mut self, command: &str) {
+        let answer = self.imap(command).await;
+        assert!(answer.starts_with("OK"), "{command}: {answer}");
+    }
+
     /// The last line of an SMTP reply.
     pub(crate) async fn smtp(&mut self, command: &str) -> String {
         self.0.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();

@@ -5,6 +5,7 @@
 mod client;
 mod process;
 mod search;
+mod random;
 mod world;
 
 mod connecting;
@@ -13,3 +14,5 @@ mod crash;
 mod sealed;
 mod secrets;
 mod serving;
+mod sharing;
+mod twins;

@@ -12,6 +12,8 @@ use crate::process::{Ended, Process};
 pub(crate) const ADA: &str = "ada@contoso.example";
 pub(crate) const BEN: &str = "ben@contoso.example";
 pub(crate) const CLIENT: &str = "00000000-0000-0000-0000-00000000f00b";
+/// All that can be granted.
+pub(crate) const SCOPES: &str = "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
 
 pub(crate) struct World {
     pub(crate) tenant: Tenant,
@@ -22,7 +24,11 @@ pub(crate) struct World {
 impl World {
     /// Users may consent to anything.
     pub(crate) async fn new() -> Self {
-        let tenant = Tenant::builder().user(ADA).user(BEN).build();
+        Self::of(Tenant::builder().user(ADA).user(BEN).build()).await
+    }
+
+    /// The same with a tenant of one's own.
+    pub(crate) async fn of(tenant: Tenant) -> Self {
         tenant.set_switches(|switches| switches.entra.user_consent = UserConsent::Legacy);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = tenant.serve(listener).await;
@@ -45,6 +51,16 @@ impl World {
         );
         std::fs::write(folder.join("footbridge.toml"), settings).unwrap();
         std::fs::write(folder.join("key"), [7; 32]).unwrap();
+    }
+
+    /// Settings and state for another bridge with the same connections; the vault is one for both.
+    pub(crate) fn share_with(&self, folder: &Path) {
+        self.settle_in(folder);
+        let state = folder.join("state");
+        std::fs::create_dir(&state).unwrap();
+        std::os::unix::fs::symlink(self.state().join("vault"), state.join("vault")).unwrap();
+        let file = "connections.toml";
+        std::fs::copy(self.state().join(file), state.join(file)).unwrap();
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {

@@ -157,6 +157,24 @@ async fn two_bridges_on_one_vault_lose_no_token_in_a_thousand_renewals() {
 }
 
 #[tokio::test]
+async fn shutdown_waits_for_the_answer_that_holds_the_only_good_refresh_token() {
+    let world = World::new().await;
+    world.tenant.set_switches(|switches| switches.login.rotation = Rotation::Strict);
+    let spent = world.tenant.hold(Call::Token);
+    let tracker = TaskTracker::new();
+    let _tokens = world.keeper.clone().start(&tracker);
+    spent.arrived(1).await;
+    world.keeper.shutdown.cancel();
+    tracker.close();
+    let mut ending = Box::pin(tracker.wait());
+    assert!(futures_util::poll!(&mut ending).is_pending());
+    spent.release();
+    ending.await;
+    let later = Keeper { shutdown: CancellationToken::new(), ..world.keeper.clone() };
+    later.start(&TaskTracker::new()).access_token().await.unwrap();
+}
+
+#[tokio::test]
 async fn only_the_present_token_can_be_rejected() {
     let world = World::new().await;
     let tokens = world.start();

@@ -15,6 +15,8 @@ use super::scope::normal;
 #[derive(Default)]
 pub(crate) struct LoginDesk {
     pub(super) refresh: HashMap<String, Grant>,
+    /// By user: the refresh token given out last.
+    pub(super) newest: HashMap<String, String>,
     pub(super) access: HashMap<String, Access>,
     pub(super) codes: HashMap<String, Code>,
     /// By device code.
@@ -148,6 +150,7 @@ impl LoginDesk {
 
     pub(super) fn remember(&mut self, grant: Grant) -> String {
         let token = format!("1.A{}", random(2));
+        self.newest.insert(grant.user.clone(), token.clone());
         self.refresh.insert(token.clone(), grant);
         token
     }

@@ -139,6 +139,11 @@ impl Entra {
         waiting.map(|device| device.user_code.clone()).collect()
     }
 
+    /// The refresh token that this user's application was given last.
+    pub fn newest_refresh_token(&self, user: &str) -> Option<String> {
+        self.0.state().login.newest.get(&user.to_lowercase()).cloned()
+    }
+
     /// Every token, code and PKCE verifier that is good or passed through: what no log may hold.
     pub fn secrets(&self) -> Vec<String> {
         let state = self.0.state();
