@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::account::{Accounts, LastUses, Pace};
 use crate::admin;
@@ -92,6 +93,11 @@ impl App {
     #[must_use]
     pub fn following(self, vault_of: VaultOf) -> Self {
         Self { vault_of: Some(vault_of), ..self }
+    }
+
+    /// Counts the looks at the connections file that are done.
+    pub fn looks(&self) -> watch::Receiver<u32> {
+        self.roster.looks.subscribe()
     }
 
     pub fn addresses(&self) -> Addresses {

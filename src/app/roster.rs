@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{Connecting, passwords, user_name};
@@ -26,6 +27,8 @@ pub(super) struct Roster {
     pub(super) accounts: Accounts,
     /// What the console shows.
     pub(super) watchlist: Watchlist,
+    /// Looks at the connections file that are done, what they found included.
+    pub(super) looks: watch::Sender<u32>,
     members: HashMap<Address, Member>,
 }
 
@@ -54,7 +57,9 @@ const LOOKS_PER_SAVE: u32 = 60;
 
 impl Roster {
     pub(super) fn new(connecting: Connecting, accounts: Accounts) -> Self {
-        Self { connecting, accounts, watchlist: Watchlist::default(), members: HashMap::new() }
+        let watchlist = Watchlist::default();
+        let looks = watch::Sender::new(0);
+        Self { connecting, accounts, watchlist, looks, members: HashMap::new() }
     }
 
     /// Opens a connection; nothing of it runs but its keeper.
@@ -119,6 +124,7 @@ impl Roster {
             if look.is_multiple_of(LOOKS_PER_SAVE) {
                 self.save_uses();
             }
+            self.looks.send_replace(look);
         }
         self.save_uses();
     }
@@ -213,10 +219,11 @@ impl Member {
             return Ok(());
         }
         if connection.account.is_some() && self.connection.account.is_some() {
-            anyhow::ensure!(
-                connection.account == self.connection.account,
-                "another account of the same name signed in; restart the bridge"
-            );
+            if connection.account != self.connection.account {
+                // The vault holds the other one's token by now: none of their mail may come here.
+                self.leave(user, accounts);
+                anyhow::bail!("another account of the same name signed in; restart the bridge");
+            }
         }
         accounts.add_as(user.clone(), self.account.clone(), passwords(&connection)?);
         let is_new_sign_in = connection.signed_in != self.connection.signed_in;

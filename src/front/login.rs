@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::account::{Account, Accounts, Caller, Purpose};
+use crate::account::{Accounts, Caller, Login, Purpose};
 use crate::clock::Clock;
 use crate::mailbox::{Kind, Outcome};
 
@@ -13,6 +13,9 @@ use crate::mailbox::{Kind, Outcome};
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// The longest wait: clients give up on a server that is silent for longer than some 30 seconds.
 const LONGEST_DELAY: Duration = Duration::from_secs(8);
+/// What a client is told whose login ends while it is connected.
+pub(super) const TAKEN_BACK: &str =
+    "This login was taken back: its password was revoked or its connection removed";
 /// Wrong passwords that one connection may try before it is closed.
 const ATTEMPTS: u32 = 5;
 
@@ -36,7 +39,7 @@ impl Door {
     /// # Errors
     /// `WrongPassword`, after the delay, whether or not the user exists; `LockedOut`; or what keeps
     /// the right user out.
-    pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Account> {
+    pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Login> {
         let user = String::from_utf8_lossy(user);
         let before = self.accounts.failures(&user, &self.clock);
         let admitted = self.accounts.log_in(&user, password, self.caller, &self.clock).await;

@@ -14,4 +14,5 @@ mod faults;
 mod imap;
 mod logins;
 mod review;
+mod roster;
 mod smtp;
