@@ -13,11 +13,10 @@ use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Connecting, passwords, user_name};
+use super::connect::{Connected, Connecting, passwords, user_name};
 use super::{SignedIn, VaultOf};
-use crate::account::{Account, Accounts};
+use crate::account::Accounts;
 use crate::admin::{Watched, Watchlist};
-use crate::auth::TokenSource;
 use crate::config::connections::{Connection, ConnectionUse, Connections};
 use crate::mailbox::Address;
 
@@ -35,8 +34,7 @@ pub(super) struct Roster {
 #[derive(Debug)]
 struct Member {
     connection: Connection,
-    account: Account,
-    tokens: TokenSource,
+    connected: Connected,
     standing: Standing,
 }
 
@@ -66,10 +64,10 @@ impl Roster {
     pub(super) async fn add(&mut self, signed_in: SignedIn) -> anyhow::Result<()> {
         let user = user_name(&signed_in.connection)?;
         let passwords = passwords(&signed_in.connection)?;
-        let (account, tokens) = self.connecting.connect(&signed_in).await?;
-        self.accounts.add_as(user.clone(), account.clone(), passwords);
+        let connected = self.connecting.connect(&signed_in).await?;
+        self.accounts.add_as(user.clone(), connected.account.clone(), passwords);
         let connection = signed_in.connection;
-        let member = Member { connection, account, tokens, standing: Standing::Waiting };
+        let member = Member { connection, connected, standing: Standing::Waiting };
         self.members.insert(user, member);
         self.show();
         Ok(())
@@ -88,7 +86,7 @@ impl Roster {
             if member.connection.purpose == ConnectionUse::Outbound {
                 continue;
             }
-            let (account, ending) = (member.account.clone(), drain.clone());
+            let (account, ending) = (member.connected.account.clone(), drain.clone());
             drain.spawn(async move {
                 tokio::select! {
                     () = account.run() => {}
@@ -182,18 +180,25 @@ impl Roster {
             .members
             .values()
             .filter(|member| !matches!(member.standing, Standing::Gone))
-            .map(|member| Watched {
-                account: member.account.clone(),
-                tokens: member.tokens.clone(),
-                purpose: member.connection.purpose,
-            })
+            .map(Member::watched)
             .collect();
-        watched.sort_by(|a, b| a.account.address().as_str().cmp(b.account.address().as_str()));
+        watched.sort_by(|a, b| a.user.cmp(&b.user));
         *self.watchlist.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watched);
     }
 }
 
 impl Member {
+    fn watched(&self) -> Watched {
+        let Connected { account, tokens, requests } = self.connected.clone();
+        Watched {
+            user: self.connection.user(),
+            account,
+            tokens,
+            requests,
+            purpose: self.connection.purpose,
+        }
+    }
+
     fn leave(&mut self, user: &Address, accounts: &Accounts) {
         if matches!(self.standing, Standing::Gone) {
             return;
@@ -203,7 +208,7 @@ impl Member {
             stop.cancel();
         }
         // The vault is gone as well, so this ends in "nobody has signed in".
-        self.tokens.renew();
+        self.connected.tokens.renew();
         tracing::info!(connection = %user, "removed");
     }
 
@@ -225,7 +230,7 @@ impl Member {
                 anyhow::bail!("another account of the same name signed in; restart the bridge");
             }
         }
-        accounts.add_as(user.clone(), self.account.clone(), passwords(&connection)?);
+        accounts.add_as(user.clone(), self.connected.account.clone(), passwords(&connection)?);
         let is_new_sign_in = connection.signed_in != self.connection.signed_in;
         let is_new_use = connection.purpose != self.connection.purpose;
         self.connection = connection;
@@ -236,7 +241,7 @@ impl Member {
             self.standing = Standing::Waiting;
         }
         if is_back || is_new_sign_in {
-            self.tokens.renew();
+            self.connected.tokens.renew();
             tracing::info!(connection = %user, "signed in again");
         }
         Ok(())

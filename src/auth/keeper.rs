@@ -13,7 +13,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info, info_span, warn};
 
 use super::oauth::{self, Cloud, Grant, NoGrant};
-use super::{AccessToken, Secret, TokenVault, VaultError, claims};
+use super::lapse::is_stale;
+use super::{
+    AccessToken, Owner, Secret, SignInState, SignInStatus, TokenVault, VaultError, claims,
+};
 use crate::clock::{Clock, Instant};
 use crate::http::{HttpClient, Tokens};
 use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
@@ -35,35 +38,12 @@ pub struct KeeperLimits {
     pub young_refusals: u32,
 }
 
-/// What the console shows of a connection's sign-in.
-#[derive(Clone, Debug)]
-pub struct SignInStatus {
-    pub state: SignInState,
-    pub last_refresh: Option<Timestamp>,
-    /// What was granted, as far as a refresh told.
-    pub scopes: Vec<String>,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum SignInState {
-    /// The first refresh, or one after a refused token, is under way.
-    Refreshing,
-    Fresh,
-    /// The last refresh failed for a reason that may pass.
-    Troubled {
-        cause: String,
-    },
-    /// No retry helps until a person signs in.
-    NeedsSignIn {
-        cause: String,
-    },
-}
-
 /// What a keeper works with.
 #[derive(Clone, Debug)]
 pub struct Keeper {
     /// The connection's address, for the log.
     pub address: String,
+    pub owner: Owner,
     pub http: HttpClient,
     pub cloud: Cloud,
     pub vault: Arc<dyn TokenVault>,
@@ -102,13 +82,14 @@ struct Task {
     shared: Arc<Shared>,
     failures: u32,
     young_refusals: u32,
+    /// When it was last said that the sign-in is not renewed.
+    warned: Option<Timestamp>,
 }
 
 impl Keeper {
     /// Starts the task; it ends at shutdown.
     pub fn start(self, tracker: &TaskTracker) -> TokenSource {
-        let status =
-            SignInStatus { state: SignInState::Refreshing, last_refresh: None, scopes: Vec::new() };
+        let status = SignInStatus::new(self.vault.saved_at(), self.owner);
         let shared = Arc::new(Shared {
             clock: self.http.clock().clone(),
             patience: self.limits.patience,
@@ -121,8 +102,13 @@ impl Keeper {
         });
         let shutdown = self.shutdown.clone();
         let span = info_span!("keeper", connection = self.address);
-        let mut task =
-            Task { keeper: self, shared: Arc::clone(&shared), failures: 0, young_refusals: 0 };
+        let mut task = Task {
+            keeper: self,
+            shared: Arc::clone(&shared),
+            failures: 0,
+            young_refusals: 0,
+            warned: None,
+        };
         let work = async move {
             shutdown.run_until_cancelled_owned(Box::pin(task.keep())).await;
         };
@@ -143,6 +129,11 @@ impl TokenSource {
     /// The vault holds a new refresh token: a person signed in.
     pub fn signed_in(&self) {
         self.0.signed_in.notify_one();
+    }
+
+    /// Days that the sign-in lasts without use, where that can be known.
+    pub fn days_left(&self) -> Option<i64> {
+        self.0.status.borrow().lapse().days_left(self.0.clock.now())
     }
 
     /// The present state, and a way to learn of its changes.
@@ -225,6 +216,7 @@ impl Task {
                 Err(reason @ (NoGrant::SignIn(_) | NoGrant::Nothing(_))) => {
                     let cause = reason.to_string();
                     warn!(cause, "sign-in needed");
+                    self.failed();
                     *self.shared.held() = None;
                     self.shared.tell(SignInState::NeedsSignIn { cause });
                     self.shared.signed_in.notified().await;
@@ -233,6 +225,8 @@ impl Task {
                 }
                 Err(NoGrant::Passing { cause, retry_after }) => {
                     warn!(cause, "token refresh failed, will be tried again");
+                    self.failed();
+                    self.warn_of_lapse();
                     self.shared.tell(SignInState::Troubled { cause });
                     self.wait_to_retry(retry_after).await;
                 }
@@ -249,35 +243,64 @@ impl Task {
         let _lock = vault.lock().await.map_err(passing)?;
         let stored = vault.load().await.map_err(passing)?;
         let token = stored.ok_or(NoGrant::Nothing("nobody has signed in yet"))?;
-        let challenge = self.shared.demanded().clone();
+        let heard = self.shared.demanded().clone();
+        let challenge = match heard {
+            // A bridge that ran before, or runs elsewhere, may have heard of it.
+            None => vault.demanded().await.map_err(passing)?,
+            heard => heard,
+        };
         let Keeper { http, cloud, .. } = &self.keeper;
-        let grant = oauth::refresh(http, cloud, &token, challenge.as_deref()).await?;
+        let grant = match oauth::refresh(http, cloud, &token, challenge.as_deref()).await {
+            Ok(grant) => grant,
+            Err(NoGrant::SignIn(error)) => {
+                // Whoever signs in now, in whatever process, has to answer what was demanded here.
+                let demanded = claims::joined(challenge.as_deref(), error.claims.as_deref());
+                if let Some(demanded) = demanded {
+                    vault.demand(&demanded).await.map_err(passing)?;
+                }
+                return Err(NoGrant::SignIn(error));
+            }
+            Err(reason) => return Err(reason),
+        };
         *self.shared.demanded() = None;
         self.failures = 0;
-        Ok(self.publish(&grant).await)
+        Ok(self.publish(&grant, &token).await)
+    }
+
+    fn failed(&self) {
+        self.shared.status.send_modify(|status| status.refreshes.failed += 1);
+    }
+
+    /// Once a day while no refresh succeeds: each failure by itself looks harmless.
+    fn warn_of_lapse(&mut self) {
+        let now = self.shared.clock.now();
+        let status = self.shared.status.borrow();
+        let Some(renewed) = status.renewed else { return };
+        let is_said = self.warned.is_some_and(|warned| !is_stale(warned, now));
+        if !is_stale(renewed, now) || is_said {
+            return;
+        }
+        self.warned = Some(now);
+        let sign_in = status.lapse().words(now);
+        warn!(renewed = renewed.0, sign_in, "no token refresh has succeeded for a day");
     }
 
     /// Stores the new refresh token, then hands out the access token. A vault that cannot be written
     /// must not stop the mail: then the access token goes out first, and no refresh happens until
     /// the vault can be written again. Answers how long the access token may be used.
-    async fn publish(&mut self, grant: &Grant) -> Duration {
+    async fn publish(&mut self, grant: &Grant, used: &Secret) -> Duration {
         let received = self.shared.clock.instant();
         let early = self.keeper.limits.early.min(grant.expires_in / 2);
         let renew_in = grant.expires_in.saturating_sub(early);
-        let stored = match &grant.refresh {
-            Some(token) => self.store(token).await,
-            None => true,
-        };
+        // A token that stays good is stored again: by its date the vault knows when it was last used.
+        let token = grant.refresh.as_ref().unwrap_or(used);
+        let stored = self.store(token).await;
         let until = received.plus(grant.expires_in);
         *self.shared.held() = Some(Held { token: grant.access.clone(), until });
         let now = self.shared.clock.now();
-        self.shared.status.send_modify(|status| {
-            status.state = SignInState::Fresh;
-            status.last_refresh = Some(now);
-            status.scopes.clone_from(&grant.scopes);
-        });
+        self.shared.status.send_modify(|status| status.refreshed(now, &grant.scopes));
         info!(seconds = grant.expires_in.as_secs(), "access token refreshed");
-        if let (Some(token), false) = (&grant.refresh, stored) {
+        if !stored && grant.refresh.is_some() {
             self.store_at_last(token).await;
         }
         renew_in.saturating_sub(self.shared.clock.instant().since(received))

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Cloud, FileVault, Keeper, KeeperLimits, MemoryVault, Secret, SignInState, TokenSource,
+    Cloud, FileVault, Keeper, KeeperLimits, MemoryVault, Owner, Secret, SignInState, TokenSource,
     TokenVault, VaultError,
 };
 use crate::clock::Clock;
@@ -40,6 +40,7 @@ impl World {
         let vault = Arc::new(MemoryVault::holding(Secret::new(tenant.grant(ADA, "app", SCOPES))));
         let keeper = Keeper {
             address: ADA.to_owned(),
+            owner: Owner::Organisation,
             http: HttpClient::new(Reach::Loopback, clock.clone(), HttpLimits::default()).unwrap(),
             cloud: Cloud {
                 login: running.url(),

@@ -16,6 +16,7 @@ use super::body::{self, Broken};
 use super::client::describe;
 use super::{AccessToken, Body, Failure, MailboxHttp, Refusal, Request, retry};
 use crate::mailbox::{Fault, Kind};
+use crate::metrics::Fate;
 
 /// Where the answer goes.
 pub(super) enum Sink<'a> {
@@ -45,6 +46,19 @@ pub(super) enum Trouble {
     NotSent(String),
     /// It left, and no answer came that could be read. With the status, if that much arrived.
     Lost(Option<u16>, String),
+}
+
+impl Trouble {
+    pub(super) fn fate(&self) -> Fate {
+        match self {
+            Self::Final(_) => Fate::Refused,
+            Self::Unauthorized(_) => Fate::Unauthorized,
+            Self::Throttled(_) => Fate::Throttled,
+            Self::Passing(_) => Fate::Unavailable,
+            Self::NotSent(_) => Fate::NotSent,
+            Self::Lost(..) => Fate::Lost,
+        }
+    }
 }
 
 impl MailboxHttp {

@@ -118,9 +118,13 @@ pub(super) async fn sign_in_again(config: &Config, wanted: SignInAgain) -> anyho
     report(config, &connection, None, wanted.json)
 }
 
-/// What the token endpoint demands of the next sign-in, if it says (reference A.5).
+/// What is demanded of the next sign-in (reference A.5): what the bridge met, or else what the token
+/// endpoint says now.
 async fn challenge(config: &Config, vault: &FileVault) -> Option<String> {
     let _lock = vault.lock().await.ok()?;
+    if let Some(demanded) = vault.demanded().await.ok()? {
+        return Some(demanded);
+    }
     let token = vault.load().await.ok()??;
     let http = app::http_client(config, Clock::system()).ok()?;
     match oauth::refresh(&http, &app::cloud(&config.cloud), &token, None).await {
