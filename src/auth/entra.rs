@@ -21,6 +21,9 @@ pub struct EntraError {
     pub error_codes: Vec<u64>,
     #[serde(default)]
     pub correlation_id: Option<String>,
+    /// By Entra's clock: with the correlation id, how an administrator finds the entry in the log.
+    #[serde(default)]
+    pub timestamp: Option<String>,
     /// The claims challenge to repeat at the next sign-in (reference A.5).
     #[serde(default)]
     pub claims: Option<String>,
@@ -67,10 +70,13 @@ impl EntraError {
         });
         let id = description.split("Correlation ID: ").nth(1);
         let id = id.map(|rest| rest.chars().take_while(is_of_an_id).collect::<String>());
+        let at = description.split("Timestamp: ").nth(1);
+        let at = at.map(|rest| rest.chars().take_while(is_of_a_time).collect::<String>());
         Self {
             error: error.chars().filter(is_of_an_error).take(64).collect(),
             error_codes: codes.collect(),
             correlation_id: id.filter(|id| !id.is_empty()),
+            timestamp: at.map(|at| at.trim_end().to_owned()).filter(|at| !at.is_empty()),
             ..Self::default()
         }
     }
@@ -100,6 +106,10 @@ impl EntraError {
 
 fn is_of_an_id(c: &char) -> bool {
     c.is_ascii_hexdigit() || *c == '-'
+}
+
+fn is_of_a_time(c: &char) -> bool {
+    c.is_ascii_digit() || matches!(c, '-' | ':' | ' ' | 'Z' | 'T' | '.')
 }
 
 fn is_of_an_error(c: &char) -> bool {
@@ -152,6 +162,7 @@ mod tests {
         let error = EntraError::of_redirect("access_denied", description);
         assert_eq!(error.error_codes, [65004]);
         assert_eq!(error.correlation_id.as_deref(), Some("0a-9f"));
+        assert_eq!(error.timestamp.as_deref(), Some("2026-11-01"));
         let told = format!("{error:?}");
         assert!(told.contains("AADSTS65004") && !told.contains("eve"), "{told}");
     }

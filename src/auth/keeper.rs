@@ -13,9 +13,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info, info_span, warn};
 
 use super::oauth::{self, Cloud, Grant, NoGrant};
-use super::lapse::is_stale;
 use super::{
-    AccessToken, Owner, Secret, SignInState, SignInStatus, TokenVault, VaultError, claims,
+    AccessToken, Owner, Secret, SignInState, SignInStatus, TokenVault, VaultError, claims, is_stale,
 };
 use crate::clock::{Clock, Instant};
 use crate::http::{HttpClient, Tokens};
@@ -223,7 +222,7 @@ impl Task {
                     *self.shared.demanded() = None;
                     self.shared.tell(SignInState::Refreshing);
                 }
-                Err(NoGrant::Passing { cause, retry_after }) => {
+                Err(NoGrant::Passing { cause, retry_after, .. }) => {
                     warn!(cause, "token refresh failed, will be tried again");
                     self.failed();
                     self.warn_of_lapse();
@@ -238,7 +237,7 @@ impl Task {
     /// starts from what this one has stored.
     async fn renew(&mut self) -> Result<Duration, NoGrant> {
         let passing =
-            |error: VaultError| NoGrant::Passing { cause: error.to_string(), retry_after: None };
+            |error: VaultError| NoGrant::passing(error.to_string(), None);
         let vault = Arc::clone(&self.keeper.vault);
         let _lock = vault.lock().await.map_err(passing)?;
         let stored = vault.load().await.map_err(passing)?;

@@ -22,7 +22,7 @@ pub use crate::http::{AccessToken, Secret};
 pub use entra::EntraError;
 pub use keeper::{Keeper, KeeperLimits, TokenSource};
 pub use key::KeySources;
-pub use lapse::{Lapse, Owner};
+pub use lapse::{Lapse, Owner, is_stale};
 pub use oauth::Cloud;
 pub use status::{Refreshes, SignInState, SignInStatus};
 pub use vault::{FileVault, MemoryVault, TokenVault, VaultError, VaultKey, VaultLock};

@@ -44,7 +44,12 @@ pub enum NoGrant {
     /// There is no sign-in to renew, or the settings cannot work; in words.
     Nothing(&'static str),
     /// It may pass; the refresh token stays good.
-    Passing { cause: String, retry_after: Option<Duration> },
+    Passing {
+        cause: String,
+        retry_after: Option<Duration>,
+        /// What Entra said, if it was Entra that said it.
+        told: Option<Box<EntraError>>,
+    },
 }
 
 /// Entra names a lifetime in every grant; if it ever does not, its shortest default is assumed.
@@ -111,13 +116,17 @@ impl Grant {
 impl NoGrant {
     pub(super) const NO_URL: Self = Self::Nothing("the login URL of the configuration is not one");
 
+    pub(super) fn passing(cause: String, retry_after: Option<Duration>) -> Self {
+        Self::Passing { cause, retry_after, told: None }
+    }
+
     /// Branches on `error`, as Microsoft says, never on its text; numbers only tell the few
     /// transient conditions apart. A body that does not parse is not shown: it may hold tokens.
     pub(super) fn read(error: RequestTokenError<Fault, EntraError>, seen: Seen) -> Self {
         match error {
             RequestTokenError::ServerResponse(error) => Self::told(error, seen),
             RequestTokenError::Request(fault) => {
-                Self::Passing { cause: fault.cause().to_owned(), retry_after: seen.retry_after }
+                Self::passing(fault.cause().to_owned(), seen.retry_after)
             }
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => Self::senseless(seen),
         }
@@ -126,7 +135,8 @@ impl NoGrant {
     pub(super) fn told(error: EntraError, seen: Seen) -> Self {
         let status = seen.status.unwrap_or_default();
         if error.is_passing() || status == 429 || status >= 500 {
-            return Self::Passing { cause: error.to_string(), retry_after: seen.retry_after };
+            let (cause, retry_after) = (error.to_string(), seen.retry_after);
+            return Self::Passing { cause, retry_after, told: Some(Box::new(error)) };
         }
         Self::SignIn(error)
     }
@@ -134,7 +144,7 @@ impl NoGrant {
     pub(super) fn senseless(seen: Seen) -> Self {
         let status = seen.status.unwrap_or_default();
         let cause = format!("the token endpoint answered status {status} without sense");
-        Self::Passing { cause, retry_after: seen.retry_after }
+        Self::passing(cause, seen.retry_after)
     }
 }
 

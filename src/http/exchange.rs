@@ -179,6 +179,7 @@ impl MailboxHttp {
         let refusal = Refusal {
             retry_after: self.retry_after(response.headers()),
             request_id: header(response.headers(), "request-id").to_owned(),
+            date: header(response.headers(), "date").to_owned(),
             ..Refusal::read(status.as_u16(), &body)
         };
         if let Some(claims) = claims {

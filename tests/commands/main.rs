@@ -8,5 +8,6 @@ mod world;
 
 mod connecting;
 mod crash;
+mod pinging;
 mod secrets;
 mod serving;

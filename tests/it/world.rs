@@ -271,6 +271,10 @@ impl World {
         self.bridge.as_ref().expect("it runs").addresses.imap[0]
     }
 
+    pub(crate) fn console_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.console.expect("it is set up")
+    }
+
     pub(crate) fn smtp_address(&self) -> SocketAddr {
         self.bridge.as_ref().expect("it runs").addresses.smtp[0]
     }
