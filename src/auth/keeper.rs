@@ -89,6 +89,11 @@ impl Keeper {
     /// Starts the task; it ends at shutdown.
     pub fn start(self, tracker: &TaskTracker) -> TokenSource {
         let status = SignInStatus::new(self.vault.saved_at(), self.owner);
+        let now = self.http.clock().now();
+        if status.lapse().is_near(now) {
+            let sign_in = status.lapse().words(now);
+            warn!(connection = self.address, sign_in, "the sign-in was not used for long");
+        }
         let shared = Arc::new(Shared {
             clock: self.http.clock().clone(),
             patience: self.limits.patience,

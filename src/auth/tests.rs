@@ -311,6 +311,39 @@ async fn a_name_that_does_not_resolve_costs_no_sign_in() {
     assert_eq!(world.vault.load().await.unwrap(), stored);
 }
 
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn days_without_a_refresh_are_said_once_a_day() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::new().await;
+    let tokens = world.start();
+    tokens.access_token().await.unwrap();
+    world.tenant.faults().push(Rule::on(Call::Token).always().answer(Fault::CutBefore));
+    world.advance(Duration::from_secs(60 * 60));
+    keep_trying(&world, &tokens, Duration::from_secs(60 * 60 * 60)).await;
+    let said = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let days = said.matches("no token refresh has succeeded for a day").count();
+    assert_eq!(days, 2, "{said}");
+    assert!(said.contains("good for 89 days without use"), "{said}");
+}
+
 #[tokio::test]
 async fn what_a_refresh_could_not_answer_waits_beside_the_vault_for_the_next_sign_in() {
     let mut world = World::new().await;

@@ -48,6 +48,9 @@ pub(super) enum Trouble {
     Lost(Option<u16>, String),
 }
 
+/// What the service calls a demand for further claims.
+const FURTHER_CLAIMS: &str = "insufficient_claims";
+
 impl Trouble {
     pub(super) fn fate(&self) -> Fate {
         match self {
@@ -184,9 +187,10 @@ impl MailboxHttp {
         };
         if let Some(claims) = claims {
             self.0.tokens.challenge(token, &claims);
-            return Trouble::Unauthorized(refusal);
+            // By the header: the body of such an answer may name any code (reference A.5).
+            return Trouble::Unauthorized(Refusal { code: FURTHER_CLAIMS.to_owned(), ..refusal });
         }
-        if refusal.is("insufficient_claims") {
+        if refusal.is(FURTHER_CLAIMS) {
             let cause = format!("the service demands further claims: {refusal}");
             return final_fault(Fault::from(Kind::SignInNeeded).because(cause));
         }
@@ -232,7 +236,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
 fn demanded_claims(headers: &HeaderMap) -> Option<String> {
     headers.get_all(WWW_AUTHENTICATE).iter().find_map(|value| {
         let text = value.to_str().ok()?;
-        if !text.contains("insufficient_claims") {
+        if !text.contains(FURTHER_CLAIMS) {
             return None;
         }
         let claims = text.split("claims=\"").skip(1).map(|rest| rest.split('"').next());

@@ -206,10 +206,6 @@ impl MailboxHttp {
             };
             let failure = match (trouble, request.repeat) {
                 (Trouble::Final(failure), _) => return Err(failure),
-                // Further claims were demanded, and a new token did not bring them (reference A.5).
-                (Trouble::Unauthorized(refusal), _) if refreshed && refusal.status == 403 => {
-                    return Err(Fault::from(Kind::SignInNeeded).because(refusal).into());
-                }
                 (Trouble::Unauthorized(refusal), _) if refreshed => {
                     return Err(Failure::Refused(refusal));
                 }

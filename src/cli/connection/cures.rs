@@ -65,7 +65,7 @@ pub(super) fn of_kind(kind: &Kind) -> &'static str {
 pub(super) fn of_network(cause: &str) -> Option<Words> {
     const LINES: [(&[&str], Words); 5] = [
         (
-            &["dns error"],
+            &["dns error", "invalid dns name"],
             (
                 "the server's name cannot be resolved",
                 "check the name server (DNS) of this machine, and [cloud] name in the settings",
