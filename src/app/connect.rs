@@ -111,16 +111,20 @@ fn check_owner(directory: &Path, account: Option<&AccountId>) -> anyhow::Result<
     }
 }
 
-pub(super) fn passwords(connection: &Connection) -> anyhow::Result<Vec<LocalPassword>> {
+/// One that is damaged opens nothing, and keeps no other from being taken back.
+pub(super) fn passwords(connection: &Connection) -> Vec<LocalPassword> {
     let mut usable = Vec::new();
     for stored in &connection.passwords {
-        let hash = HashedPassword::parse(&stored.hash)
-            .ok_or_else(|| anyhow!("a password hash of {} is damaged", connection.address))?;
+        let Some(hash) = HashedPassword::parse(&stored.hash) else {
+            let (connection, password) = (connection.user(), stored.id());
+            tracing::warn!(connection, password, "a local password's hash is damaged; revoke it");
+            continue;
+        };
         if let Some(purpose) = common(connection.purpose, stored.purpose) {
             usable.push(LocalPassword { hash, purpose });
         }
     }
-    Ok(usable)
+    usable
 }
 
 /// What both the connection and the password are for.

@@ -63,7 +63,7 @@ impl Roster {
     /// Opens a connection; nothing of it runs but its keeper.
     pub(super) async fn add(&mut self, signed_in: SignedIn) -> anyhow::Result<()> {
         let user = user_name(&signed_in.connection)?;
-        let passwords = passwords(&signed_in.connection)?;
+        let passwords = passwords(&signed_in.connection);
         let connected = self.connecting.connect(&signed_in).await?;
         self.accounts.add_as(user.clone(), connected.account.clone(), passwords);
         let connection = signed_in.connection;
@@ -223,14 +223,13 @@ impl Member {
         if !is_back && connection == self.connection {
             return Ok(());
         }
-        if connection.account.is_some() && self.connection.account.is_some() {
-            if connection.account != self.connection.account {
-                // The vault holds the other one's token by now: none of their mail may come here.
-                self.leave(user, accounts);
-                anyhow::bail!("another account of the same name signed in; restart the bridge");
-            }
+        let both_known = connection.account.is_some() && self.connection.account.is_some();
+        if both_known && connection.account != self.connection.account {
+            // The vault holds the other one's token by now: none of their mail may come here.
+            self.leave(user, accounts);
+            anyhow::bail!("another account of the same name signed in; restart the bridge");
         }
-        accounts.add_as(user.clone(), self.connected.account.clone(), passwords(&connection)?);
+        accounts.add_as(user.clone(), self.connected.account.clone(), passwords(&connection));
         let is_new_sign_in = connection.signed_in != self.connection.signed_in;
         let is_new_use = connection.purpose != self.connection.purpose;
         self.connection = connection;

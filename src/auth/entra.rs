@@ -16,17 +16,17 @@ use super::aadsts;
 pub struct EntraError {
     pub error: String,
     #[serde(default)]
-    pub suberror: Option<String>,
+    pub suberror: Option<Box<str>>,
     #[serde(default)]
     pub error_codes: Vec<u64>,
     #[serde(default)]
-    pub correlation_id: Option<String>,
+    pub correlation_id: Option<Box<str>>,
     /// By Entra's clock: with the correlation id, how an administrator finds the entry in the log.
     #[serde(default)]
-    pub timestamp: Option<String>,
+    pub timestamp: Option<Box<str>>,
     /// The claims challenge to repeat at the next sign-in (reference A.5).
     #[serde(default)]
-    pub claims: Option<String>,
+    pub claims: Option<Box<str>>,
 }
 
 /// What a token answer holds besides RFC 6749's members.
@@ -75,8 +75,8 @@ impl EntraError {
         Self {
             error: error.chars().filter(is_of_an_error).take(64).collect(),
             error_codes: codes.collect(),
-            correlation_id: id.filter(|id| !id.is_empty()),
-            timestamp: at.map(|at| at.trim_end().to_owned()).filter(|at| !at.is_empty()),
+            correlation_id: id.filter(|id| !id.is_empty()).map(String::into_boxed_str),
+            timestamp: at.filter(|at| !at.trim().is_empty()).map(|at| at.trim_end().into()),
             ..Self::default()
         }
     }

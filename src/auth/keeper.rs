@@ -241,8 +241,7 @@ impl Task {
     /// One refresh, alone with the vault: another process with the same connection waits, and then
     /// starts from what this one has stored.
     async fn renew(&mut self) -> Result<Duration, NoGrant> {
-        let passing =
-            |error: VaultError| NoGrant::passing(error.to_string(), None);
+        let passing = |error: VaultError| NoGrant::passing(error.to_string(), None);
         let vault = Arc::clone(&self.keeper.vault);
         let _lock = vault.lock().await.map_err(passing)?;
         let stored = vault.load().await.map_err(passing)?;

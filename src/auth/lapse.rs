@@ -93,13 +93,10 @@ mod tests {
 
     #[test]
     fn the_days_count_down_from_ninety_and_a_fortnight_is_near() {
-        assert_eq!([0, 1, 89, 90, 200].map(|days| renewed(days).days_left(NOW)), [
-            Some(90),
-            Some(89),
-            Some(1),
-            Some(0),
-            Some(0)
-        ]);
+        assert_eq!(
+            [0, 1, 89, 90, 200].map(|days| renewed(days).days_left(NOW)),
+            [Some(90), Some(89), Some(1), Some(0), Some(0)]
+        );
         assert!(!renewed(76).is_near(NOW) && renewed(77).is_near(NOW));
         assert!(renewed(1).words(NOW).contains("89 days"));
     }

@@ -108,7 +108,8 @@ async fn what_blocks_the_way_to_microsoft_is_told_apart() {
     world.add(&[]).await;
     let rest = ["scopes", "mailbox", "folder", "send"];
     let away = async |variables: &[(&str, &str)], words: &[&str]| {
-        let mut command = world.command(world.folder.path(), &["connection", "ping", ADA, "--json"]);
+        let mut command =
+            world.command(world.folder.path(), &["connection", "ping", ADA, "--json"]);
         let ended = Process::start(command.envs(variables.iter().copied())).end().await.failed();
         failed_at(&ended, "token", words, &rest);
     };

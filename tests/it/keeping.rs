@@ -93,7 +93,8 @@ async fn the_console_tells_when_the_sign_in_was_renewed_and_when_it_lapses() {
     ] {
         assert!(metrics.contains(&line), "{line} in {metrics}");
     }
-    let answered = format!("footbridge_graph_requests_total{{connection=\"{ADA}\",outcome=\"answered\"}} ");
+    let answered =
+        format!("footbridge_graph_requests_total{{connection=\"{ADA}\",outcome=\"answered\"}} ");
     let answered = metrics.split_once(&answered).unwrap().1.lines().next().unwrap();
     let seen = world.tenant.journal().graph_requests();
     assert_eq!(answered, seen.to_string(), "{metrics}");
@@ -143,7 +144,10 @@ async fn a_shared_mailbox_sends_as_itself_whether_or_not_its_entry_may_be_read()
         assert!(reply.starts_with("250 "), "{entries:?}: {reply}");
         assert_eq!(world.tenant.sent_to(BOB).len(), 1, "{entries:?}");
         let reply = world.smtp().await.submit(ADA, &[BOB], &mail_from(ADA)).await;
-        assert!(reply.starts_with("550 5.7.1 This account may not send as"), "{entries:?}: {reply}");
+        assert!(
+            reply.starts_with("550 5.7.1 This account may not send as"),
+            "{entries:?}: {reply}"
+        );
         assert_eq!(world.tenant.sent().len(), 1, "{entries:?}");
     }
 }

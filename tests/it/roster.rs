@@ -78,6 +78,15 @@ async fn an_added_password_is_taken_and_a_revoked_one_ends_its_sessions_and_no_o
 }
 
 #[tokio::test]
+async fn a_damaged_password_does_not_keep_another_from_being_taken_back() {
+    let world = world().await;
+    let mut client = world.selected("INBOX").await;
+    world.edit(|connections| connections.list[0].passwords[0].hash = "damaged".to_owned());
+    world.two_seconds_pass().await;
+    assert!(client.text().await.starts_with(TAKEN_BACK));
+}
+
+#[tokio::test]
 async fn a_connection_that_may_only_send_from_now_on_ends_what_reads_and_nothing_else() {
     let world = world().await;
     let mut reading = world.selected("INBOX").await;
@@ -103,7 +112,8 @@ async fn a_new_sign_in_is_used() {
 
 #[tokio::test]
 async fn a_sign_in_of_another_account_shows_its_mail_to_nobody() {
-    let account = |object_id: &str| AccountId { tenant_id: "t".into(), object_id: object_id.into() };
+    let account =
+        |object_id: &str| AccountId { tenant_id: "t".into(), object_id: object_id.into() };
     let world = world().await;
     world.edit(|connections| connections.list[0].account = Some(account("ada")));
     world.two_seconds_pass().await;

@@ -136,10 +136,7 @@ impl World {
     }
 
     /// A bridge that takes over what changes in its connections file.
-    pub(crate) async fn following(
-        tenant: m365_sim::Builder,
-        adjust: fn(&mut Config),
-    ) -> Self {
+    pub(crate) async fn following(tenant: m365_sim::Builder, adjust: fn(&mut Config)) -> Self {
         let mut world = Self::prepared(tenant, |_| {}, adjust).await;
         world.follows = Follows::File;
         let ada = world.connection.clone();
@@ -159,7 +156,8 @@ impl World {
     /// The vault of this user name, made at the first call.
     pub(crate) fn vault(&self, user: &str) -> Arc<dyn TokenVault> {
         let mut vaults = self.vaults.lock().unwrap();
-        let vault = vaults.entry(user.to_owned()).or_insert_with(|| Arc::new(MemoryVault::default()));
+        let vault =
+            vaults.entry(user.to_owned()).or_insert_with(|| Arc::new(MemoryVault::default()));
         Arc::clone(vault)
     }
 

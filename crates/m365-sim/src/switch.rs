@@ -5,9 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::entra::switch::{
-    ConditionalAccess, EntraSwitches, OtherEntries, UserConsent,
-};
+pub use crate::entra::switch::{ConditionalAccess, EntraSwitches, OtherEntries, UserConsent};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

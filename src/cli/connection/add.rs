@@ -134,7 +134,7 @@ async fn challenge(config: &Config, vault: &FileVault) -> Option<String> {
             }
             None
         }
-        Err(NoGrant::SignIn(error)) => error.claims,
+        Err(NoGrant::SignIn(error)) => error.claims.map(String::from),
         Err(_) => None,
     }
 }

@@ -114,7 +114,8 @@ mod tests {
         let told = |cause| of_network(cause).unwrap().0;
         let dns = "cannot connect: client error (Connect): dns error: failed to lookup address";
         assert!(told(dns).contains("resolved"));
-        let proxy = "cannot connect: client error (Connect): tunnel error: proxy authorization required";
+        let proxy =
+            "cannot connect: client error (Connect): tunnel error: proxy authorization required";
         assert!(told(proxy).contains("proxy"));
         let tls = "cannot connect: client error (Connect): invalid peer certificate: UnknownIssuer";
         assert!(told(tls).contains("TLS"));

@@ -3,8 +3,8 @@
 use anyhow::anyhow;
 
 use super::{NOT_THERE, existing, needs};
-use crate::auth::{FileVault, Lapse, Owner};
 use crate::auth::scopes::Granted;
+use crate::auth::{FileVault, Lapse, Owner};
 use crate::cli::print;
 use crate::cli::vaults::Vaults;
 use crate::clock::Clock;

@@ -272,9 +272,7 @@ impl Probe<'_> {
 }
 
 fn overlap(connection: ConnectionUse, password: ConnectionUse) -> bool {
-    connection == password
-        || connection == ConnectionUse::Both
-        || password == ConnectionUse::Both
+    connection == password || connection == ConnectionUse::Both || password == ConnectionUse::Both
 }
 
 fn text_of(at: Timestamp) -> String {

@@ -175,8 +175,8 @@ impl Trouble {
         Self {
             error: format!("{meaning} ({})", error.error),
             code: error.error_codes.first().map(|code| format!("AADSTS{code}")),
-            correlation_id: error.correlation_id,
-            timestamp: error.timestamp,
+            correlation_id: error.correlation_id.map(String::from),
+            timestamp: error.timestamp.map(String::from),
             cure: cure.to_owned(),
         }
     }

@@ -150,8 +150,7 @@ impl Session {
 
     /// The directory is not the mailbox: a right on the one is none on the other.
     fn may_see_entry(&self, others: OtherEntries) -> Result<(), Problem> {
-        let holds =
-            |names: &[&str]| self.scopes.iter().any(|held| names.contains(&held.as_str()));
+        let holds = |names: &[&str]| self.scopes.iter().any(|held| names.contains(&held.as_str()));
         let enough: &[&str] = match others {
             OtherEntries::Refused => &["User.ReadBasic.All", "User.Read.All"],
             OtherEntries::Shown => &["User.Read", "User.ReadBasic.All", "User.Read.All"],
