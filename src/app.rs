@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::account::{Accounts, LastUses, LoginLimits, Pace};
 use crate::admin;
@@ -96,6 +97,11 @@ impl App {
     #[must_use]
     pub fn following(self, vault_of: VaultOf) -> Self {
         Self { vault_of: Some(vault_of), ..self }
+    }
+
+    /// Counts the looks at the connections file that are done.
+    pub fn looks(&self) -> watch::Receiver<u32> {
+        self.roster.looks.subscribe()
     }
 
     pub fn addresses(&self) -> Addresses {

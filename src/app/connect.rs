@@ -10,12 +10,13 @@ use anyhow::anyhow;
 use super::{SignedIn, cloud, pace};
 use crate::account::{Account, LocalPassword, Use};
 use crate::auth::password::HashedPassword;
-use crate::auth::{Keeper, KeeperLimits, TokenSource};
+use crate::auth::{Keeper, KeeperLimits, Owner, TokenSource};
 use crate::backend::graph::Graph;
 use crate::config::Config;
 use crate::config::connections::{AccountId, Connection, ConnectionUse};
 use crate::http::{HttpClient, MailboxHttp};
 use crate::mailbox::Address;
+use crate::metrics::Requests;
 use crate::net::Drain;
 use crate::store::Store;
 
@@ -27,11 +28,16 @@ pub(super) struct Connecting {
     pub(super) drain: Drain,
 }
 
+/// A mailbox that can be used, and what is known of its way to the service.
+#[derive(Clone, Debug)]
+pub(super) struct Connected {
+    pub(super) account: Account,
+    pub(super) tokens: TokenSource,
+    pub(super) requests: Arc<Requests>,
+}
+
 impl Connecting {
-    pub(super) async fn connect(
-        &self,
-        signed_in: &SignedIn,
-    ) -> anyhow::Result<(Account, TokenSource)> {
+    pub(super) async fn connect(&self, signed_in: &SignedIn) -> anyhow::Result<Connected> {
         let connection = &signed_in.connection;
         let user = user_name(connection)?;
         let address = match &connection.mailbox {
@@ -49,6 +55,7 @@ impl Connecting {
         // After all that may fail: nothing renews the token of a connection that is not taken over.
         let keeper = Keeper {
             address: user.to_string(),
+            owner: Owner::of(tenant_id(connection)),
             http: self.http.clone(),
             cloud,
             vault: Arc::clone(&signed_in.vault),
@@ -57,6 +64,7 @@ impl Connecting {
         };
         let tokens = keeper.start(self.drain.tracker());
         let mailbox = MailboxHttp::new(self.http.clone(), &root, Arc::new(tokens.clone()))?;
+        let requests = mailbox.requests();
         let backend = match &connection.mailbox {
             Some(shared) => Graph::shared(mailbox, shared),
             None => Graph::own(mailbox),
@@ -64,8 +72,12 @@ impl Connecting {
         let backend = Arc::new(backend.granted_by(tokens.status()));
         let pace = pace(&self.config);
         let parts = crate::account::Parts { address, backend, store, clock, pace };
-        Ok((Account::new(parts), tokens))
+        Ok(Connected { account: Account::new(parts), tokens, requests })
     }
+}
+
+fn tenant_id(connection: &Connection) -> Option<&str> {
+    connection.account.as_ref().map(|account| account.tenant_id.as_str())
 }
 
 /// The local user name; a shared mailbox's has a slash before the mailbox's address.
@@ -107,16 +119,20 @@ fn check_owner(directory: &Path, account: Option<&AccountId>) -> anyhow::Result<
     }
 }
 
-pub(super) fn passwords(connection: &Connection) -> anyhow::Result<Vec<LocalPassword>> {
+/// One that is damaged opens nothing, and keeps no other from being taken back.
+pub(super) fn passwords(connection: &Connection) -> Vec<LocalPassword> {
     let mut usable = Vec::new();
     for stored in &connection.passwords {
-        let hash = HashedPassword::parse(&stored.hash)
-            .ok_or_else(|| anyhow!("a password hash of {} is damaged", connection.address))?;
+        let Some(hash) = HashedPassword::parse(&stored.hash) else {
+            let (connection, password) = (connection.user(), stored.id());
+            tracing::warn!(connection, password, "a local password's hash is damaged; revoke it");
+            continue;
+        };
         if let Some(purpose) = common(connection.purpose, stored.purpose) {
             usable.push(LocalPassword { hash, purpose });
         }
     }
-    Ok(usable)
+    usable
 }
 
 /// What both the connection and the password are for.

@@ -14,7 +14,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info, info_span, warn};
 
 use super::oauth::{self, Cloud, Grant, NoGrant};
-use super::{AccessToken, Secret, TokenVault, VaultError, VaultLock, claims};
+use super::{
+    AccessToken, Owner, Secret, SignInState, SignInStatus, TokenVault, VaultError, VaultLock,
+    claims, is_stale,
+};
 use crate::clock::{Clock, Instant};
 use crate::http::{HttpClient, Tokens};
 use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
@@ -36,35 +39,12 @@ pub struct KeeperLimits {
     pub young_refusals: u32,
 }
 
-/// What the console shows of a connection's sign-in.
-#[derive(Clone, Debug)]
-pub struct SignInStatus {
-    pub state: SignInState,
-    pub last_refresh: Option<Timestamp>,
-    /// What was granted, as far as a refresh told.
-    pub scopes: Vec<String>,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum SignInState {
-    /// The first refresh, or one after a refused token, is under way.
-    Refreshing,
-    Fresh,
-    /// The last refresh failed for a reason that may pass.
-    Troubled {
-        cause: String,
-    },
-    /// No retry helps until a person signs in.
-    NeedsSignIn {
-        cause: String,
-    },
-}
-
 /// What a keeper works with.
 #[derive(Clone, Debug)]
 pub struct Keeper {
     /// The connection's address, for the log.
     pub address: String,
+    pub owner: Owner,
     pub http: HttpClient,
     pub cloud: Cloud,
     pub vault: Arc<dyn TokenVault>,
@@ -104,6 +84,8 @@ struct Task {
     tracker: TaskTracker,
     failures: u32,
     young_refusals: u32,
+    /// When it was last said that the sign-in is not renewed.
+    warned: Option<Timestamp>,
 }
 
 /// One refresh, alone with the vault.
@@ -127,8 +109,12 @@ struct Renewed {
 impl Keeper {
     /// Starts the task; it ends at shutdown.
     pub fn start(self, tracker: &TaskTracker) -> TokenSource {
-        let status =
-            SignInStatus { state: SignInState::Refreshing, last_refresh: None, scopes: Vec::new() };
+        let status = SignInStatus::new(self.vault.saved_at(), self.owner);
+        let now = self.http.clock().now();
+        if status.lapse().is_near(now) {
+            let sign_in = status.lapse().words(now);
+            warn!(connection = self.address, sign_in, "the sign-in was not used for long");
+        }
         let shared = Arc::new(Shared {
             clock: self.http.clock().clone(),
             patience: self.limits.patience,
@@ -147,6 +133,7 @@ impl Keeper {
             tracker: tracker.clone(),
             failures: 0,
             young_refusals: 0,
+            warned: None,
         };
         let work = async move {
             shutdown.run_until_cancelled_owned(Box::pin(task.keep())).await;
@@ -168,6 +155,11 @@ impl TokenSource {
     /// The vault holds a new refresh token: a person signed in.
     pub fn signed_in(&self) {
         self.0.signed_in.notify_one();
+    }
+
+    /// Days that the sign-in lasts without use, where that can be known.
+    pub fn days_left(&self) -> Option<i64> {
+        self.0.status.borrow().lapse().days_left(self.0.clock.now())
     }
 
     /// The present state, and a way to learn of its changes.
@@ -250,14 +242,17 @@ impl Task {
                 Err(reason @ (NoGrant::SignIn(_) | NoGrant::Nothing(_))) => {
                     let cause = reason.to_string();
                     warn!(cause, "sign-in needed");
+                    self.failed();
                     *self.shared.held() = None;
                     self.shared.tell(SignInState::NeedsSignIn { cause });
                     self.shared.signed_in.notified().await;
                     *self.shared.demanded() = None;
                     self.shared.tell(SignInState::Refreshing);
                 }
-                Err(NoGrant::Passing { cause, retry_after }) => {
+                Err(NoGrant::Passing { cause, retry_after, .. }) => {
                     warn!(cause, "token refresh failed, will be tried again");
+                    self.failed();
+                    self.warn_of_lapse();
                     self.shared.tell(SignInState::Troubled { cause });
                     self.wait_to_retry(retry_after).await;
                 }
@@ -277,12 +272,30 @@ impl Task {
             challenge: self.shared.demanded().clone(),
         };
         let renewing = self.tracker.spawn(renewal.run().in_current_span());
-        let renewed = renewing.await.unwrap_or_else(|_| {
-            Err(NoGrant::Passing { cause: "the refresh broke off".to_owned(), retry_after: None })
-        })?;
+        let renewed = renewing
+            .await
+            .unwrap_or_else(|_| Err(NoGrant::passing("the refresh broke off".to_owned(), None)))?;
         *self.shared.demanded() = None;
         self.failures = 0;
         Ok(self.publish(renewed).await)
+    }
+
+    fn failed(&self) {
+        self.shared.status.send_modify(|status| status.refreshes.failed += 1);
+    }
+
+    /// Once a day while no refresh succeeds: each failure by itself looks harmless.
+    fn warn_of_lapse(&mut self) {
+        let now = self.shared.clock.now();
+        let status = self.shared.status.borrow();
+        let Some(renewed) = status.renewed else { return };
+        let is_said = self.warned.is_some_and(|warned| !is_stale(warned, now));
+        if !is_stale(renewed, now) || is_said {
+            return;
+        }
+        self.warned = Some(now);
+        let sign_in = status.lapse().words(now);
+        warn!(renewed = renewed.0, sign_in, "no token refresh has succeeded for a day");
     }
 
     /// Hands out the access token. A vault that cannot be written must not stop the mail: but then no
@@ -295,11 +308,7 @@ impl Task {
         let until = received.plus(grant.expires_in);
         *self.shared.held() = Some(Held { token: grant.access.clone(), until });
         let now = self.shared.clock.now();
-        self.shared.status.send_modify(|status| {
-            status.state = SignInState::Fresh;
-            status.last_refresh = Some(now);
-            status.scopes.clone_from(&grant.scopes);
-        });
+        self.shared.status.send_modify(|status| status.refreshed(now, &grant.scopes));
         info!(seconds = grant.expires_in.as_secs(), "access token refreshed");
         if let Some(token) = unstored {
             self.store_at_last(token).await;
@@ -367,12 +376,27 @@ impl Renewal {
         let Self { lock, http, cloud, vault, challenge } = self;
         let stored = vault.load().await.map_err(unread)?;
         let token = stored.ok_or(NoGrant::NOBODY)?;
-        let grant = oauth::refresh(&http, &cloud, &token, challenge.as_deref()).await?;
-        let received = http.clock().instant();
-        let unstored = match &grant.refresh {
-            Some(token) if !store(vault.as_ref(), token).await => Some(token.clone()),
-            _ => None,
+        let challenge = match challenge {
+            // A bridge that ran before, or runs elsewhere, may have heard of it.
+            None => vault.demanded().await.map_err(unread)?,
+            heard => heard,
         };
+        let grant = match oauth::refresh(&http, &cloud, &token, challenge.as_deref()).await {
+            Err(NoGrant::SignIn(error)) => {
+                // Whoever signs in now, in whatever process, has to answer what was demanded here.
+                let demanded = claims::joined(challenge.as_deref(), error.claims.as_deref());
+                if let Some(demanded) = demanded {
+                    vault.demand(&demanded).await.map_err(unread)?;
+                }
+                return Err(NoGrant::SignIn(error));
+            }
+            granted => granted?,
+        };
+        let received = http.clock().instant();
+        // A token that stays good is stored again: by its date the vault knows when it was last used.
+        let kept = grant.refresh.as_ref().unwrap_or(&token);
+        let is_stored = store(vault.as_ref(), kept).await;
+        let unstored = grant.refresh.clone().filter(|_| !is_stored);
         Ok(Renewed { _lock: lock, grant, received, unstored })
     }
 }
@@ -389,7 +413,7 @@ fn unread(error: VaultError) -> NoGrant {
     match error {
         // Asking again would open it no better.
         VaultError::Shut { .. } => NoGrant::Nothing(error.to_string().into()),
-        error => NoGrant::Passing { cause: error.to_string(), retry_after: None },
+        error => NoGrant::passing(error.to_string(), None),
     }
 }
 

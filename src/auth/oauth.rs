@@ -57,7 +57,12 @@ pub enum NoGrant {
     /// There is no sign-in to renew, or the settings cannot work; in words.
     Nothing(Cow<'static, str>),
     /// It may pass; the refresh token stays good.
-    Passing { cause: String, retry_after: Option<Duration> },
+    Passing {
+        cause: String,
+        retry_after: Option<Duration>,
+        /// What Entra said, if it was Entra that said it.
+        told: Option<Box<EntraError>>,
+    },
 }
 
 /// How long Entra is left alone after it met the same request too often: each further one prolongs
@@ -164,13 +169,17 @@ impl NoGrant {
     pub(super) const NO_URL: Self =
         Self::Nothing(Cow::Borrowed("the login URL of the configuration is not one"));
 
+    pub(super) fn passing(cause: String, retry_after: Option<Duration>) -> Self {
+        Self::Passing { cause, retry_after, told: None }
+    }
+
     /// Branches on `error`, as Microsoft says, never on its text; numbers only tell the few
     /// conditions apart that pass by themselves. A body that does not parse is not shown: it may hold tokens.
     pub(super) fn read(error: RequestTokenError<Fault, EntraError>, seen: Seen) -> Self {
         match error {
             RequestTokenError::ServerResponse(error) => Self::told(error, seen),
             RequestTokenError::Request(fault) => {
-                Self::Passing { cause: fault.cause().to_owned(), retry_after: seen.retry_after }
+                Self::passing(fault.cause().to_owned(), seen.retry_after)
             }
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => Self::senseless(seen),
         }
@@ -180,10 +189,12 @@ impl NoGrant {
         let status = seen.status.unwrap_or_default();
         if error.is_loop() {
             let retry_after = seen.retry_after.unwrap_or_default().max(AFTER_A_LOOP);
-            return Self::Passing { cause: error.to_string(), retry_after: Some(retry_after) };
+            let (cause, retry_after) = (error.to_string(), Some(retry_after));
+            return Self::Passing { cause, retry_after, told: Some(Box::new(error)) };
         }
         if error.is_passing() || status == 429 || status >= 500 {
-            return Self::Passing { cause: error.to_string(), retry_after: seen.retry_after };
+            let (cause, retry_after) = (error.to_string(), seen.retry_after);
+            return Self::Passing { cause, retry_after, told: Some(Box::new(error)) };
         }
         Self::SignIn(error)
     }
@@ -191,7 +202,7 @@ impl NoGrant {
     pub(super) fn senseless(seen: Seen) -> Self {
         let status = seen.status.unwrap_or_default();
         let cause = format!("the token endpoint answered status {status} without sense");
-        Self::Passing { cause, retry_after: seen.retry_after }
+        Self::passing(cause, seen.retry_after)
     }
 }
 

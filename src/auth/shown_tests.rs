@@ -8,6 +8,7 @@ use oauth2::RequestTokenError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Owner;
 use super::entra::{EntraError, EntraTokens};
 use super::oauth::{Grant, NoGrant};
 use super::password::{self, HashedPassword, VerifiedLogins};
@@ -57,6 +58,7 @@ fn cloud(login: &str) -> Cloud {
     Cloud {
         login: login.to_owned(),
         graph: login.to_owned(),
+        resource: login.to_owned(),
         tenant: "organizations".to_owned(),
         client_id: "app".to_owned(),
     }
@@ -69,6 +71,7 @@ fn sign_in(login: &str) -> SignIn {
         needs: Needs { purpose: ConnectionUse::Both, mailbox: Ownership::Own },
         account: "ada@contoso.example".to_owned(),
         challenge: None,
+        tenant_id: None,
     }
 }
 
@@ -76,6 +79,7 @@ fn keeper() -> Keeper {
     let SignIn { http, cloud, account, .. } = sign_in("http://127.0.0.1:9");
     Keeper {
         address: account,
+        owner: Owner::Organisation,
         http,
         cloud,
         vault: Arc::new(MemoryVault::holding(Secret::new(SECRET))),
@@ -155,7 +159,7 @@ fn errors() {
     let told = EntraError::of_redirect("invalid_grant", &told);
     says_nothing(&NoGrant::told(told.clone(), Seen::default()));
     says_nothing(&SignInError::Refused(told));
-    let passing = NoGrant::Passing { cause: "no answer".to_owned(), retry_after: None };
+    let passing = NoGrant::passing("no answer".to_owned(), None);
     says_nothing(&SignInError::from(passing));
     says_nothing(&VaultError::Sealed);
     says_nothing(&VaultKey::new(Some(b"xyzzy")).err().unwrap());

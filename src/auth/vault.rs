@@ -28,6 +28,28 @@ pub trait TokenVault: std::fmt::Debug + Send + Sync + 'static {
     /// `VaultError`; what was stored before is still there.
     async fn save(&self, token: &Secret) -> Result<(), VaultError>;
 
+    /// When the token was last stored, if that is known.
+    fn saved_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Writes down what the service demands of the next sign-in (reference A.5), for whichever process
+    /// that is in. It is no secret. The next `save` ends it.
+    ///
+    /// # Errors
+    /// `VaultError`.
+    async fn demand(&self, _claims: &str) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    /// What `demand` wrote down, if nothing was saved since.
+    ///
+    /// # Errors
+    /// `VaultError`.
+    async fn demanded(&self) -> Result<Option<String>, VaultError> {
+        Ok(None)
+    }
+
     /// Alone with the vault until the answer is dropped: a refresh token that another process has
     /// spent meanwhile must not be spent again.
     ///
@@ -131,9 +153,7 @@ impl FileVault {
 
     /// When the refresh token was last renewed: that is when its file was last written.
     pub fn last_saved(directory: &Path, user: &str) -> Option<Timestamp> {
-        let written = fs::metadata(directory.join(Self::file_name(user))).ok()?.modified().ok()?;
-        let since = written.duration_since(std::time::UNIX_EPOCH).ok()?;
-        i64::try_from(since.as_secs()).ok().map(Timestamp)
+        written_at(&directory.join(Self::file_name(user)))
     }
 
     /// Forgets a connection's token, whatever key it was sealed with. Waits for a renewal that is
@@ -144,13 +164,8 @@ impl FileVault {
     pub fn forget(directory: &Path, user: &str) -> io::Result<()> {
         let path = directory.join(Self::file_name(user));
         let _lock = locked(&path.with_extension("lock"))?;
-        for path in [path.with_extension("new"), path.clone(), path.with_extension("lock")] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        let (draft, lock) = (path.with_extension("new"), path.with_extension("lock"));
+        [draft, claims_path(&path), path, lock].iter().try_for_each(|path| remove(path))
     }
 
     fn seal(&self, token: &Secret) -> Result<Vec<u8>, VaultError> {
@@ -213,7 +228,30 @@ impl TokenVault for FileVault {
     async fn save(&self, token: &Secret) -> Result<(), VaultError> {
         let sealed = self.seal(token)?;
         let path = self.path.clone();
-        blocking(move || replace(&path, &sealed).map_err(VaultError::from)).await
+        blocking(move || {
+            replace(&path, &sealed)?;
+            Ok(remove(&claims_path(&path))?)
+        })
+        .await
+    }
+
+    fn saved_at(&self) -> Option<Timestamp> {
+        written_at(&self.path)
+    }
+
+    async fn demand(&self, claims: &str) -> Result<(), VaultError> {
+        let (path, claims) = (claims_path(&self.path), claims.to_owned());
+        blocking(move || Ok(replace(&path, claims.as_bytes())?)).await
+    }
+
+    async fn demanded(&self) -> Result<Option<String>, VaultError> {
+        let path = claims_path(&self.path);
+        blocking(move || match fs::read_to_string(path) {
+            Ok(claims) => Ok(Some(claims)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        })
+        .await
     }
 
     async fn lock(&self) -> Result<VaultLock, VaultError> {
@@ -290,6 +328,26 @@ fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Beside the vault; its draft must not be the vault's.
+fn claims_path(vault: &Path) -> PathBuf {
+    let mut name = vault.file_name().unwrap_or_default().to_owned();
+    name.push("-claims");
+    vault.with_file_name(name)
+}
+
+fn written_at(path: &Path) -> Option<Timestamp> {
+    let written = fs::metadata(path).ok()?.modified().ok()?;
+    let since = written.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok().map(Timestamp)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A crash leaves either the old file or the new one, whole.
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -341,6 +399,17 @@ mod tests {
         let file = fs::read(&path).unwrap();
         assert!(!file.windows(7).any(|bytes| bytes == b"refresh"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_demanded_of_the_next_sign_in_is_known_until_it_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = || FileVault::new(folder.path().join("ada"), "ada", key(1));
+        assert_eq!(vault().demanded().await.unwrap(), None);
+        vault().demand("{}").await.unwrap();
+        assert_eq!(vault().demanded().await.unwrap().as_deref(), Some("{}"));
+        vault().save(&Secret::new("x")).await.unwrap();
+        assert_eq!(vault().demanded().await.unwrap(), None);
     }
 
     #[cfg(unix)]

@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 
-use crate::account::{Account, Accounts, Caller, Purpose};
+use crate::account::{Accounts, Caller, Login, Purpose};
 use crate::clock::Clock;
 use crate::mailbox::{Kind, Outcome};
 
+/// What a client is told whose login ends while it is connected.
+pub(super) const TAKEN_BACK: &str =
+    "This login was taken back: its password was revoked or its connection removed";
 /// Wrong passwords that one connection may try before it is closed.
 const ATTEMPTS: u32 = 5;
 
@@ -29,7 +32,7 @@ impl Door {
     /// # Errors
     /// `WrongPassword`, after the delay, whether or not the user exists; `LockedOut`; or what keeps
     /// the right user out.
-    pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Account> {
+    pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Login> {
         let user = String::from_utf8_lossy(user);
         let wait = self.accounts.delay(&user, self.caller.source, self.failures, &self.clock);
         let admitted = self.accounts.log_in(&user, password, self.caller, &self.clock).await;

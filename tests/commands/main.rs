@@ -4,13 +4,14 @@
 
 mod client;
 mod process;
-mod search;
 mod random;
+mod search;
 mod world;
 
 mod connecting;
 mod consenting;
 mod crash;
+mod pinging;
 mod sealed;
 mod secrets;
 mod serving;

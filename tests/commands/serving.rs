@@ -1,7 +1,7 @@
 //! A running bridge takes changes over while it runs.
 
 use m365_sim::Kind;
-use m365_sim::switch::UserConsent;
+use m365_sim::switch::{ClaimsAtRefresh, UserConsent};
 use serde_json::Value;
 
 use crate::client::{Client, logs_in};
@@ -125,6 +125,34 @@ async fn a_claims_challenge_is_met_without_anyone_noticing() {
     world.tenant.entra().challenge(ADA);
     let answer = client.imap("SELECT Drafts").await;
     assert!(answer.starts_with("OK"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_no_refresh_answers_are_carried_into_the_next_sign_in() {
+    let world = World::new().await;
+    let added = world.add(&[]).await;
+    let mut serving = serve(&world).await;
+    let mut client = Client::connect(&serving.imap).await;
+    client.imap(&format!("LOGIN {ADA} {}", text(&added, "password"))).await;
+    assert!(client.imap("SELECT INBOX").await.starts_with("OK"));
+    world.tenant.set_switches(|switches| {
+        switches.login.claims_at_refresh = ClaimsAtRefresh::NeedsSignIn;
+    });
+    world.tenant.entra().challenge(ADA);
+    let refused = client.imap("SELECT Drafts").await;
+    assert!(refused.starts_with("NO [CONTACTADMIN]"), "{refused}");
+    let report = world.run(&["connection", "ping", ADA, "--json"]).await.failed().json();
+    assert_eq!(report["steps"][0]["code"], "AADSTS50133", "{report}");
+
+    let mut again = world.start(&["connection", "sign-in", ADA, "--no-browser", "--json"]);
+    let address = again.address().await;
+    world.accept(&address, ADA).await;
+    again.end().await.done();
+    let asked = world.tenant.journal().of(Kind::Authorize);
+    assert!(asked.last().unwrap().path.contains("nbf"), "{asked:?}");
+    serving.process.logs("signed in again").await;
+    client.ok("SELECT Drafts").await;
+    world.run(&["connection", "ping", ADA]).await.done();
 }
 
 #[tokio::test(flavor = "multi_thread")]

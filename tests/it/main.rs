@@ -12,6 +12,8 @@ mod costs;
 mod crash;
 mod faults;
 mod imap;
+mod keeping;
 mod logins;
 mod review;
+mod roster;
 mod smtp;

@@ -122,9 +122,13 @@ pub(super) async fn sign_in_again(config: &Config, wanted: SignInAgain) -> anyho
     .await
 }
 
-/// What the token endpoint demands of the next sign-in, if it says (reference A.5).
+/// What is demanded of the next sign-in (reference A.5): what the bridge met, or else what the token
+/// endpoint says now.
 async fn challenge(config: &Config, vault: &FileVault) -> Option<String> {
     let _lock = vault.lock().await.ok()?;
+    if let Some(demanded) = vault.demanded().await.ok()? {
+        return Some(demanded);
+    }
     let token = vault.load().await.ok()??;
     let http = app::http_client(config, Clock::system()).ok()?;
     match oauth::refresh(&http, &app::cloud(&config.cloud), &token, None).await {
@@ -134,7 +138,7 @@ async fn challenge(config: &Config, vault: &FileVault) -> Option<String> {
             }
             None
         }
-        Err(NoGrant::SignIn(error)) => error.claims,
+        Err(NoGrant::SignIn(error)) => error.claims.map(String::from),
         Err(_) => None,
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use wire::imap::{Data, Event, Limits, Mode, Reply, Status, Stream};
 
+use crate::account::Lease;
 use crate::clock::Clock;
-use crate::front::Silence;
+use crate::front::{self, Silence};
 use crate::net::{Drain, Loss, Transport};
 
 /// What a client may make us hold, in octets.
@@ -43,6 +44,8 @@ pub(super) struct Connection {
     drain: Drain,
     clock: Clock,
     silence: Silence,
+    /// Of the user who is logged in.
+    lease: Option<Lease>,
     /// How long the client may be silent now.
     patience: Duration,
     /// How often output has left for good.
@@ -62,6 +65,8 @@ pub(super) enum Next {
     Event(Event),
     /// The bridge goes down.
     Shutdown,
+    /// The login is no longer good.
+    TakenBack,
     /// The client said nothing for too long.
     Silence,
 }
@@ -76,13 +81,15 @@ impl Connection {
             output: Vec::new(),
             drain,
             silence,
+            lease: None,
             patience: silence.stranger,
             writes: 0,
         }
     }
 
     /// From now on the limits of a user hold.
-    pub(super) fn logged_in(&mut self) {
+    pub(super) fn logged_in(&mut self, lease: Lease) {
+        self.lease = Some(lease);
         self.stream.logged_in();
         self.patience = self.silence.imap;
     }
@@ -103,18 +110,21 @@ impl Connection {
 
     // === reading ===
 
-    /// The next event between two commands: shutdown and silence end the conversation here.
+    /// The next event between two commands: shutdown, a lost login and silence end the conversation here.
     /// Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Result<Next, Loss> {
         if self.drain.has_begun() {
             return Ok(Next::Shutdown);
+        }
+        if self.lease.as_ref().is_some_and(Lease::is_over) {
+            return Ok(Next::TakenBack);
         }
         if let Some(event) = self.stream.next() {
             return Ok(Next::Event(event));
         }
         // Outside the race below: a write must not be dropped half-way.
         self.flush().await?;
-        let drain = self.drain.clone();
+        let (drain, lease) = (self.drain.clone(), self.lease.clone());
         tokio::select! {
             biased;
             event = self.event() => match event {
@@ -123,6 +133,7 @@ impl Connection {
                 Err(loss) => Err(loss),
             },
             () = drain.begun() => Ok(Next::Shutdown),
+            () = front::over(lease.as_ref()) => Ok(Next::TakenBack),
         }
     }
 

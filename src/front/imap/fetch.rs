@@ -85,7 +85,7 @@ async fn read(
     let mut gathered = gather(&selected.folder, with_needs(plan, rows));
     let mut ready = Vec::new();
     while let Some((row, content)) = connection.patiently(gathered.next()).await? {
-        let stop = matches!(&content, Err(fault) if fault.is_general());
+        let stop = matches!(&content, Err(fault) if ends_all(fault));
         ready.push((row, content));
         if stop {
             break;
@@ -124,6 +124,12 @@ async fn answer(
         Err(Halt::Fault(fault)) => Ok(lapses.note(fault)),
         Err(halt) => Err(halt),
     }
+}
+
+/// Whether the messages behind this one would only cost time. Without a sign-in each fails at once,
+/// and those whose bytes are here can still be read.
+fn ends_all(fault: &Fault) -> bool {
+    fault.is_general() && *fault.kind() != Kind::SignInNeeded
 }
 
 /// The rows as confirmed, of those that could be marked.
@@ -190,7 +196,7 @@ impl Lapses {
             return Onward::Go;
         }
         // One bad message must not hide the good ones behind it.
-        let onward = if fault.is_general() { Onward::Stop } else { Onward::Go };
+        let onward = if ends_all(&fault) { Onward::Stop } else { Onward::Go };
         self.first_fault.get_or_insert(fault);
         onward
     }

@@ -13,7 +13,7 @@ use super::{
     select, status, store,
 };
 use crate::account::Account;
-use crate::front::login::Door;
+use crate::front::login::{Door, TAKEN_BACK};
 use crate::mailbox::{Expunges, FolderPath};
 use crate::net::Loss;
 
@@ -65,6 +65,7 @@ impl Session {
             match self.connection.next().await? {
                 Next::Event(event) => self.event(event).await?,
                 Next::Shutdown => self.farewell("The bridge is shutting down"),
+                Next::TakenBack => self.farewell(TAKEN_BACK),
                 Next::Silence => self.farewell("Logged out for inactivity"),
             }
             if matches!(self.phase, Phase::Logout) {
@@ -161,16 +162,16 @@ impl Session {
             return Err(Ending::bad("Already logged in").into());
         }
         let (connection, door) = (&mut self.connection, &mut self.door);
-        let account = match body {
+        let login = match body {
             Body::Login { user, password } => auth::login(connection, door, &user, &password).await,
             Body::Authenticate { mechanism, initial } => {
                 auth::authenticate(connection, door, &mechanism, initial).await
             }
             _ => Err(Ending::bad("STARTTLS is not offered").into()),
         }?;
-        tracing::info!(connection = self.id, account = %account.address(), "IMAP login");
-        self.connection.logged_in();
-        self.phase = Phase::Authenticated(account);
+        tracing::info!(connection = self.id, account = %login.account.address(), "IMAP login");
+        self.connection.logged_in(login.lease);
+        self.phase = Phase::Authenticated(login.account);
         let code = Code::Capability(capabilities(Standing::User));
         Ok(Ending::ok("Logged in").with(code))
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use wire::smtp::{Event, Limits, Mode, Reply, Stream};
 
-use crate::front::Silence;
+use crate::account::Lease;
+use crate::front::{self, Silence};
 use crate::net::{Drain, Loss, Transport};
 
 /// Replies collected before they are written: those to one group of pipelined commands share a
@@ -26,6 +27,8 @@ pub(super) struct Connection {
     output: Vec<u8>,
     drain: Drain,
     silence: Silence,
+    /// Of the user who is logged in.
+    lease: Option<Lease>,
 }
 
 /// What comes next from outside.
@@ -34,6 +37,8 @@ pub(super) enum Next {
     Event(Event),
     /// The bridge goes down.
     Shutdown,
+    /// The login is no longer good.
+    TakenBack,
     /// The client said nothing for too long.
     Silence,
 }
@@ -47,7 +52,16 @@ impl Connection {
             output: Vec::new(),
             drain,
             silence,
+            lease: None,
         }
+    }
+
+    pub(super) fn logged_in(&mut self, lease: Lease) {
+        self.lease = Some(lease);
+    }
+
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.lease.as_ref().is_some_and(Lease::is_over)
     }
 
     pub(super) fn peer(&self) -> std::net::SocketAddr {
@@ -63,12 +77,15 @@ impl Connection {
         if self.drain.has_begun() {
             return Ok(Next::Shutdown);
         }
+        if self.is_taken_back() {
+            return Ok(Next::TakenBack);
+        }
         if let Some(event) = self.stream.next() {
             return Ok(Next::Event(event));
         }
         // Outside the race below: a write must not be dropped half-way.
         self.flush().await?;
-        let drain = self.drain.clone();
+        let (drain, lease) = (self.drain.clone(), self.lease.clone());
         tokio::select! {
             biased;
             event = self.event() => match event {
@@ -77,6 +94,7 @@ impl Connection {
                 Err(loss) => Err(loss),
             },
             () = drain.begun() => Ok(Next::Shutdown),
+            () = front::over(lease.as_ref()) => Ok(Next::TakenBack),
         }
     }
 

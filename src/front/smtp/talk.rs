@@ -7,8 +7,8 @@ use super::connection::{Connection, Next};
 use super::data::{self, Incoming, Taken};
 use super::session::{Action, Session};
 use super::{MESSAGE_BEFORE_LOGIN, answers};
-use crate::account::{Accepted, Account};
-use crate::front::login::Door;
+use crate::account::{Accepted, Account, Login};
+use crate::front::login::{Door, TAKEN_BACK};
 use crate::mailbox::Kind;
 use crate::net::Loss;
 
@@ -50,6 +50,7 @@ impl Talk {
             let course = match next? {
                 Next::Event(event) => self.event(event).await?,
                 Next::Shutdown => self.farewell((4, 3, 2), "The bridge is shutting down").await?,
+                Next::TakenBack => self.farewell((4, 7, 0), TAKEN_BACK).await?,
                 Next::Silence => self.farewell((4, 4, 2), "Nothing was said for too long").await?,
             };
             if matches!(course, Course::Over) {
@@ -102,7 +103,8 @@ impl Talk {
         self.connection.flush().await?;
         let admitted = self.door.admit(&credentials.user, credentials.password.expose()).await;
         let reply = match admitted {
-            Ok(account) => {
+            Ok(Login { account, lease }) => {
+                self.connection.logged_in(lease);
                 let limit = account.limits().submission;
                 self.session.logged_in(account, limit)
             }

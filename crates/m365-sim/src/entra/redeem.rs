@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::call::{Call, Query, Reply};
-use crate::switch::{LoginSwitches, Rotation};
+use crate::switch::{ClaimsAtRefresh, LoginSwitches, Rotation};
 use crate::tenant::State;
 
 use super::aadsts::Refusal;
@@ -69,6 +69,9 @@ fn redeem(state: &mut State, form: &Query, alias: &str, now: Timestamp) -> Resul
             return Err(Refusal::new(400, "unsupported_grant_type", 70003, text));
         }
     };
+    if presented.refresh.is_some() {
+        claims_need_a_person(state, form.option("claims"), &presented.grant.user)?;
+    }
     let scope = form.option("scope").unwrap_or_default();
     let (resource, scopes) = requested(state, scope, &presented.grant)?;
     if kind == "authorization_code" {
@@ -231,15 +234,34 @@ fn requested(state: &State, scope: &str, grant: &Grant) -> Result<(String, Vec<S
     Ok((resource_wanted, scopes))
 }
 
+/// Under `NeedsSignIn` no refresh answers the challenge that is open. (reference A.5)
+fn claims_need_a_person(state: &State, claims: Option<&str>, user: &str) -> Result<(), Refusal> {
+    let answers = answers_challenge(&read_claims(claims)) && state.login.challenged.contains(user);
+    match state.switches.login.claims_at_refresh {
+        ClaimsAtRefresh::NeedsSignIn if answers => {
+            let text = "The session is not valid any more: interactive authentication is required.";
+            Err(Refusal::new(400, "interaction_required", 50133, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_claims(claims: Option<&str>) -> Value {
+    claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+fn answers_challenge(claims: &Value) -> bool {
+    claims["access_token"].get("nbf").is_some()
+}
+
 /// Whether the client said `cp1`, and whether it answered the challenge that is open. (reference A.5)
 fn evaluation(state: &mut State, claims: Option<&str>, user: &str) -> Evaluation {
-    let claims: Value = claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let token = &claims["access_token"];
-    let capabilities = token["xms_cc"]["values"].as_array();
+    let claims = read_claims(claims);
+    let capabilities = claims["access_token"]["xms_cc"]["values"].as_array();
     let is_cp1 =
         |value: &Value| value.as_str().is_some_and(|name| name.eq_ignore_ascii_case("cp1"));
     let can = capabilities.is_some_and(|values| values.iter().any(is_cp1));
-    if token.get("nbf").is_some() {
+    if answers_challenge(&claims) {
         state.login.challenged.remove(user);
     }
     match (can, state.login.challenged.contains(user)) {

@@ -33,6 +33,8 @@ pub struct EntraSwitches {
     pub device_code_seconds: u64,
     /// What a device may poll at, in seconds. Default 5.
     pub device_interval_seconds: u64,
+    /// What `User.Read` alone shows of other people's entries in the directory. Default nothing.
+    pub other_entries: OtherEntries,
     /// Polling faster than that is answered with `slow_down`. Default false: Microsoft documents none.
     pub slow_down: bool,
 }
@@ -77,6 +79,16 @@ pub enum ConditionalAccess {
     CompliantDevice,
 }
 
+/// `GET /users/{someone else}` with `User.Read`, where their mailbox is shared with the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherEntries {
+    /// 403 Authorization_RequestDenied
+    #[default]
+    Refused,
+    Shown,
+}
+
 impl Default for EntraSwitches {
     fn default() -> Self {
         let low = ["openid", "profile", "email", "offline_access", "User.Read"];
@@ -94,6 +106,7 @@ impl Default for EntraSwitches {
             code_seconds: 600,
             device_code_seconds: 900,
             device_interval_seconds: 5,
+            other_entries: OtherEntries::default(),
             slow_down: false,
         }
     }

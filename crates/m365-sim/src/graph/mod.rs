@@ -53,7 +53,7 @@ pub(crate) fn answer(
     now: Timestamp,
 ) -> Result<Reply, Problem> {
     let kind = address.route.kind(call);
-    session.may(kind)?;
+    session.may(kind, state.switches.entra.other_entries)?;
     let limits = &state.switches.limits;
     if call.body.len() > limits.request_bytes {
         let text = "The maximum request length supported is 4MB.";

@@ -277,7 +277,7 @@ async fn what_conditional_access_demands_is_carried_into_the_next_sign_in() {
         panic!("a second factor was wanted")
     };
     assert_eq!(error.error_codes, [50076]);
-    world.sign_in.challenge = error.claims;
+    world.sign_in.challenge = error.claims.map(String::from);
     assert!(world.sign_in.challenge.is_some());
     let (done, _) = world
         .by_browser(async |browser| {
