@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 the thing failed (standard error says what to do next), 2 wrong usage or
 //! settings.
 
+mod certs;
 mod connection;
 mod consent;
 mod password;
@@ -25,6 +26,7 @@ use crate::clock::Clock;
 use crate::config::connections::{Connection, ConnectionUse, Connections};
 use crate::config::{self, Config, Problems};
 use crate::demo;
+use certs::CertsCommand;
 use connection::ConnectionCommand;
 use consent::ConsentUrl;
 use password::PasswordCommand;
@@ -63,6 +65,9 @@ enum Command {
     /// Print the link by which an administrator consents for the whole organisation.
     #[command(after_help = "Example: footbridge consent-url --use both --tenant contoso.com")]
     ConsentUrl(ConsentUrl),
+    /// Certificates for TLS.
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -108,7 +113,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Demo(options) => demo::run(options).await,
         Command::Config(ConfigCommand::Example) => print(config::EXAMPLE.trim_end()),
         command => {
-            let config = Config::load(file.as_deref())?;
+            // Who only looks after connections needs no certificate.
+            let listens =
+                matches!(command, Command::Serve { .. } | Command::Config(ConfigCommand::Check));
+            let config = match listens {
+                true => Config::load_to_serve(file.as_deref())?,
+                false => Config::load(file.as_deref())?,
+            };
             run_with(config, command).await
         }
     }
@@ -121,9 +132,18 @@ async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
         Command::Password(command) => password::run(&config, command),
         Command::ConsentUrl(wanted) => consent::run(&config, &wanted),
         Command::Config(ConfigCommand::Show) => print(&format!("{config:#?}")),
-        Command::Config(_) => print("The settings are in order."),
+        Command::Config(_) => check(&config),
+        Command::Certs(command) => certs::run(&config, command),
         Command::Demo(options) => demo::run(options).await,
     }
+}
+
+/// All is in order but for what `Config::load_to_serve` has refused already.
+fn check(config: &Config) -> anyhow::Result<()> {
+    for warning in config.warnings(Clock::system().now()) {
+        print(&format!("warning: {warning}"))?;
+    }
+    print("The settings are in order.")
 }
 
 async fn serve(config: Config, json: bool) -> anyhow::Result<()> {

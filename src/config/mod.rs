@@ -2,7 +2,9 @@
 //!
 //! `Config::default()` is what config/footbridge.example.toml says; a test holds the two together.
 
+pub mod certificate;
 pub mod connections;
+mod listener;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::mailbox::Timestamp;
+use listener::parse_address;
+pub use listener::{Listener, TlsMode};
 use reader::Reader;
 pub use reader::{Origin, Problem};
 
@@ -56,13 +61,6 @@ pub enum CloudName {
     Custom,
 }
 
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Listener {
-    pub listen: Vec<SocketAddr>,
-    /// Plain text on addresses that others can reach must be asked for by name.
-    pub allow_plaintext: bool,
-}
-
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Sync {
     /// How often a watched mailbox is asked for changes.
@@ -101,6 +99,13 @@ pub struct Limits {
     pub drain: Duration,
 }
 
+/// Whether certificates are looked at: only who serves needs to be able to read them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Certificates {
+    Read,
+    Unread,
+}
+
 /// All that is wrong with the settings, at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problems(pub Vec<Problem>);
@@ -111,12 +116,24 @@ impl Config {
     /// # Errors
     /// Every mistake, with file, line and key.
     pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
+        Self::load_with(file, Certificates::Unread)
+    }
+
+    /// The same for who is going to listen: certificates are looked at, too.
+    ///
+    /// # Errors
+    /// Every mistake, with file, line and key.
+    pub fn load_to_serve(file: Option<&Path>) -> Result<Self, Problems> {
+        Self::load_with(file, Certificates::Read)
+    }
+
+    fn load_with(file: Option<&Path>, certificates: Certificates) -> Result<Self, Problems> {
         let text = match file {
             Some(path) => Some((path, read(path)?)),
             None => None,
         };
         let borrowed = text.as_ref().map(|(path, text)| (*path, text.as_str()));
-        Self::parse(borrowed, environment())
+        Self::read(Reader::new(borrowed, environment()), certificates)
     }
 
     /// # Errors
@@ -125,16 +142,19 @@ impl Config {
         file: Option<(&Path, &str)>,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, Problems> {
-        let mut reader = Reader::new(file, environment);
+        Self::read(Reader::new(file, environment), Certificates::Unread)
+    }
+
+    fn read(mut reader: Reader<'_>, certificates: Certificates) -> Result<Self, Problems> {
         let config = Self {
             state_dir: PathBuf::from(reader.string("state_dir", "state")),
             key_file: Some(reader.string("key_file", ""))
                 .filter(|p| !p.is_empty())
                 .map(PathBuf::from),
             cloud: read_cloud(&mut reader),
-            imap: read_listener(&mut reader, "imap", &["127.0.0.1:1143"]),
-            smtp: read_listener(&mut reader, "smtp", &["127.0.0.1:1025"]),
-            pop3: read_listener(&mut reader, "pop3", &[]),
+            imap: listener::read(&mut reader, "imap", &["127.0.0.1:1143"]),
+            smtp: listener::read(&mut reader, "smtp", &["127.0.0.1:1025"]),
+            pop3: listener::read(&mut reader, "pop3", &[]),
             console: read_console(&mut reader),
             sync: Sync {
                 poll: reader.duration("sync.poll", Duration::from_secs(15)),
@@ -144,14 +164,29 @@ impl Config {
             cache: Cache { max_bytes: reader.size("cache.max_bytes", 2 << 30) },
             limits: read_limits(&mut reader),
         };
-        if !config.pop3.listen.is_empty() {
+        if config.pop3.addresses().next().is_some() {
             reader.problem("pop3.listen", "cannot be used yet: POP3 is not part of this release");
         }
         if config.sync.poll < Duration::from_secs(1) {
             reader.problem("sync.poll", "must be at least \"1s\": Microsoft counts requests");
         }
+        if certificates == Certificates::Read {
+            for (section, listener) in [("imap", &config.imap), ("smtp", &config.smtp)] {
+                listener::check_files(&mut reader, section, listener, &config.state_dir);
+            }
+        }
         let problems = reader.finish();
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// What works today and may not tomorrow.
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
+        let sections = [("imap", &self.imap), ("smtp", &self.smtp)];
+        let of = |(section, listener): (&str, &Listener)| {
+            let identity = listener.certificate(&self.state_dir)?.load().ok()?;
+            Some(format!("{section}.certificate: {}", identity.warning(now)?))
+        };
+        sections.into_iter().filter_map(of).collect()
     }
 }
 
@@ -244,33 +279,6 @@ fn check_base_url(url: &str) -> Result<(), String> {
     Err("must be https://: plain http is allowed only for this machine".to_owned())
 }
 
-fn read_listener(reader: &mut Reader<'_>, section: &str, default: &[&str]) -> Listener {
-    let default = default.iter().filter_map(|text| text.parse().ok()).collect();
-    let listen_key = format!("{section}.listen");
-    let listen: Vec<SocketAddr> = reader.list(&listen_key, default, parse_address);
-    let tls_key = format!("{section}.tls");
-    match reader.string(&tls_key, "off").as_str() {
-        "off" => {}
-        "starttls" | "implicit" => {
-            reader.problem(
-                &tls_key,
-                "can only be \"off\" in this release: TLS listeners are still to come",
-            );
-        }
-        _ => reader.problem(&tls_key, "wants one of off, starttls, implicit"),
-    }
-    let allow_plaintext = reader.switch(&format!("{section}.allow_plaintext"), false);
-    let exposed = listen.iter().find(|address| !address.ip().is_loopback());
-    if let (Some(address), false) = (exposed, allow_plaintext) {
-        let text = format!(
-            "would send passwords in plain text to others at {address}; use a loopback address, \
-             or set {section}.allow_plaintext = true if the network is trusted"
-        );
-        reader.problem(&listen_key, text);
-    }
-    Listener { listen, allow_plaintext }
-}
-
 fn read_console(reader: &mut Reader<'_>) -> Option<SocketAddr> {
     let address = reader.parsed("console.listen", "127.0.0.1:8025".to_owned(), |value| {
         value.as_str().map(str::to_owned).ok_or_else(|| "wants an address in quotes".to_owned())
@@ -304,11 +312,6 @@ fn read_limits(reader: &mut Reader<'_>) -> Limits {
         idle_stranger: reader.duration("limits.idle_stranger", Duration::from_secs(3 * 60)),
         drain: reader.duration("limits.drain", Duration::from_secs(10)),
     }
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let text = text.replace("localhost:", "127.0.0.1:");
-    text.parse().map_err(|_| format!("wants addresses such as \"127.0.0.1:1143\", not {text:?}"))
 }
 
 fn read(path: &Path) -> Result<String, Problems> {

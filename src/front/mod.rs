@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub mod imap;
+mod link;
 pub mod login;
 pub mod smtp;
 

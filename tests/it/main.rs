@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests, helpers included, stop at the first surprise")]
 
+mod authority;
+mod channel;
 mod imap_client;
 mod smtp_client;
 mod world;
@@ -15,3 +17,4 @@ mod imap;
 mod logins;
 mod review;
 mod smtp;
+mod tls;
