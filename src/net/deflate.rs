@@ -85,3 +85,53 @@ impl fmt::Debug for Deflate {
         f.debug_struct("Deflate").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the other side reads.
+    fn inflated(inflate: &mut Decompress, piece: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1 << 20);
+        inflate.decompress_vec(piece, &mut out, FlushDecompress::Sync).unwrap();
+        out
+    }
+
+    fn said(deflate: &mut Deflate, words: &[u8]) -> Vec<u8> {
+        let (mut rest, mut all) = (words, Vec::new());
+        while let Some(piece) = deflate.deflate(&mut rest).unwrap() {
+            all.extend_from_slice(&piece);
+        }
+        all
+    }
+
+    #[test]
+    fn every_write_can_be_read_at_once_also_after_a_rest() {
+        let (mut ours, mut theirs) = (Deflate::new(), Decompress::new(false));
+        let long: Vec<u8> = (0..100_000_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
+        for words in [b"* OK\r\n".as_slice(), &long, b"", b"* 1 EXISTS\r\n"] {
+            assert_eq!(inflated(&mut theirs, &said(&mut ours, words)), words);
+            ours.rest();
+            assert!(ours.deflate.is_none());
+            assert_eq!(inflated(&mut theirs, &said(&mut ours, words)), words);
+        }
+    }
+
+    #[test]
+    fn what_is_read_comes_in_pieces_of_the_readers_size() {
+        let mut theirs = Compress::new(Compression::best(), false);
+        let mut bomb = Vec::with_capacity(READ_SIZE);
+        theirs.compress_vec(&[b'a'; 1_000_000], &mut bomb, FlushCompress::Sync).unwrap();
+        let mut ours = Deflate::new();
+        ours.room()[..bomb.len()].copy_from_slice(&bomb);
+        ours.filled(bomb.len());
+        let (mut into, mut total) = ([0; 1000], 0);
+        loop {
+            match ours.inflate(&mut into).unwrap() {
+                0 => break,
+                read => total += read,
+            }
+        }
+        assert_eq!(total, 1_000_000);
+    }
+}

@@ -6,6 +6,7 @@ mod client;
 mod process;
 mod world;
 
+mod certificates;
 mod connecting;
 mod crash;
 mod secrets;

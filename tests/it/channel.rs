@@ -36,7 +36,7 @@ impl Channel {
 
     /// Raw DEFLATE from here on (RFC 4978).
     pub(crate) fn compress(&mut self) {
-        self.zip = Some((Compress::new(Compression::best(), false), Decompress::new(false)));
+        self.zip = Some((Compress::new(Compression::fast(), false), Decompress::new(false)));
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {

@@ -114,14 +114,14 @@ async fn what_cannot_be_inflated_ends_the_connection() {
     world.imap().await.command("NOOP").await.ok();
 }
 
-/// 64 MB of one letter come as some 64 kB; a line may have 64 KiB and no more is ever held.
+/// 8 MB of one letter come as some 40 kB; a line may have 64 KiB and no more is ever held.
 #[tokio::test]
 async fn a_bomb_goes_off_at_the_limit_of_a_line() {
     let world = with_mail().await;
     let mut imap = compressed(&world).await;
-    let mut deflate = Compress::new(Compression::best(), false);
+    let mut deflate = Compress::new(Compression::fast(), false);
     let (mut bomb, piece) = (Vec::with_capacity(1 << 20), vec![b'a'; 1 << 20]);
-    for _ in 0..64 {
+    for _ in 0..8 {
         deflate.compress_vec(&piece, &mut bomb, FlushCompress::None).unwrap();
     }
     deflate.compress_vec(&[], &mut bomb, FlushCompress::Sync).unwrap();
