@@ -203,7 +203,7 @@ pub(crate) async fn stop_signal() {
 /// Logs go to standard error, so that standard output stays for answers.
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_new(config::log_filter())
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("footbridge=info,warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config::DEFAULT_LOG));
     let coloured = std::io::stderr().is_terminal() && !config::no_color();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured);
     // Someone who embeds the bridge may have a subscriber of their own.

@@ -393,10 +393,14 @@ pub fn no_color() -> bool {
     std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
 }
 
-/// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax).
+/// The default of `FOOTBRIDGE_LOG`.
+pub const DEFAULT_LOG: &str = "footbridge=info,rustls=error,warn";
+
+/// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax). By default nothing of what rustls
+/// says, since any stranger's handshake can make it warn.
 #[expect(clippy::disallowed_methods, reason = "this is config")]
 pub fn log_filter() -> String {
-    std::env::var("FOOTBRIDGE_LOG").unwrap_or_else(|_| "footbridge=info,warn".to_owned())
+    std::env::var("FOOTBRIDGE_LOG").unwrap_or_else(|_| DEFAULT_LOG.to_owned())
 }
 
 impl fmt::Display for Problems {

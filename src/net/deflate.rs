@@ -1,5 +1,10 @@
-//! Raw DEFLATE over a connection (RFC 4978, RFC 1951), a piece at a time in both directions.
+//! Raw DEFLATE over a connection (RFC 4978, RFC 1951).
+//!
+//! What is read refers to everything read before, as the client likes. What is written stands for itself
+//! with each write, which DEFLATE leaves to the sender: a compressor is 380 kB, and so none is kept for a
+//! session that is silent, or whose client does not read. Answers of some length lose little by it.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 
@@ -7,8 +12,6 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 
 pub(super) struct Deflate {
     inflate: Decompress,
-    /// Made when there is something to say: it is nearly all of the memory, some 300 kB.
-    deflate: Option<Compress>,
     /// What has arrived and is not yet inflated.
     input: Box<[u8]>,
     begin: usize,
@@ -17,18 +20,12 @@ pub(super) struct Deflate {
 
 /// Octets read at once, compressed.
 const READ_SIZE: usize = 4 * 1024;
-/// Octets of a compressed piece.
-const PIECE: usize = 16 * 1024;
+/// Room for the ends of blocks, whatever the octets are.
+const OVERHEAD: usize = 64;
 
 impl Deflate {
     pub(super) fn new() -> Self {
-        Self {
-            inflate: Decompress::new(false),
-            deflate: None,
-            input: vec![0; READ_SIZE].into(),
-            begin: 0,
-            end: 0,
-        }
+        Self { inflate: Decompress::new(false), input: vec![0; READ_SIZE].into(), begin: 0, end: 0 }
     }
 
     // === reading ===
@@ -55,24 +52,30 @@ impl Deflate {
     pub(super) fn filled(&mut self, read: usize) {
         self.end = read;
     }
+}
 
-    // === writing ===
+thread_local! {
+    /// One for all sessions of a thread: made anew for each write, they would shred the heap.
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
+}
 
-    /// Compresses some of `rest` and shortens it by that. `None` when nothing of it is left: then
-    /// the other side can read all that was said (a sync flush).
-    pub(super) fn deflate(&mut self, rest: &mut &[u8]) -> io::Result<Option<Vec<u8>>> {
-        let deflate = self.deflate.get_or_insert_with(|| Compress::new(Compression::fast(), false));
-        let mut piece = Vec::with_capacity(PIECE);
-        let consumed = deflate.total_in();
+/// A piece that can be read on its own and at once (a sync flush); the next may follow it.
+pub(super) fn deflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.reset();
+        deflate_with(compressor, bytes)
+    })
+}
+
+fn deflate_with(deflate: &mut Compress, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut piece = Vec::with_capacity(bytes.len() / 2 + OVERHEAD);
+    loop {
+        let rest = &bytes[count(deflate.total_in())..];
         deflate.compress_vec(rest, &mut piece, FlushCompress::Sync)?;
-        *rest = &rest[count(deflate.total_in() - consumed)..];
-        Ok((!piece.is_empty()).then_some(piece))
-    }
-
-    /// Lets the larger half of the memory go. What is said later no longer refers to what was said
-    /// before, which DEFLATE leaves to the sender.
-    pub(super) fn rest(&mut self) {
-        self.deflate = None;
+        if piece.len() < piece.capacity() {
+            return Ok(piece);
+        }
+        piece.reserve(bytes.len() / 2 + OVERHEAD);
     }
 }
 
@@ -90,31 +93,22 @@ impl fmt::Debug for Deflate {
 mod tests {
     use super::*;
 
-    /// What the other side reads.
-    fn inflated(inflate: &mut Decompress, piece: &[u8]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1 << 20);
-        inflate.decompress_vec(piece, &mut out, FlushDecompress::Sync).unwrap();
-        out
-    }
-
-    fn said(deflate: &mut Deflate, words: &[u8]) -> Vec<u8> {
-        let (mut rest, mut all) = (words, Vec::new());
-        while let Some(piece) = deflate.deflate(&mut rest).unwrap() {
-            all.extend_from_slice(&piece);
-        }
-        all
-    }
-
     #[test]
-    fn every_write_can_be_read_at_once_also_after_a_rest() {
-        let (mut ours, mut theirs) = (Deflate::new(), Decompress::new(false));
-        let long: Vec<u8> = (0..100_000_u32).flat_map(|n| n.wrapping_mul(n).to_le_bytes()).collect();
-        for words in [b"* OK\r\n".as_slice(), &long, b"", b"* 1 EXISTS\r\n"] {
-            assert_eq!(inflated(&mut theirs, &said(&mut ours, words)), words);
-            ours.rest();
-            assert!(ours.deflate.is_none());
-            assert_eq!(inflated(&mut theirs, &said(&mut ours, words)), words);
+    fn every_piece_can_be_read_at_once_and_needs_none_before_it() {
+        let noise: Vec<u8> =
+            (0..100_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let dull = b"* 1 FETCH (FLAGS ())\r\n".repeat(10_000);
+        let all = [b"* OK\r\n".as_slice(), &noise, &dull, b"", b"x", &noise[..64]];
+        for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0]] {
+            let mut theirs = Decompress::new(false);
+            for words in order.map(|index: usize| all[index]) {
+                let piece = deflate(words).unwrap();
+                let mut read = Vec::with_capacity(1 << 20);
+                theirs.decompress_vec(&piece, &mut read, FlushDecompress::Sync).unwrap();
+                assert!(read == words, "{} octets of {}", read.len(), words.len());
+            }
         }
+        assert!(deflate(&dull).unwrap().len() < dull.len() / 50);
     }
 
     #[test]

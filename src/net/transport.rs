@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::deflate::Deflate;
+use super::deflate::{Deflate, deflate};
 use super::{Entry, Security};
 use crate::clock::Clock;
 
@@ -46,8 +46,6 @@ pub enum Loss {
 /// How long a handshake may take: old printers need seconds to compute, and a stalled one holds a place
 /// among the connections of its address.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
-/// A client that is silent for so long will hardly send more of the same; see `Deflate::rest`.
-const REST_AFTER: Duration = Duration::from_secs(60);
 
 impl Transport {
     /// # Errors
@@ -119,14 +117,6 @@ impl Transport {
     /// `Loss` also at the end of the stream.
     pub async fn read(&mut self, into: &mut [u8], limit: Duration) -> Result<usize, Loss> {
         let clock = self.clock.clone();
-        let mut limit = limit;
-        if self.deflate.is_some() && limit > REST_AFTER {
-            match clock.timeout(REST_AFTER, self.receive(into)).await {
-                Ok(received) => return received,
-                Err(_) => limit -= REST_AFTER,
-            }
-            self.deflate.iter_mut().for_each(|deflate| deflate.rest());
-        }
         clock.timeout(limit, self.receive(into)).await.unwrap_or(Err(Loss::TimedOut))
     }
 
@@ -156,12 +146,10 @@ impl Transport {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Some(deflate) = &mut self.deflate else { return self.channel.write(bytes).await };
-        let mut rest = bytes;
-        while let Some(piece) = deflate.deflate(&mut rest)? {
-            self.channel.write(&piece).await?;
+        match self.deflate {
+            Some(_) => self.channel.write(&deflate(bytes)?).await,
+            None => self.channel.write(bytes).await,
         }
-        Ok(())
     }
 
     /// Says that nothing more will be written, and lets go by what the peer still sends, up to its
