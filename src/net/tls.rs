@@ -95,7 +95,7 @@ impl Tls {
         let mut looks: u32 = 0;
         let mut trouble = Ok(());
         loop {
-            if looks % LOOKS_PER_WARNING == 0
+            if looks.is_multiple_of(LOOKS_PER_WARNING)
                 && let Some(warning) = self.shown.identity().warning(clock.now())
             {
                 tracing::warn!(certificate = %self.files.certificate.display(), "{warning}");
