@@ -3,6 +3,7 @@
 
 mod claim;
 mod connect;
+mod gates;
 mod roster;
 
 use std::fmt;
@@ -23,9 +24,11 @@ use crate::config::{self, Config};
 use crate::front::{Silence, imap, smtp};
 use crate::http::{HttpClient, HttpLimits, Reach};
 use crate::mailbox::Outcome;
-use crate::net::{self, Bound, Drain, Drained, bind_all};
+use crate::net::{self, Drain, Drained};
 use claim::Claim;
 use connect::Connecting;
+pub use gates::Gate;
+use gates::Gates;
 use roster::Roster;
 
 /// What a bridge is made of.
@@ -53,8 +56,8 @@ pub struct App {
     roster: Roster,
     /// Set if the connections file is to be followed.
     vault_of: Option<VaultOf>,
-    imap: Vec<Bound>,
-    smtp: Vec<Bound>,
+    imap: Gates,
+    smtp: Gates,
     console: Option<TcpListener>,
     claim: Claim,
 }
@@ -62,8 +65,8 @@ pub struct App {
 /// Where the bridge listens, ports resolved.
 #[derive(Clone, Debug, Default)]
 pub struct Addresses {
-    pub imap: Vec<SocketAddr>,
-    pub smtp: Vec<SocketAddr>,
+    pub imap: Vec<Gate>,
+    pub smtp: Vec<Gate>,
     pub console: Option<SocketAddr>,
 }
 
@@ -75,8 +78,9 @@ impl App {
     pub async fn build(parts: Parts) -> anyhow::Result<Self> {
         let Parts { config, clock, connections } = parts;
         let claim = Claim::take(&config.state_dir)?;
-        let imap = bind_all(&config.imap.listen).await.context("[imap] listen")?;
-        let smtp = bind_all(&config.smtp.listen).await.context("[smtp] listen")?;
+        let state_dir = &config.state_dir;
+        let imap = Gates::open(&config.imap, state_dir, "imap").await.context("[imap]")?;
+        let smtp = Gates::open(&config.smtp, state_dir, "smtp").await.context("[smtp]")?;
         let console = match config.console {
             Some(address) => Some(TcpListener::bind(address).await.context("[console] listen")?),
             None => None,
@@ -105,10 +109,9 @@ impl App {
     }
 
     pub fn addresses(&self) -> Addresses {
-        let of = |bound: &[Bound]| bound.iter().map(Bound::address).collect();
         Addresses {
-            imap: of(&self.imap),
-            smtp: of(&self.smtp),
+            imap: self.imap.list(),
+            smtp: self.smtp.list(),
             console: self.console.as_ref().and_then(|console| console.local_addr().ok()),
         }
     }
@@ -141,15 +144,9 @@ impl App {
             drain.spawn(Box::pin(roster.follow(vault_of)));
         }
         let imap_server = imap::Server::new(accounts.clone(), silence, drain.clone());
-        for bound in imap {
-            let serving = bound.serve(imap_server.clone(), limits, clock.clone(), drain.clone());
-            drain.spawn(serving);
-        }
+        imap.serve(&imap_server, limits, &clock, &drain);
         let smtp_server = smtp::Server::new(accounts, silence, drain.clone());
-        for bound in smtp {
-            let serving = bound.serve(smtp_server.clone(), limits, clock.clone(), drain.clone());
-            drain.spawn(serving);
-        }
+        smtp.serve(&smtp_server, limits, &clock, &drain);
         if let Some(listener) = console {
             let ending = drain.clone();
             drain.spawn(async move { admin::serve(listener, watchlist, ending).await });

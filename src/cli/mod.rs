@@ -4,6 +4,7 @@
 //! settings.
 
 mod browser;
+mod certs;
 mod connection;
 mod consent;
 mod crash;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::connections::{Connection, ConnectionUse, Connections};
 use crate::config::{self, Config, Problems};
 use crate::demo;
+use certs::CertsCommand;
 use connection::ConnectionCommand;
 use consent::ConsentUrl;
 pub use crash::leave_no_secret;
@@ -72,6 +74,9 @@ enum Command {
     /// Say what an error number on Microsoft's sign-in page means, and what to do about it.
     #[command(after_help = "Example: footbridge explain AADSTS50105")]
     Explain(Explain),
+    /// Certificates for TLS.
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -122,7 +127,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Config(ConfigCommand::Example) => print(config::EXAMPLE.trim_end()),
         Command::Explain(wanted) => explain::run(&wanted),
         command => {
-            let config = Config::load(file.as_deref())?;
+            // Who only looks after connections needs no certificate.
+            let listens =
+                matches!(command, Command::Serve { .. } | Command::Config(ConfigCommand::Check));
+            let config = match listens {
+                true => Config::load_to_serve(file.as_deref())?,
+                false => Config::load(file.as_deref())?,
+            };
             run_with(config, command).await
         }
     }
@@ -136,9 +147,18 @@ async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
         Command::ConsentUrl(wanted) => Box::pin(consent::run(&config, &wanted)).await,
         Command::Explain(wanted) => explain::run(&wanted),
         Command::Config(ConfigCommand::Show) => print(&format!("{config:#?}")),
-        Command::Config(_) => print("The settings are in order."),
+        Command::Config(_) => check(&config),
+        Command::Certs(command) => certs::run(&config, command),
         Command::Demo(options) => demo::run(options).await,
     }
+}
+
+/// All is in order but for what `Config::load_to_serve` has refused already.
+fn check(config: &Config) -> anyhow::Result<()> {
+    for warning in config.warnings(Clock::system().now()) {
+        print(&format!("warning: {warning}"))?;
+    }
+    print("The settings are in order.")
 }
 
 async fn serve(config: Config, json: bool) -> anyhow::Result<()> {
@@ -206,7 +226,7 @@ pub(crate) fn stop_signal() -> impl Future<Output = ()> {
 /// Logs go to standard error, so that standard output stays for answers.
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_new(config::log_filter())
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("footbridge=info,warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config::DEFAULT_LOG));
     let coloured = std::io::stderr().is_terminal() && !config::no_color();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured);
     // Someone who embeds the bridge may have a subscriber of their own.

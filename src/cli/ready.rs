@@ -1,12 +1,11 @@
 //! What `serve` and `demo` say once everything listens.
 
 use std::fmt;
-use std::net::SocketAddr;
 
 use serde::Serialize;
 
 use super::print;
-use crate::app::Addresses;
+use crate::app::{Addresses, Gate};
 
 /// The one line that scripts wait for.
 #[derive(Debug, Serialize)]
@@ -19,6 +18,9 @@ pub struct Ready {
     pub connections: Vec<ReadyConnection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sim: Option<String>,
+    /// The gates again, with their security, for people.
+    #[serde(skip)]
+    gates: Vec<(&'static str, Gate)>,
 }
 
 #[derive(Serialize)]
@@ -42,7 +44,8 @@ impl Ready {
         connections: Vec<ReadyConnection>,
         sim: Option<String>,
     ) -> Self {
-        let texts = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect();
+        let texts = |list: &[Gate]| list.iter().map(|gate| gate.address.to_string()).collect();
+        let named = |name, list: &[Gate]| list.iter().map(|gate| (name, *gate)).collect::<Vec<_>>();
         Self {
             ready: true,
             imap: texts(&addresses.imap),
@@ -51,6 +54,7 @@ impl Ready {
             console: addresses.console.map(|address| format!("http://{address}")),
             connections,
             sim,
+            gates: [named("IMAP", &addresses.imap), named("SMTP", &addresses.smtp)].concat(),
         }
     }
 
@@ -61,8 +65,9 @@ impl Ready {
     /// What to type into a mail client.
     pub(crate) fn greeting(&self) -> String {
         let mut lines = vec!["footbridge is ready".to_owned()];
-        lines.push(format!("  IMAP     {}  (no TLS)", self.imap.join(", ")));
-        lines.push(format!("  SMTP     {}  (no TLS)", self.smtp.join(", ")));
+        lines.extend(self.gates.iter().map(|(name, Gate { address, security })| {
+            format!("  {name}     {address}  ({security})")
+        }));
         lines.extend(self.console.iter().map(|console| format!("  Console  {console}")));
         lines.extend(self.sim.iter().map(|sim| format!("  Tenant   {sim}  (simulated)")));
         for connection in &self.connections {

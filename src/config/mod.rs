@@ -2,8 +2,10 @@
 //!
 //! `Config::default()` is what config/footbridge.example.toml says; a test holds the two together.
 
+pub mod certificate;
 mod cloud;
 pub mod connections;
+mod listener;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::mailbox::Timestamp;
 pub use cloud::{Cloud, CloudName};
+use listener::parse_address;
+pub use listener::{Listener, TlsMode};
 use reader::Reader;
 pub use reader::{Origin, Problem};
 
@@ -35,13 +40,6 @@ pub struct Config {
     pub sync: Sync,
     pub cache: Cache,
     pub limits: Limits,
-}
-
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Listener {
-    pub listen: Vec<SocketAddr>,
-    /// Plain text on addresses that others can reach must be asked for by name.
-    pub allow_plaintext: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -92,6 +90,13 @@ pub struct Limits {
     pub login_delay_max: Duration,
 }
 
+/// Whether certificates are looked at: only who serves needs to be able to read them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Certificates {
+    Read,
+    Unread,
+}
+
 /// All that is wrong with the settings, at once.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problems(pub Vec<Problem>);
@@ -102,12 +107,24 @@ impl Config {
     /// # Errors
     /// Every mistake, with file, line and key.
     pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
+        Self::load_with(file, Certificates::Unread)
+    }
+
+    /// The same for who is going to listen: certificates are looked at, too.
+    ///
+    /// # Errors
+    /// Every mistake, with file, line and key.
+    pub fn load_to_serve(file: Option<&Path>) -> Result<Self, Problems> {
+        Self::load_with(file, Certificates::Read)
+    }
+
+    fn load_with(file: Option<&Path>, certificates: Certificates) -> Result<Self, Problems> {
         let text = match file {
             Some(path) => Some((path, read(path)?)),
             None => None,
         };
         let borrowed = text.as_ref().map(|(path, text)| (*path, text.as_str()));
-        Self::parse(borrowed, environment())
+        Self::read(Reader::new(borrowed, environment()), certificates)
     }
 
     /// # Errors
@@ -116,7 +133,10 @@ impl Config {
         file: Option<(&Path, &str)>,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, Problems> {
-        let mut reader = Reader::new(file, environment);
+        Self::read(Reader::new(file, environment), Certificates::Unread)
+    }
+
+    fn read(mut reader: Reader<'_>, certificates: Certificates) -> Result<Self, Problems> {
         let config = Self {
             state_dir: PathBuf::from(reader.string("state_dir", "state")),
             key_file: Some(reader.string("key_file", ""))
@@ -124,9 +144,9 @@ impl Config {
                 .map(PathBuf::from),
             cloud: cloud::read(&mut reader),
             keyring: reader.switch("keyring", true),
-            imap: read_listener(&mut reader, "imap", &["127.0.0.1:1143"]),
-            smtp: read_listener(&mut reader, "smtp", &["127.0.0.1:1025"]),
-            pop3: read_listener(&mut reader, "pop3", &[]),
+            imap: listener::read(&mut reader, "imap", &["127.0.0.1:1143"]),
+            smtp: listener::read(&mut reader, "smtp", &["127.0.0.1:1025"]),
+            pop3: listener::read(&mut reader, "pop3", &[]),
             console: read_console(&mut reader),
             sync: Sync {
                 poll: reader.duration("sync.poll", Duration::from_secs(15)),
@@ -136,14 +156,29 @@ impl Config {
             cache: Cache { max_bytes: reader.size("cache.max_bytes", 2 << 30) },
             limits: read_limits(&mut reader),
         };
-        if !config.pop3.listen.is_empty() {
+        if config.pop3.addresses().next().is_some() {
             reader.problem("pop3.listen", "cannot be used yet: POP3 is not part of this release");
         }
         if config.sync.poll < Duration::from_secs(1) {
             reader.problem("sync.poll", "must be at least \"1s\": Microsoft counts requests");
         }
+        if certificates == Certificates::Read {
+            for (section, listener) in [("imap", &config.imap), ("smtp", &config.smtp)] {
+                listener::check_files(&mut reader, section, listener, &config.state_dir);
+            }
+        }
         let problems = reader.finish();
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// What works today and may not tomorrow.
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
+        let sections = [("imap", &self.imap), ("smtp", &self.smtp)];
+        let of = |(section, listener): (&str, &Listener)| {
+            let identity = listener.certificate(&self.state_dir)?.load().ok()?;
+            Some(format!("{section}.certificate: {}", identity.warning(now)?))
+        };
+        sections.into_iter().filter_map(of).collect()
     }
 }
 
@@ -151,33 +186,6 @@ impl Default for Config {
     fn default() -> Self {
         Self::parse(None, BTreeMap::new()).expect("the defaults are valid, a test reads them")
     }
-}
-
-fn read_listener(reader: &mut Reader<'_>, section: &str, default: &[&str]) -> Listener {
-    let default = default.iter().filter_map(|text| text.parse().ok()).collect();
-    let listen_key = format!("{section}.listen");
-    let listen: Vec<SocketAddr> = reader.list(&listen_key, default, parse_address);
-    let tls_key = format!("{section}.tls");
-    match reader.string(&tls_key, "off").as_str() {
-        "off" => {}
-        "starttls" | "implicit" => {
-            reader.problem(
-                &tls_key,
-                "can only be \"off\" in this release: TLS listeners are still to come",
-            );
-        }
-        _ => reader.problem(&tls_key, "wants one of off, starttls, implicit"),
-    }
-    let allow_plaintext = reader.switch(&format!("{section}.allow_plaintext"), false);
-    let exposed = listen.iter().find(|address| !address.ip().is_loopback());
-    if let (Some(address), false) = (exposed, allow_plaintext) {
-        let text = format!(
-            "would send passwords in plain text to others at {address}; use a loopback address, \
-             or set {section}.allow_plaintext = true if the network is trusted"
-        );
-        reader.problem(&listen_key, text);
-    }
-    Listener { listen, allow_plaintext }
 }
 
 fn read_console(reader: &mut Reader<'_>) -> Option<SocketAddr> {
@@ -218,11 +226,6 @@ fn read_limits(reader: &mut Reader<'_>) -> Limits {
         login_delay: reader.duration("limits.login_delay", Duration::from_secs(1)),
         login_delay_max: reader.duration("limits.login_delay_max", Duration::from_secs(8)),
     }
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let text = text.replace("localhost:", "127.0.0.1:");
-    text.parse().map_err(|_| format!("wants addresses such as \"127.0.0.1:1143\", not {text:?}"))
 }
 
 fn read(path: &Path) -> Result<String, Problems> {
@@ -309,10 +312,14 @@ pub fn no_color() -> bool {
     std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
 }
 
-/// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax).
+/// The default of `FOOTBRIDGE_LOG`.
+pub const DEFAULT_LOG: &str = "footbridge=info,rustls=error,warn";
+
+/// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax). By default nothing of what rustls
+/// says, since any stranger's handshake can make it warn.
 #[expect(clippy::disallowed_methods, reason = "this is config")]
 pub fn log_filter() -> String {
-    std::env::var("FOOTBRIDGE_LOG").unwrap_or_else(|_| "footbridge=info,warn".to_owned())
+    std::env::var("FOOTBRIDGE_LOG").unwrap_or_else(|_| DEFAULT_LOG.to_owned())
 }
 
 impl fmt::Display for Problems {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::account::Lease;
 
 pub mod imap;
+mod link;
 pub mod login;
 pub mod smtp;
 

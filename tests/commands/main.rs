@@ -8,6 +8,7 @@ mod random;
 mod search;
 mod world;
 
+mod certificates;
 mod connecting;
 mod consenting;
 mod crash;

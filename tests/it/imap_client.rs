@@ -2,14 +2,15 @@
 
 use imap_codec::ResponseCodec;
 use imap_codec::decode::{Decoder, ResponseDecodeError};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+
+use crate::authority::Trust;
+use crate::channel::Channel;
 
 const SIGN_OF_LIFE: &[u8] = b"* OK Still working\r\n";
 
 pub(crate) struct ImapClient {
     pub(crate) greeting: String,
-    stream: TcpStream,
+    channel: Channel,
     buffer: Vec<u8>,
     tags: u32,
 }
@@ -24,8 +25,16 @@ pub(crate) struct Answer {
 impl ImapClient {
     /// Connects and reads the greeting.
     pub(crate) async fn connect(address: std::net::SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let mut client = Self { greeting: String::new(), stream, buffer: Vec::new(), tags: 0 };
+        Self::greeted(Channel::connect(address).await).await
+    }
+
+    /// Connects with TLS from the first octet and reads the greeting.
+    pub(crate) async fn connect_tls(address: std::net::SocketAddr, trust: &Trust) -> Self {
+        Self::greeted(Channel::connect(address).await.secure(trust).await.unwrap()).await
+    }
+
+    async fn greeted(channel: Channel) -> Self {
+        let mut client = Self { greeting: String::new(), channel, buffer: Vec::new(), tags: 0 };
         client.greeting = client.text().await;
         assert!(client.greeting.starts_with("* OK"), "{}", client.greeting);
         client
@@ -50,7 +59,37 @@ impl ImapClient {
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.unwrap();
+        self.channel.write(bytes).await;
+    }
+
+    /// STARTTLS and the handshake.
+    pub(crate) async fn start_tls(mut self, trust: &Trust) -> Self {
+        self.command("STARTTLS").await.ok().silent();
+        assert!(self.buffer.is_empty(), "words behind the answer to STARTTLS");
+        Self { channel: self.channel.secure(trust).await.unwrap(), ..self }
+    }
+
+    /// COMPRESS DEFLATE, and from then on both sides do.
+    pub(crate) async fn compress(&mut self) {
+        self.command("COMPRESS DEFLATE").await.ok().silent();
+        assert!(self.buffer.is_empty(), "words behind the answer to COMPRESS");
+        self.channel.compress();
+    }
+
+    /// Octets received so far, as they came over the wire.
+    pub(crate) fn octets(&self) -> usize {
+        self.channel.received
+    }
+
+    /// Everything up to the end of the stream, whatever it is.
+    pub(crate) async fn rest(mut self) -> String {
+        while self.channel.read(&mut self.buffer).await > 0 {}
+        String::from_utf8_lossy(&self.buffer).into_owned()
+    }
+
+    /// Past the compression.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        self.channel.write_raw(bytes).await;
     }
 
     /// A line as text, its end cut.
@@ -128,10 +167,8 @@ impl ImapClient {
                 }
                 return Some(line);
             }
-            let mut chunk = vec![0; 64 * 1024];
-            match self.stream.read(&mut chunk).await.unwrap_or(0) {
-                0 => return None,
-                read => self.buffer.extend_from_slice(&chunk[..read]),
+            if self.channel.read(&mut self.buffer).await == 0 {
+                return None;
             }
         }
     }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests, helpers included, stop at the first surprise")]
 
+mod authority;
+mod channel;
 mod imap_client;
 mod smtp_client;
 mod world;
@@ -17,3 +19,4 @@ mod logins;
 mod review;
 mod roster;
 mod smtp;
+mod tls;

@@ -265,8 +265,17 @@ impl World {
         client
     }
 
+    /// The second listener of each protocol: TLS from the first octet.
+    pub(crate) fn imap_tls_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.imap[1].address
+    }
+
+    pub(crate) fn smtp_tls_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.smtp[1].address
+    }
+
     pub(crate) fn imap_address(&self) -> SocketAddr {
-        self.bridge.as_ref().expect("it runs").addresses.imap[0]
+        self.bridge.as_ref().expect("it runs").addresses.imap[0].address
     }
 
     pub(crate) fn console_address(&self) -> SocketAddr {
@@ -274,7 +283,7 @@ impl World {
     }
 
     pub(crate) fn smtp_address(&self) -> SocketAddr {
-        self.bridge.as_ref().expect("it runs").addresses.smtp[0]
+        self.bridge.as_ref().expect("it runs").addresses.smtp[0].address
     }
 
     /// Time passes for the bridge; the tenant keeps up with it, polite waits of the bridge included.

@@ -52,7 +52,7 @@ async fn sync(connection: &mut Connection, selected: &mut Selected) -> Result<()
     }
 }
 
-fn end(next: Next) -> Handled {
+fn end(next: Next<Event>) -> Handled {
     match next {
         Next::Event(Event::Data(line)) => {
             if line.expose().trim_ascii().eq_ignore_ascii_case(b"DONE") {

@@ -11,6 +11,7 @@ use super::selected::{Access, Selected};
 use super::{
     Standing, append, auth, basic, capabilities, copy, expunge, fetch, folder, idle, list, search,
     select, status, store,
+    wrap::{self, Wrap},
 };
 use crate::account::Account;
 use crate::front::login::{Door, TAKEN_BACK};
@@ -52,7 +53,7 @@ impl Session {
     /// Speaks until the client leaves, fails, or is sent away.
     pub(super) async fn run(mut self) {
         tracing::debug!(connection = self.id, peer = %self.connection.peer(), "IMAP client connected");
-        let code = Code::Capability(capabilities(Standing::Stranger));
+        let code = Code::Capability(capabilities(self.standing()));
         self.connection.reply(&Reply::untagged(Status::Ok, "footbridge ready").with_code(code));
         match self.converse().await {
             Ok(()) => self.connection.close().await,
@@ -97,9 +98,23 @@ impl Session {
 
     async fn command(&mut self, command: Command) -> Result<(), Loss> {
         let Command { tag, body } = command;
+        if let Some(wrap) = Wrap::asked_by(&body) {
+            return self.wrap(&tag, wrap).await;
+        }
         let (name, expunges) = (name(&body), expunges(&body));
         let handled = self.perform(body).await;
         self.finish(&tag, name, expunges, handled).await
+    }
+
+    /// What was agreed begins after the answer.
+    async fn wrap(&mut self, tag: &Tag, wrap: Wrap) -> Result<(), Loss> {
+        let handled = wrap.handle(&self.connection, self.standing());
+        let is_agreed = handled.is_ok();
+        self.finish(tag, "STARTTLS or COMPRESS", Expunges::Announce, handled).await?;
+        if is_agreed {
+            wrap.begin(&mut self.connection).await?;
+        }
+        Ok(())
     }
 
     async fn append(&mut self, message: MessageLiteral) -> Result<(), Loss> {
@@ -126,9 +141,7 @@ impl Session {
                 self.farewell("Until next time");
                 Ok(Ending::ok("Logged out"))
             }
-            Body::StartTls | Body::Authenticate { .. } | Body::Login { .. } => {
-                self.sign_in(body).await
-            }
+            Body::Authenticate { .. } | Body::Login { .. } => self.sign_in(body).await,
             Body::Select(name) => self.select(&name, Access::ReadWrite).await,
             Body::Examine(name) => self.select(&name, Access::ReadOnly).await,
             Body::Idle => {
@@ -161,13 +174,14 @@ impl Session {
         if !matches!(self.phase, Phase::NotAuthenticated) {
             return Err(Ending::bad("Already logged in").into());
         }
+        wrap::may_log_in(&self.connection)?;
         let (connection, door) = (&mut self.connection, &mut self.door);
         let login = match body {
             Body::Login { user, password } => auth::login(connection, door, &user, &password).await,
             Body::Authenticate { mechanism, initial } => {
                 auth::authenticate(connection, door, &mechanism, initial).await
             }
-            _ => Err(Ending::bad("STARTTLS is not offered").into()),
+            _ => Err(Ending::bad("Not now").into()),
         }?;
         tracing::info!(connection = self.id, account = %login.account.address(), "IMAP login");
         self.connection.logged_in(login.lease);
@@ -279,7 +293,9 @@ impl Session {
 
     fn standing(&self) -> Standing {
         match self.phase {
-            Phase::NotAuthenticated | Phase::Logout => Standing::Stranger,
+            Phase::NotAuthenticated | Phase::Logout => {
+                Standing::Stranger(self.connection.security())
+            }
             Phase::Authenticated(_) | Phase::Selected(_) => Standing::User,
         }
     }
@@ -400,6 +416,7 @@ fn name(body: &Body) -> &'static str {
         Body::StartTls => "STARTTLS",
         Body::Authenticate { .. } => "AUTHENTICATE",
         Body::Login { .. } => "LOGIN",
+        Body::Compress => "COMPRESS",
         Body::Enable(_) => "ENABLE",
         Body::Namespace => "NAMESPACE",
         Body::Select(_) => "SELECT",

@@ -73,7 +73,7 @@ async fn run(folder: &Path) {
     let connections = signed_in(&config);
     let app = App::build(Parts { config, clock: clock.clone(), connections }).await.unwrap();
     let mut looks = app.accounts().all().remove(0).looks();
-    let imap = app.addresses().imap[0];
+    let imap = app.addresses().imap[0].address;
     let (stop, stopped) = oneshot::channel();
     #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
     let running = tokio::spawn(app.run(async move { drop::<Result<(), _>>(stopped.await) }));

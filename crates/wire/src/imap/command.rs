@@ -39,8 +39,10 @@ pub enum Body {
         password: Secret<Vec<u8>>,
     },
 
-    // After login (section 6.3, RFC 5161, 2342, 2177)
+    // After login (section 6.3, RFC 5161, 2342, 2177, 4978)
     Enable(Vec<String>),
+    /// The algorithm is always DEFLATE: there is no other.
+    Compress,
     Namespace,
     Select(MailboxName),
     Examine(MailboxName),

@@ -27,7 +27,7 @@ pub enum Status {
     PreAuth,
 }
 
-/// A response code: RFC 3501 section 7.1 first, then RFC 4315, 5530, 7162 and 7889.
+/// A response code: RFC 3501 section 7.1 first, then RFC 4315, 4978, 5530, 7162 and 7889.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     Alert,
@@ -57,6 +57,8 @@ pub enum Code {
         source: UidSet,
         target: UidSet,
     },
+
+    CompressionActive,
 
     AlreadyExists,
     AuthenticationFailed,

@@ -44,6 +44,7 @@ fn plain_verbs_are_read_in_any_case_and_with_spaces_behind() {
         ("a NOOP  ", Body::Noop),
         ("a Logout", Body::Logout),
         ("a STARTTLS", Body::StartTls),
+        ("a Compress deflate", Body::Compress),
         ("a CHECK", Body::Check),
         ("a CLOSE", Body::Close),
         ("a UNSELECT", Body::Unselect),
@@ -54,6 +55,7 @@ fn plain_verbs_are_read_in_any_case_and_with_spaces_behind() {
         assert_eq!(body(line), expected, "{line}");
     }
     assert_eq!(refusal("a NOOP x").0, BadKind::Arguments);
+    assert_eq!(refusal("a COMPRESS LZ4").1, "COMPRESS knows DEFLATE and nothing else");
 }
 
 #[test]
