@@ -7,15 +7,18 @@ mod connection;
 mod convert;
 mod copy;
 mod criteria;
+mod enabled;
 mod ending;
 mod expunge;
 mod fetch;
 mod folder;
 mod idle;
 mod list;
+mod manner;
 mod pattern;
 mod plan;
 mod render;
+mod resync;
 mod search;
 mod select;
 mod selected;
@@ -52,6 +55,8 @@ const AFTER_LOGIN: &[&str] = &[
     "CHILDREN",
     "SPECIAL-USE",
     "ENABLE",
+    "CONDSTORE",
+    "QRESYNC",
 ];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.

@@ -1,7 +1,7 @@
 use m365_sim::{Fault, Kind as Call, Rule};
 
 use super::{World, mail, remote};
-use crate::backend::{Backend as _, FlagWrite, RemoteMessage, Urgency};
+use crate::backend::{Backend as _, Base, FlagWrite, RemoteMessage, Urgency};
 use crate::mailbox::{FlagEdit, Flags, Keyword, Kind, RemoteId, Role, SystemFlag};
 
 async fn delivered(world: &World) -> RemoteMessage {
@@ -11,7 +11,7 @@ async fn delivered(world: &World) -> RemoteMessage {
 }
 
 async fn write(world: &World, known: &RemoteMessage, edit: FlagEdit) -> RemoteMessage {
-    let writes = [FlagWrite { known: known.clone(), edit }];
+    let writes = [FlagWrite { known: known.clone(), edit, base: Base::Present }];
     world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap()
 }
 
@@ -99,7 +99,7 @@ async fn a_refused_write_is_never_shown_as_done() {
     let message = delivered(&world).await;
     world.tenant.faults().push(Rule::on(Call::Patch).always().answer(Fault::conflict()));
     let edit = FlagEdit::Add(flags(&[SystemFlag::Seen]));
-    let writes = [FlagWrite { known: message, edit }];
+    let writes = [FlagWrite { known: message, edit, base: Base::Present }];
     let fault = world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap_err();
     assert_eq!(*fault.kind(), Kind::Conflict);
 }
@@ -115,7 +115,8 @@ async fn forty_edits_are_two_requests() {
         .into_iter()
         .filter_map(|change| match change {
             crate::backend::RemoteChange::Upsert(known) => {
-                Some(FlagWrite { known, edit: FlagEdit::Add(flags(&[SystemFlag::Flagged])) })
+                let edit = FlagEdit::Add(flags(&[SystemFlag::Flagged]));
+                Some(FlagWrite { known, edit, base: Base::Present })
             }
             _ => None,
         })
