@@ -1,6 +1,7 @@
 //! What a mail client sees, command family by command family.
 
 mod append;
+mod condstore;
 mod corpus;
 mod drift;
 mod fetch;
@@ -9,6 +10,7 @@ mod idle;
 mod list;
 mod login;
 mod outlook;
+mod qresync;
 mod search;
 mod select;
 mod store;
