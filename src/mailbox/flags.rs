@@ -222,7 +222,7 @@ mod tests {
         assert!(!FlagEdit::Add(red.clone()).collides(&Flags::none(), &seen));
         assert!(FlagEdit::Remove(seen.clone()).collides(&seen, &red));
         assert!(FlagEdit::Set(red.clone()).collides(&Flags::none(), &seen));
-        assert!(!FlagEdit::Set(red.clone()).collides(&seen, &seen));
+        assert!(!FlagEdit::Set(red).collides(&seen, &seen));
     }
 
     #[test]

@@ -21,7 +21,7 @@ const RANGES_AT_ONCE: usize = 350;
 /// What happened since the client was here (RFC 7162 §3.2.5). Nothing, if its UIDs are not ours.
 pub(super) async fn on_select(
     connection: &mut Connection,
-    selected: &mut Selected,
+    selected: &Selected,
     known: &QResync,
 ) -> Result<(), Halt> {
     if known.validity.get() != selected.folder.validity().get() {
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_line_of_vanished_uids_stays_short_and_no_uid_is_lost() {
         let every_other = (1..=800).map(|number| uid(4_294_960_000 + 2 * number));
-        let lines = sets(every_other.clone());
+        let lines = sets(every_other);
         assert_eq!(lines.len(), 3);
         assert!(lines.iter().all(|line| line.to_string().len() < 8_192));
         let told: u64 = lines.iter().map(|line| line.ranges(u32::MAX).count()).sum();

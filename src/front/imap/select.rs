@@ -28,7 +28,7 @@ pub(super) async fn run(
     let access = if opened.writable { wish.access } else { Access::ReadOnly };
     let (validity, next) = (opened.status.validity, opened.status.next);
     let first_unseen = opened.first_unseen;
-    let mut selected = Selected::new(account, opened, access, wish.enabled);
+    let selected = Selected::new(account, opened, access, wish.enabled);
 
     selected.describe_flags(connection);
     let count = u32::try_from(selected.view.len()).unwrap_or(u32::MAX);
@@ -45,7 +45,7 @@ pub(super) async fn run(
     say(Code::UidNext(convert::number(next.get())), "Predicted next UID");
     say(Code::HighestModSeq(convert::mod_seq(selected.view.seen())), "Highest mod-sequence");
     if let Some(known) = wish.select.qresync() {
-        resync::on_select(connection, &mut selected, known).await?;
+        resync::on_select(connection, &selected, known).await?;
     }
     let ending = match access {
         Access::ReadWrite => Ending::ok("Folder selected").with(Code::ReadWrite),

@@ -82,6 +82,26 @@ async fn keywords_set_elsewhere_meanwhile_are_kept() {
 }
 
 #[tokio::test]
+async fn an_edit_of_what_is_known_meets_nothing_else() {
+    let edits = [FlagEdit::Set(flags(&[SystemFlag::Flagged])), FlagEdit::Add(keyword("$Work"))];
+    for edit in edits {
+        let world = World::new().await;
+        let known = delivered(&world).await;
+        let id = m365_sim::ItemId(known.id.as_str().to_owned());
+        world.ada().outlook().mark_read(&id, true);
+        let writes = [FlagWrite { known, edit: edit.clone(), base: Base::Known }];
+        let fault = world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap_err();
+        assert_eq!(*fault.kind(), Kind::Conflict);
+        let item = &world.ada().items("Inbox")[0];
+        assert!(item.is_read && item.flag == "notFlagged" && item.categories.is_empty());
+        // Another version with the same flags is no reason to refuse.
+        world.ada().outlook().mark_read(&id, false);
+        let written = world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap();
+        assert_eq!(written.flags, edit.apply(&writes[0].known.flags));
+    }
+}
+
+#[tokio::test]
 async fn a_conflict_is_settled_by_reading_again() {
     for edit in [FlagEdit::Add(flags(&[SystemFlag::Seen])), FlagEdit::Add(keyword("$Work"))] {
         let world = World::new().await;

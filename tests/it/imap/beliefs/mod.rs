@@ -39,6 +39,7 @@ struct History {
 struct Seed(u64);
 
 impl Drop for Seed {
+    #[expect(clippy::print_stderr, reason = "who sees the failure must know the seed")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("the history of seed {}", self.0);
