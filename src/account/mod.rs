@@ -6,6 +6,7 @@
 
 mod append;
 mod body;
+mod condition;
 mod desk;
 mod folders;
 mod last_uses;
@@ -36,6 +37,7 @@ use crate::store::Store;
 
 pub use crate::store::{SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
+pub use condition::Conditional;
 pub use last_uses::LastUses;
 pub use lease::{Lease, Login};
 pub use lockout::LoginLimits;

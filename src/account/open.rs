@@ -31,14 +31,13 @@ impl Account {
         let watching = Arc::new(self.desk(folder.id).watch());
         self.refresh(&folder, Need::Now, Urgency::Interactive).await?;
         let store = &self.0.store;
-        let (uids, seen) = store.uids(folder.id).await?;
-        let counts = store.counts(folder.id).await?;
+        let (uids, counts) = store.opening(folder.id).await?;
         let keywords = self.keywords(&folder).await?;
         let opened =
             OpenFolder { account: self.clone(), folder: Arc::new(folder), _watching: watching };
         Ok(Opened {
             folder: opened,
-            view: View::new(uids, seen),
+            view: View::new(uids, counts.highest),
             status: Status::from(&counts),
             first_unseen: counts.first_unseen,
             keywords,

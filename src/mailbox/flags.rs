@@ -167,6 +167,33 @@ impl FlagEdit {
         after.system |= before.system & SystemFlag::Draft as u8;
         after
     }
+
+    /// Whether the edit would undo or repeat what changed between two states. Of an edit that adds
+    /// or removes only the flags that it names count (RFC 7162 §3.1.12).
+    pub fn collides(&self, before: &Flags, now: &Flags) -> bool {
+        match self {
+            Self::Set(_) => before != now,
+            Self::Add(named) | Self::Remove(named) => {
+                let differs = |keyword| before.has_keyword(keyword) != now.has_keyword(keyword);
+                (before.system ^ now.system) & named.system != 0
+                    || named.keywords.iter().any(differs)
+            }
+        }
+    }
+
+    /// Whether a message has any of what the edit is about. System flags it always has, set or not
+    /// (RFC 7162 §3.1.3).
+    pub fn is_about_something_of(&self, flags: &Flags) -> bool {
+        match self {
+            Self::Set(_) => true,
+            Self::Add(named) | Self::Remove(named) => {
+                let keyword = SystemFlag::Forwarded as u8;
+                named.system & !keyword != 0
+                    || named.system & flags.system != 0
+                    || named.keywords.iter().any(|keyword| flags.has_keyword(keyword))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +212,30 @@ mod tests {
         let red = Flags::none().with_keyword(Keyword::new("Red").unwrap());
         let removed = FlagEdit::Remove(Flags::none().with_keyword(Keyword::new("red").unwrap()));
         assert!(removed.apply(&red).is_empty());
+    }
+
+    #[test]
+    fn an_edit_collides_with_a_change_of_the_flags_it_names_and_a_replacement_with_any() {
+        let red = Flags::none().with_keyword(Keyword::new("Red").unwrap());
+        let seen = Flags::none().with(SystemFlag::Seen);
+        assert!(FlagEdit::Add(red.clone()).collides(&Flags::none(), &red));
+        assert!(!FlagEdit::Add(red.clone()).collides(&Flags::none(), &seen));
+        assert!(FlagEdit::Remove(seen.clone()).collides(&seen, &red));
+        assert!(FlagEdit::Set(red.clone()).collides(&Flags::none(), &seen));
+        assert!(!FlagEdit::Set(red).collides(&seen, &seen));
+    }
+
+    #[test]
+    fn a_system_flag_is_there_even_when_it_is_not_set() {
+        let red = Flags::none().with_keyword(Keyword::new("Red").unwrap());
+        let seen = Flags::none().with(SystemFlag::Seen);
+        let forwarded = Flags::none().with(SystemFlag::Forwarded);
+        assert!(FlagEdit::Add(seen).is_about_something_of(&Flags::none()));
+        assert!(!FlagEdit::Add(red.clone()).is_about_something_of(&Flags::none()));
+        assert!(FlagEdit::Remove(red.clone()).is_about_something_of(&red));
+        assert!(!FlagEdit::Add(forwarded.clone()).is_about_something_of(&red));
+        assert!(FlagEdit::Add(forwarded.clone()).is_about_something_of(&forwarded));
+        assert!(FlagEdit::Set(red).is_about_something_of(&Flags::none()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod message;
 pub mod submission;
 pub mod view;
 
-pub use change::{Change, Changes};
+pub use change::{Change, Changes, Memory};
 pub use fault::{Fault, Kind, Outcome};
 pub use flags::{FlagEdit, Flags, Keyword, SystemFlag};
 pub use folder::{Folder, FolderPath, Role};

@@ -1,13 +1,13 @@
 //! The domain's values in the wire's types and back.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use jiff::civil;
 use jiff::tz::TimeZone;
 use wire::imap::{Date, DateTime, Flag, MailboxName, SpecialUse, Time};
 
 use super::ending::Ending;
-use crate::mailbox::{Flags, FolderPath, Keyword, Role, SystemFlag, Timestamp};
+use crate::mailbox::{Flags, FolderPath, Keyword, ModSeq, Role, SystemFlag, Timestamp};
 
 /// RFC 5788 registry; the domain keeps it among the system flags.
 const FORWARDED: &str = "$Forwarded";
@@ -17,6 +17,11 @@ const FORWARDED: &str = "$Forwarded";
 /// UIDs, sequence numbers and UIDVALIDITY are never 0.
 pub(super) fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("the domain has no number 0")
+}
+
+/// Folders and messages have none of 0 (RFC 7162 §7).
+pub(super) fn mod_seq(modseq: ModSeq) -> NonZeroU64 {
+    NonZeroU64::new(modseq.get()).unwrap_or(NonZeroU64::MIN)
 }
 
 // === flags ===

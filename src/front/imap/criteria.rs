@@ -6,7 +6,7 @@ use wire::imap::{Code, Date, Search, SearchKey};
 
 use super::convert;
 use super::ending::Ending;
-use crate::mailbox::{Keyword, Row, SeqNum, SystemFlag, View};
+use crate::mailbox::{Keyword, ModSeq, Row, SeqNum, SystemFlag, View};
 use crate::mime::text::{Needle, Searchable, header_values};
 
 /// A key with its strings decoded and its sets resolved.
@@ -24,6 +24,7 @@ pub(super) enum Criterion {
     Sent(When, Date),
     Larger(u64),
     Smaller(u64),
+    ChangedAt(ModSeq),
     Header(String, Needle),
     Body(Needle),
     Text(Needle),
@@ -146,6 +147,7 @@ impl Compiler<'_> {
             SearchKey::SentSince(date) => Criterion::Sent(When::Since, *date),
             SearchKey::Larger(octets) => Criterion::Larger(u64::from(*octets)),
             SearchKey::Smaller(octets) => Criterion::Smaller(u64::from(*octets)),
+            SearchKey::ModSeq(modseq) => Criterion::ChangedAt(ModSeq::new(*modseq)),
             _ => self.text_key(key),
         }
     }
@@ -195,6 +197,7 @@ impl Criterion {
             Self::Flag(flag) => Some(row.flags.has(*flag)),
             Self::Keyword(keyword) => Some(row.flags.has_keyword(keyword)),
             Self::Received(when, date) => Some(when.holds(convert::day(row.received), *date)),
+            Self::ChangedAt(modseq) => Some(row.modseq >= *modseq),
             Self::Larger(octets) => facts.size.map(|size| size > *octets),
             Self::Smaller(octets) => facts.size.map(|size| size < *octets),
             Self::Sent(when, date) => facts.read.header().map(|header| {

@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::ending::{Ending, Halt, Handled};
 use super::plan::{Effect, Needs, Plan};
 use super::render::{self, Content, Shown};
+use super::resync;
 use super::selected::Selected;
 use crate::account::OpenFolder;
 use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Outcome, Row, SystemFlag, Uid};
@@ -38,8 +39,8 @@ pub(super) async fn run(
     selected: &mut Selected,
     fetch: Fetch,
 ) -> Handled {
-    let uids = selected.resolve(&fetch.set)?;
-    let plan = Plan::new(fetch, selected.access);
+    let uids = resync::wanted(connection, selected, &fetch).await?;
+    let plan = Plan::new(fetch, selected.access, selected.enabled());
     let mut lapses = Lapses::default();
     for uids in uids.chunks(plan.chunk()) {
         let rows = connection.patiently(selected.folder.rows(uids)).await??;

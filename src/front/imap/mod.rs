@@ -7,15 +7,18 @@ mod connection;
 mod convert;
 mod copy;
 mod criteria;
+mod enabled;
 mod ending;
 mod expunge;
 mod fetch;
 mod folder;
 mod idle;
 mod list;
+mod manner;
 mod pattern;
 mod plan;
 mod render;
+mod resync;
 mod search;
 mod select;
 mod selected;
@@ -53,6 +56,8 @@ const AFTER_LOGIN: &[&str] = &[
     "SPECIAL-USE",
     "ENABLE",
     "COMPRESS=DEFLATE",
+    "CONDSTORE",
+    "QRESYNC",
 ];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.

@@ -80,16 +80,14 @@ async fn items(
     content: &Content,
 ) -> Result<(), Halt> {
     let Shown { plan, row, seen_now } = shown;
-    for item in &plan.items {
+    let after: &[FetchItem] = if *seen_now { &plan.after_reading } else { &[] };
+    for item in plan.items.iter().chain(after) {
         match &content.body {
             Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
             _ => text(connection.output(), &mut writer, item, (row, &content.summary))?,
         }
-    }
-    if *seen_now && !plan.items.contains(&FetchItem::Flags) {
-        writer.flags(connection.output(), &convert::to_wire(&row.flags));
     }
     writer.end(connection.output());
     Ok(())
@@ -106,6 +104,7 @@ fn text(
     match (item, size, summary) {
         (FetchItem::Uid, ..) => writer.uid(out, convert::number(row.uid.get())),
         (FetchItem::Flags, ..) => writer.flags(out, &convert::to_wire(&row.flags)),
+        (FetchItem::ModSeq, ..) => writer.mod_seq(out, convert::mod_seq(row.modseq)),
         (FetchItem::InternalDate, ..) => {
             writer.internal_date(out, convert::date_time(row.received));
         }

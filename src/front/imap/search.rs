@@ -13,7 +13,7 @@ use super::fetch::AHEAD;
 use super::render::read_all;
 use super::selected::Selected;
 use crate::account::{Body, OpenFolder};
-use crate::mailbox::{Kind, Outcome, Row, SeqNum, Uid};
+use crate::mailbox::{Kind, ModSeq, Outcome, Row, SeqNum, Uid};
 
 /// Rows asked for at once.
 const ROWS_AT_ONCE: usize = 500;
@@ -34,25 +34,31 @@ pub(super) async fn run(
 ) -> Handled {
     let criterion = criteria::compile(search, &selected.view)?;
     let mut found: Vec<NonZeroU32> = Vec::new();
+    let mut highest = ModSeq::ZERO;
     for uids in selected.view.uids().chunks(ROWS_AT_ONCE) {
         let hits = search_rows(connection, selected, uids, &criterion).await?;
-        let number = |uid: Uid| match search.numbering {
+        highest = hits.iter().map(|(_, modseq)| *modseq).fold(highest, ModSeq::max);
+        let number = |(uid, _): (Uid, ModSeq)| match search.numbering {
             Numbering::Uid => Some(convert::number(uid.get())),
             Numbering::Seq => selected.view.seq(uid).map(|seq| convert::number(seq.get())),
         };
         found.extend(hits.into_iter().filter_map(number));
     }
-    connection.data(&Data::Search(found));
+    // RFC 7162 §3.1.6: only who asked about mod-sequences is told one, and only of something found.
+    connection.data(&match search.key.names_mod_seq() && !found.is_empty() {
+        true => Data::SearchModSeq(found, convert::mod_seq(highest)),
+        false => Data::Search(found),
+    });
     Ok(Ending::ok("SEARCH done"))
 }
 
-/// Those of `uids` that match, ascending.
+/// Those of `uids` that match, ascending, with their mod-sequences.
 async fn search_rows(
     connection: &mut Connection,
     selected: &Selected,
     uids: &[Uid],
     criterion: &Criterion,
-) -> Result<Vec<Uid>, Halt> {
+) -> Result<Vec<(Uid, ModSeq)>, Halt> {
     let rows = connection.patiently(selected.folder.rows(uids)).await??;
     let mut hits = Vec::new();
     let mut undecided = Vec::new();
@@ -60,7 +66,7 @@ async fn search_rows(
         let Some(seq) = selected.view.seq(row.uid) else { continue };
         let facts = Facts { seq, row: &row, size: row.size, read: Read::Nothing };
         match criterion.evaluate(&facts) {
-            Some(true) => hits.push(row.uid),
+            Some(true) => hits.push((row.uid, row.modseq)),
             Some(false) => {}
             None => undecided.push((seq, row)),
         }
@@ -72,7 +78,7 @@ async fn search_rows(
             Err(fault) => Err(fault),
         };
         match verdict {
-            Ok(true) => hits.push(row.uid),
+            Ok(true) => hits.push((row.uid, row.modseq)),
             Ok(false) => {}
             // It is gone, so it does not match.
             Err(fault) if *fault.kind() == Kind::NoSuchMessage => {}

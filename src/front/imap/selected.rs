@@ -6,7 +6,9 @@ use wire::imap::{AnyKeyword, Code, Data, FetchWriter, Flag, MessageSet, Numberin
 
 use super::connection::Connection;
 use super::convert;
+use super::enabled::{Enabled, Extension};
 use super::ending::{Ending, Halt};
+use super::resync;
 use crate::account::{Account, OpenFolder, Opened};
 use crate::mailbox::{
     Expunges, Fault, Flags, Keyword, Kind, ModSeq, Notice, Outcome, Row, SeqNum, SystemFlag, Uid,
@@ -36,10 +38,20 @@ pub(super) struct Selected {
     /// States newer than the view that this command has shown already, or that the client knows
     /// because it asked for them.
     told: HashMap<Uid, ModSeq>,
+    enabled: Enabled,
+    pace: Pace,
+}
+
+/// Whether the client has been told all that the index says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pace {
+    Abreast,
+    /// An expunge is held back, and with it what came after.
+    Behind,
 }
 
 impl Selected {
-    pub(super) fn new(account: Account, opened: Opened, access: Access) -> Self {
+    pub(super) fn new(account: Account, opened: Opened, access: Access, enabled: Enabled) -> Self {
         Self {
             account,
             folder: opened.folder,
@@ -47,6 +59,8 @@ impl Selected {
             access,
             keywords: opened.keywords.into_iter().collect(),
             told: HashMap::new(),
+            enabled,
+            pace: Pace::Abreast,
         }
     }
 
@@ -58,6 +72,35 @@ impl Selected {
             Access::ReadOnly => {
                 Err(Ending::no("The folder is open read-only").with(Code::ReadOnly))
             }
+        }
+    }
+
+    // === mod-sequences ===
+
+    pub(super) fn enabled(&self) -> Enabled {
+        self.enabled
+    }
+
+    /// More is enabled than before. Who learns only now to read mod-sequences is told where the
+    /// folder stands, and gets those of the states shown before as well.
+    pub(super) fn enable(&mut self, connection: &mut Connection, enabled: Enabled) {
+        let knew = self.enabled.has(Extension::CondStore);
+        self.enabled = enabled;
+        if !knew {
+            self.told.clear();
+            self.say_highest(connection);
+        }
+    }
+
+    /// How far the client has been told everything, expunges included.
+    pub(super) fn highest_mod_seq(&self) -> Option<Code> {
+        let wanted = self.enabled.has(Extension::CondStore);
+        wanted.then(|| Code::HighestModSeq(convert::mod_seq(self.view.seen())))
+    }
+
+    fn say_highest(&self, connection: &mut Connection) {
+        if let Some(code) = self.highest_mod_seq() {
+            connection.reply(&Reply::untagged(Status::Ok, "Told up to here").with_code(code));
         }
     }
 
@@ -150,6 +193,18 @@ impl Selected {
         }
     }
 
+    /// Whether the client knows the message in this state.
+    pub(super) fn has_told(&self, row: &Row) -> bool {
+        row.modseq <= self.view.seen() || self.told.get(&row.uid) == Some(&row.modseq)
+    }
+
+    /// `* n FETCH (MODSEQ …)` for a client that knows the flags, because it has set them.
+    pub(super) fn show_mod_seq(&mut self, connection: &mut Connection, row: &Row) {
+        let Some(seq) = self.view.seq(row.uid) else { return };
+        self.write_state(connection, seq, (row.uid, None, row.modseq), Numbering::Uid);
+        self.tell(row);
+    }
+
     /// `* n FETCH (FLAGS …)`, with the UID where the client speaks in UIDs.
     pub(super) fn show_flags(
         &mut self,
@@ -159,8 +214,31 @@ impl Selected {
     ) {
         let Some(seq) = self.view.seq(row.uid) else { return };
         self.introduce(connection, &row.flags);
-        write_flags(connection, seq, row.uid, &row.flags, numbering);
+        self.write_state(connection, seq, (row.uid, Some(&row.flags), row.modseq), numbering);
         self.tell(row);
+    }
+
+    /// The UID goes with the mod-sequence (RFC 7162 §3.2.4).
+    pub(super) fn write_state(
+        &self,
+        connection: &mut Connection,
+        seq: SeqNum,
+        (uid, flags, modseq): (Uid, Option<&Flags>, ModSeq),
+        numbering: Numbering,
+    ) {
+        let condstore = self.enabled.has(Extension::CondStore);
+        let out = connection.output();
+        let mut writer = FetchWriter::begin(out, convert::number(seq.get()));
+        if numbering == Numbering::Uid || condstore {
+            writer.uid(out, convert::number(uid.get()));
+        }
+        if let Some(flags) = flags {
+            writer.flags(out, &convert::to_wire(flags));
+        }
+        if condstore {
+            writer.mod_seq(out, convert::mod_seq(modseq));
+        }
+        writer.end(out);
     }
 
     // === the sync point ===
@@ -173,10 +251,23 @@ impl Selected {
     ) -> Result<(), Halt> {
         let changes = connection.patiently(self.folder.changes(self.view.seen())).await?;
         let changes = changes.map_err(gone)?;
+        let notices = self.view.catch_up(&changes, expunges);
+        if self.view.seen() < changes.through {
+            // The command may have shown numbers beyond the expunge (RFC 7162 §3.2, §6).
+            self.pace = Pace::Behind;
+            self.say_highest(connection);
+            return Ok(());
+        }
         let told = std::mem::take(&mut self.told);
-        for notice in self.view.catch_up(&changes, expunges) {
+        if self.enabled.has(Extension::QResync) {
+            resync::vanished(connection, &notices);
+        }
+        for notice in notices {
             self.announce(connection, &notice, &told);
             connection.relieve().await?;
+        }
+        if std::mem::replace(&mut self.pace, Pace::Abreast) == Pace::Behind {
+            self.say_highest(connection);
         }
         Ok(())
     }
@@ -188,12 +279,14 @@ impl Selected {
         told: &HashMap<Uid, ModSeq>,
     ) {
         match notice {
+            Notice::Expunge(..) if self.enabled.has(Extension::QResync) => {}
             Notice::Expunge(seq, _) => connection.data(&Data::Expunge(convert::number(seq.get()))),
             Notice::Exists(count) => connection.data(&Data::Exists(*count)),
             Notice::Flags(_, uid, _, modseq) if told.get(uid) == Some(modseq) => {}
-            Notice::Flags(seq, uid, flags, _) => {
+            Notice::Flags(seq, uid, flags, modseq) => {
                 self.introduce(connection, flags);
-                write_flags(connection, *seq, *uid, flags, Numbering::Uid);
+                let state = (*uid, Some(flags), *modseq);
+                self.write_state(connection, *seq, state, Numbering::Uid);
             }
         }
     }
@@ -205,22 +298,6 @@ pub(super) fn numbering(set: &MessageSet) -> Numbering {
         MessageSet::Seq(_) => Numbering::Seq,
         MessageSet::Uid(_) => Numbering::Uid,
     }
-}
-
-fn write_flags(
-    connection: &mut Connection,
-    seq: SeqNum,
-    uid: Uid,
-    flags: &Flags,
-    numbering: Numbering,
-) {
-    let out = connection.output();
-    let mut writer = FetchWriter::begin(out, convert::number(seq.get()));
-    if numbering == Numbering::Uid {
-        writer.uid(out, convert::number(uid.get()));
-    }
-    writer.flags(out, &convert::to_wire(flags));
-    writer.end(out);
 }
 
 /// A folder that is gone cannot stay selected.
