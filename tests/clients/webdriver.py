@@ -34,15 +34,8 @@ class Chromium:
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="footbridge-chromium-", ignore_cleanup_errors=True)
-        self.driver = subprocess.Popen(
-            [shutil.which("chromedriver") or "chromedriver", "--port=0"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=self.folder.name,
-        )
         try:
-            self.url = f"http://127.0.0.1:{self.port()}"
+            self.url = f"http://127.0.0.1:{self.started()}"
             arguments = [*ARGUMENTS, f"--user-data-dir={self.folder.name}/profile"]
             if os.geteuid() == 0:
                 arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
@@ -70,6 +63,24 @@ class Chromium:
             self.driver.kill()
             self.driver.wait()
         self.folder.cleanup()
+
+    def started(self):
+        """The port. chromedriver takes a free one for IPv4 and ends if another program has it for IPv6."""
+        for attempt in range(STARTS):
+            self.driver = subprocess.Popen(
+                [shutil.which("chromedriver") or "chromedriver", "--port=0"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder.name,
+            )
+            try:
+                return self.port()
+            except Failure:
+                if attempt + 1 == STARTS:
+                    raise
+                self.driver.kill()
+                self.driver.wait()
 
     def port(self):
         lines = queue.Queue()
