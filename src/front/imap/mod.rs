@@ -15,6 +15,7 @@ mod idle;
 mod list;
 mod pattern;
 mod plan;
+mod recent;
 mod render;
 mod search;
 mod select;

@@ -32,7 +32,7 @@ pub(super) async fn run(
     selected: &Selected,
     search: &Search,
 ) -> Handled {
-    let criterion = criteria::compile(search, &selected.view)?;
+    let criterion = criteria::compile(search, &selected.view, &selected.recent)?;
     let mut found: Vec<NonZeroU32> = Vec::new();
     for uids in selected.view.uids().chunks(ROWS_AT_ONCE) {
         let hits = search_rows(connection, selected, uids, &criterion).await?;

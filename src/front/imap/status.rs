@@ -33,8 +33,7 @@ pub(super) fn data(mailbox: MailboxName, items: &[StatusItem], status: &Status) 
     let value = |item: &StatusItem| {
         Some(match item {
             StatusItem::Messages => status.messages,
-            // Never claimed: which session saw a message first cannot be told across restarts.
-            StatusItem::Recent => 0,
+            StatusItem::Recent => status.recent,
             StatusItem::UidNext => status.next.get(),
             StatusItem::UidValidity => status.validity.get(),
             StatusItem::Unseen => status.unseen,

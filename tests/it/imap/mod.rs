@@ -9,6 +9,7 @@ mod idle;
 mod list;
 mod login;
 mod outlook;
+mod recent;
 mod search;
 mod select;
 mod store;
