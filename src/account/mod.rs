@@ -35,7 +35,7 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use crate::store::{SpoolFile, Subscription};
+pub use crate::store::{Claim, SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use condition::Conditional;
 pub use last_uses::LastUses;

@@ -1,6 +1,7 @@
 //! A folder that a session looks at.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use crate::backend::{Urgency, Writing};
 use crate::mailbox::{
     Changes, Folder, FolderPath, Keyword, Kind, ModSeq, Outcome, Row, Uid, UidValidity, View,
 };
+use crate::store::Claim;
 
 /// An opened folder; while any clone lives, the folder is watched for changes.
 #[derive(Clone, Debug)]
@@ -72,6 +74,14 @@ impl OpenFolder {
     /// `NoSuchFolder` once the folder is gone.
     pub async fn changes(&self, since: ModSeq) -> Outcome<Changes> {
         self.account.0.store.changes(self.folder.id, since).await
+    }
+
+    /// The UIDs that are recent for a session.
+    ///
+    /// # Errors
+    /// `NoSuchFolder` once the folder is gone.
+    pub async fn recent(&self, claim: Claim) -> Outcome<Option<RangeInclusive<Uid>>> {
+        self.account.0.store.recent(self.folder.id, claim).await
     }
 
     /// Says "look again". Closed once the folder is gone.

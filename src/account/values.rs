@@ -32,6 +32,8 @@ pub struct Status {
     pub messages: u32,
     pub unseen: u32,
     pub deleted: u32,
+    /// Of which no session has been told.
+    pub recent: u32,
     pub next: Uid,
     pub validity: UidValidity,
     pub highest: ModSeq,
@@ -101,6 +103,7 @@ impl From<&Counts> for Status {
             messages: counts.messages,
             unseen: counts.unseen,
             deleted: counts.deleted,
+            recent: counts.recent,
             next: counts.next,
             validity: counts.validity,
             highest: counts.highest,

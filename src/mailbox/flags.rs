@@ -12,10 +12,13 @@ pub enum SystemFlag {
     Answered = 2,
     Flagged = 4,
     Deleted = 8,
-    /// Read-only: whether a message is a draft is the service's to say.
+    /// Read-only: whether a message can be edited is the service's to say.
     Draft = 16,
     /// `$Forwarded` on the wire (RFC 5788 registry); the service keeps it beside "answered".
     Forwarded = 32,
+    /// `\Draft` on the wire as well: a client's own mark on a message that the service holds as
+    /// finished. Never together with `Draft`.
+    MarkedDraft = 64,
 }
 
 /// A user-defined flag: an IMAP atom, compared without regard to case.
@@ -39,7 +42,8 @@ pub enum FlagEdit {
 // === impl SystemFlag ===
 
 impl SystemFlag {
-    pub const ALL: [Self; 6] =
+    /// Those that look different to a client.
+    pub const SHOWN: [Self; 6] =
         [Self::Answered, Self::Flagged, Self::Deleted, Self::Seen, Self::Draft, Self::Forwarded];
 }
 
@@ -132,6 +136,11 @@ impl Flags {
         self.keywords.contains(keyword)
     }
 
+    /// Whether a client sees `\Draft`, whoever said so.
+    pub fn shows_draft(&self) -> bool {
+        self.has(SystemFlag::Draft) || self.has(SystemFlag::MarkedDraft)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.system == 0 && self.keywords.is_empty()
     }
@@ -143,7 +152,7 @@ impl Flags {
 
     /// The inverse of `bits` and `keywords`.
     pub fn from_parts(bits: u8, keywords: impl IntoIterator<Item = Keyword>) -> Self {
-        Self { system: bits & 0b11_1111, keywords: keywords.into_iter().collect() }
+        Self { system: bits & 0b111_1111, keywords: keywords.into_iter().collect() }
     }
 }
 
@@ -165,7 +174,7 @@ impl FlagEdit {
         };
         after.system &= !(SystemFlag::Draft as u8);
         after.system |= before.system & SystemFlag::Draft as u8;
-        after
+        if after.has(SystemFlag::Draft) { after.without(SystemFlag::MarkedDraft) } else { after }
     }
 
     /// Whether the edit would undo or repeat what changed between two states. Of an edit that adds
@@ -204,7 +213,10 @@ mod tests {
     fn a_client_cannot_change_whether_a_message_is_a_draft() {
         let draft = Flags::none().with(SystemFlag::Draft);
         assert!(FlagEdit::Set(Flags::none()).apply(&draft).has(SystemFlag::Draft));
-        assert!(!FlagEdit::Add(draft).apply(&Flags::none()).has(SystemFlag::Draft));
+        assert!(!FlagEdit::Add(draft.clone()).apply(&Flags::none()).has(SystemFlag::Draft));
+        let mark = Flags::none().with(SystemFlag::MarkedDraft);
+        assert_eq!(FlagEdit::Add(mark.clone()).apply(&draft), draft);
+        assert_eq!(FlagEdit::Add(mark.clone()).apply(&Flags::none()), mark);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub struct Counts {
     pub messages: u32,
     pub unseen: u32,
     pub deleted: u32,
+    pub recent: u32,
     pub first_unseen: Option<Uid>,
     pub next: Uid,
     pub validity: UidValidity,
@@ -178,7 +179,8 @@ fn counts(connection: &Connection, folder: FolderId) -> Outcome<Counts> {
           (SELECT COUNT(*) FROM messages WHERE folder = ?1),
           (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND flags & 1 = 0),
           (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND flags & 8 <> 0),
-          (SELECT MIN(uid) FROM messages WHERE folder = ?1 AND flags & 1 = 0)
+          (SELECT MIN(uid) FROM messages WHERE folder = ?1 AND flags & 1 = 0),
+          (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND uid >= folders.recent)
         FROM folders WHERE id = ?1";
     let counts = connection.prepare_cached(sql)?.query_row([key(folder)], |record| {
         let first_unseen: Option<u32> = record.get(6)?;
@@ -189,6 +191,7 @@ fn counts(connection: &Connection, folder: FolderId) -> Outcome<Counts> {
             messages: record.get(3)?,
             unseen: record.get(4)?,
             deleted: record.get(5)?,
+            recent: record.get(7)?,
             first_unseen: first_unseen.and_then(Uid::new),
         })
     });

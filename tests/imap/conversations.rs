@@ -18,7 +18,7 @@ async fn a_message_is_listed_read_and_marked_as_read() {
     assert!(answer.starts_with("t OK [CAPABILITY IMAP4rev1 ") && answer.contains("UIDPLUS"));
     let answer = ada.ok("SELECT inbox").await;
     for expected in
-        ["* 1 EXISTS\r\n", "* 0 RECENT\r\n", "[UNSEEN 1]", "[UIDNEXT 2]", "[READ-WRITE]"]
+        ["* 1 EXISTS\r\n", "* 1 RECENT\r\n", "[UNSEEN 1]", "[UIDNEXT 2]", "[READ-WRITE]"]
     {
         assert!(answer.contains(expected), "{expected} in {answer}");
     }
@@ -142,7 +142,7 @@ async fn copies_and_moves_tell_the_new_uids() {
     assert!(ada.ok("UID COPY 99 Work").await.starts_with("t OK There"));
     let answer = ada.ok("STATUS Work/2024 (MESSAGES UIDNEXT UNSEEN RECENT)").await;
     assert!(
-        answer.starts_with("* STATUS Work/2024 (MESSAGES 2 UIDNEXT 3 UNSEEN 2 RECENT 0)"),
+        answer.starts_with("* STATUS Work/2024 (MESSAGES 2 UIDNEXT 3 UNSEEN 2 RECENT 2)"),
         "{answer}"
     );
 }

@@ -13,6 +13,14 @@ pub(crate) struct ImapClient {
     channel: Channel,
     buffer: Vec<u8>,
     tags: u32,
+    recent: Recent,
+}
+
+/// Which session is the first to hear of a message matters to few conversations.
+#[derive(Clone, Copy, PartialEq)]
+enum Recent {
+    LeftOut,
+    Told,
 }
 
 /// The answer to one command: untagged lines (literals included) and the tagged one.
@@ -34,10 +42,22 @@ impl ImapClient {
     }
 
     async fn greeted(channel: Channel) -> Self {
-        let mut client = Self { greeting: String::new(), channel, buffer: Vec::new(), tags: 0 };
+        let mut client = Self {
+            greeting: String::new(),
+            channel,
+            buffer: Vec::new(),
+            tags: 0,
+            recent: Recent::LeftOut,
+        };
         client.greeting = client.text().await;
         assert!(client.greeting.starts_with("* OK"), "{}", client.greeting);
         client
+    }
+
+    /// From now on answers tell what is recent.
+    pub(crate) fn telling_recent(mut self) -> Self {
+        self.recent = Recent::Told;
+        self
     }
 
     /// Sends a command under a fresh tag and reads its whole answer.
@@ -165,7 +185,11 @@ impl ImapClient {
                 if line == SIGN_OF_LIFE {
                     continue; // It depends on how time passes, and says nothing.
                 }
-                return Some(line);
+                match self.recent {
+                    Recent::Told => return Some(line),
+                    Recent::LeftOut if line.ends_with(b" RECENT\r\n") => {}
+                    Recent::LeftOut => return Some(without_recent(&line)),
+                }
             }
             if self.channel.read(&mut self.buffer).await == 0 {
                 return None;
@@ -260,6 +284,18 @@ impl std::fmt::Display for Answer {
         }
         f.write_str(&self.tagged)
     }
+}
+
+/// A FETCH response without the flag `\Recent`.
+fn without_recent(line: &[u8]) -> Vec<u8> {
+    let marks: [&[u8]; 3] = [b"FLAGS (\\Recent)", b" \\Recent)", b"FLAGS ("];
+    let found = |mark: &[u8]| line.windows(mark.len()).position(|part| part == mark);
+    let (head, tail, put): (usize, usize, &[u8]) = match (found(marks[0]), found(marks[1])) {
+        (Some(at), _) => (at, at + marks[0].len(), b"FLAGS ()"),
+        (None, Some(at)) if found(marks[2]).is_some() => (at, at + marks[1].len(), b")"),
+        _ => return line.to_vec(),
+    };
+    [&line[..head], put, &line[tail..]].concat()
 }
 
 /// The length of the first complete response in the buffer, literals followed.

@@ -7,7 +7,7 @@ use super::Graph;
 use super::batch::{self, StepResult};
 use super::message::{category, iso, keyword, with_properties};
 use super::model::Message;
-use super::property::{DELETED, ICON, VERB, VERB_TIME};
+use super::property::{DELETED, DRAFT_MARK, ICON, VERB, VERB_TIME};
 use crate::backend::{Base, FlagWrite, RemoteMessage, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{
@@ -194,6 +194,10 @@ pub(super) fn system_patch(before: &Flags, after: &Flags, now: Timestamp) -> Map
     if changed(SystemFlag::Deleted) {
         let deleted = if after.has(SystemFlag::Deleted) { "1" } else { "0" };
         properties.push(json!({ "id": DELETED, "value": deleted }));
+    }
+    if changed(SystemFlag::MarkedDraft) {
+        let marked = if after.has(SystemFlag::MarkedDraft) { "1" } else { "0" };
+        properties.push(json!({ "id": DRAFT_MARK, "value": marked }));
     }
     if !properties.is_empty() {
         patch.insert("singleValueExtendedProperties".to_owned(), Value::Array(properties));

@@ -15,8 +15,9 @@ use crate::net::{Drain, Loss, Security, Transport};
 
 /// What a client may make us hold, in octets.
 const LIMITS: Limits = Limits {
-    // Room for the longest sign-in tokens, and no more for strangers.
-    line_before_login: 8 * 1024,
+    // Room for the longest ID (RFC 2971 §3.3: 30 fields of 30 and 1,024 octets), and no more for
+    // strangers.
+    line_before_login: 40 * 1024,
     // Clients list thousands of UIDs in one command.
     line: 64 * 1024,
     // A user name and a password.

@@ -27,7 +27,11 @@ pub(super) fn mod_seq(modseq: ModSeq) -> NonZeroU64 {
 // === flags ===
 
 pub(super) fn to_wire(flags: &Flags) -> Vec<Flag> {
-    let system = SystemFlag::ALL.into_iter().filter(|flag| flags.has(*flag)).map(system_to_wire);
+    let shown = |flag: &SystemFlag| match flag {
+        SystemFlag::Draft => flags.shows_draft(),
+        flag => flags.has(*flag),
+    };
+    let system = SystemFlag::SHOWN.into_iter().filter(shown).map(system_to_wire);
     system.chain(flags.keywords().filter_map(keyword_to_wire)).collect()
 }
 
@@ -37,7 +41,7 @@ pub(super) fn system_to_wire(flag: SystemFlag) -> Flag {
         SystemFlag::Answered => Flag::Answered,
         SystemFlag::Flagged => Flag::Flagged,
         SystemFlag::Deleted => Flag::Deleted,
-        SystemFlag::Draft => Flag::Draft,
+        SystemFlag::Draft | SystemFlag::MarkedDraft => Flag::Draft,
         SystemFlag::Forwarded => {
             Flag::Keyword(wire::imap::Keyword::new(FORWARDED).expect("an atom"))
         }
@@ -60,7 +64,7 @@ pub(super) fn from_wire(flags: &[Flag]) -> Result<Flags, Ending> {
             Flag::Answered => flags.with(SystemFlag::Answered),
             Flag::Flagged => flags.with(SystemFlag::Flagged),
             Flag::Deleted => flags.with(SystemFlag::Deleted),
-            Flag::Draft => flags.with(SystemFlag::Draft),
+            Flag::Draft => flags.with(SystemFlag::MarkedDraft),
             Flag::Recent => return Err(Ending::bad("\\Recent is the server's to set")),
             Flag::Extension(_) => {
                 return Err(

@@ -2,10 +2,11 @@
 
 use encoding_rs::Encoding;
 use wire::imap::Ranges;
-use wire::imap::{Code, Date, Search, SearchKey};
+use wire::imap::{Code, Date, Search, SearchKey, UidSet};
 
 use super::convert;
 use super::ending::Ending;
+use super::recent::Recent;
 use crate::mailbox::{Keyword, ModSeq, Row, SeqNum, SystemFlag, View};
 use crate::mime::text::{Needle, Searchable, header_values};
 
@@ -65,9 +66,9 @@ pub(super) enum Read<'a> {
 
 /// # Errors
 /// `NO [BADCHARSET]` for a charset that is not known.
-pub(super) fn compile(search: &Search, view: &View) -> Result<Criterion, Ending> {
+pub(super) fn compile(search: &Search, view: &View, recent: &Recent) -> Result<Criterion, Ending> {
     let charset = Charset::of(search.charset.as_deref())?;
-    Ok(Compiler { charset, view }.key(&search.key))
+    Ok(Compiler { charset, view, recent }.key(&search.key))
 }
 
 // === compiling ===
@@ -105,9 +106,18 @@ impl Charset {
 struct Compiler<'a> {
     charset: Charset,
     view: &'a View,
+    recent: &'a Recent,
 }
 
 impl Compiler<'_> {
+    fn recent(&self) -> Criterion {
+        let uids = self.recent.uids(self.view).into_iter().map(|uid| convert::number(uid.get()));
+        match UidSet::from_ascending(uids) {
+            Some(set) => Criterion::Uids(set.ranges(u32::MAX)),
+            None => Criterion::Always(false),
+        }
+    }
+
     fn key(&self, key: &SearchKey) -> Criterion {
         let not = |criterion| Criterion::Not(Box::new(criterion));
         match key {
@@ -124,17 +134,21 @@ impl Compiler<'_> {
                 let last = self.view.uids().last().map_or(0, |uid| uid.get());
                 Criterion::Uids(set.ranges(last))
             }
-            // \Recent is never claimed, so every message is an old one.
-            SearchKey::All | SearchKey::Old => Criterion::Always(true),
-            SearchKey::New | SearchKey::Recent => Criterion::Always(false),
+            SearchKey::All => Criterion::Always(true),
+            SearchKey::Old => not(self.recent()),
+            SearchKey::Recent => self.recent(),
+            SearchKey::New => {
+                let unseen = not(Criterion::Flag(SystemFlag::Seen));
+                Criterion::All(vec![self.recent(), unseen])
+            }
             SearchKey::Answered => Criterion::Flag(SystemFlag::Answered),
             SearchKey::Deleted => Criterion::Flag(SystemFlag::Deleted),
-            SearchKey::Draft => Criterion::Flag(SystemFlag::Draft),
+            SearchKey::Draft => draft(),
             SearchKey::Flagged => Criterion::Flag(SystemFlag::Flagged),
             SearchKey::Seen => Criterion::Flag(SystemFlag::Seen),
             SearchKey::Unanswered => not(Criterion::Flag(SystemFlag::Answered)),
             SearchKey::Undeleted => not(Criterion::Flag(SystemFlag::Deleted)),
-            SearchKey::Undraft => not(Criterion::Flag(SystemFlag::Draft)),
+            SearchKey::Undraft => not(draft()),
             SearchKey::Unflagged => not(Criterion::Flag(SystemFlag::Flagged)),
             SearchKey::Unseen => not(Criterion::Flag(SystemFlag::Seen)),
             SearchKey::Keyword(word) => keyword(word),
@@ -229,6 +243,12 @@ impl Criterion {
             _ => Reach::Row,
         }
     }
+}
+
+/// `\\Draft`, whoever said so.
+fn draft() -> Criterion {
+    let flags = (SystemFlag::Draft, SystemFlag::MarkedDraft);
+    Criterion::Either(Box::new((Criterion::Flag(flags.0), Criterion::Flag(flags.1))))
 }
 
 /// One "no" decides, whatever is unknown; and stops the looking.

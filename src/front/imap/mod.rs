@@ -17,6 +17,7 @@ mod list;
 mod manner;
 mod pattern;
 mod plan;
+mod recent;
 mod render;
 mod resync;
 mod search;

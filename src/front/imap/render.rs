@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use wire::imap::{FetchItem, FetchWriter, Partial, SectionText};
+use wire::imap::{FetchItem, FetchWriter, Flag, Partial, SectionText};
 
 use super::connection::Connection;
 use super::convert;
@@ -56,9 +56,10 @@ pub(super) async fn message(
     if with_flags {
         selected.introduce(connection, &shown.row.flags);
     }
+    let flags = selected.shown(shown.row.uid, &shown.row.flags);
     let mark = connection.mark();
     let writer = FetchWriter::begin(connection.output(), convert::number(seq.get()));
-    match items(connection, writer, shown, content).await {
+    match items(connection, writer, (shown, &flags), content).await {
         Ok(()) => {
             if with_flags {
                 selected.tell(shown.row);
@@ -76,7 +77,7 @@ pub(super) async fn message(
 async fn items(
     connection: &mut Connection,
     mut writer: FetchWriter,
-    shown: &Shown<'_>,
+    (shown, flags): (&Shown<'_>, &[Flag]),
     content: &Content,
 ) -> Result<(), Halt> {
     let Shown { plan, row, seen_now } = shown;
@@ -86,6 +87,7 @@ async fn items(
             Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
+            _ if *item == FetchItem::Flags => writer.flags(connection.output(), flags),
             _ => text(connection.output(), &mut writer, item, (row, &content.summary))?,
         }
     }
@@ -103,7 +105,6 @@ fn text(
     let size = summary.as_ref().map(|summary| summary.size).or(row.size);
     match (item, size, summary) {
         (FetchItem::Uid, ..) => writer.uid(out, convert::number(row.uid.get())),
-        (FetchItem::Flags, ..) => writer.flags(out, &convert::to_wire(&row.flags)),
         (FetchItem::ModSeq, ..) => writer.mod_seq(out, convert::mod_seq(row.modseq)),
         (FetchItem::InternalDate, ..) => {
             writer.internal_date(out, convert::date_time(row.received));

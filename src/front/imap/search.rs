@@ -32,7 +32,7 @@ pub(super) async fn run(
     selected: &Selected,
     search: &Search,
 ) -> Handled {
-    let criterion = criteria::compile(search, &selected.view)?;
+    let criterion = criteria::compile(search, &selected.view, &selected.recent)?;
     let mut found: Vec<NonZeroU32> = Vec::new();
     let mut highest = ModSeq::ZERO;
     for uids in selected.view.uids().chunks(ROWS_AT_ONCE) {

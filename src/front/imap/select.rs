@@ -28,13 +28,13 @@ pub(super) async fn run(
     let access = if opened.writable { wish.access } else { Access::ReadOnly };
     let (validity, next) = (opened.status.validity, opened.status.next);
     let first_unseen = opened.first_unseen;
-    let selected = Selected::new(account, opened, access, wish.enabled);
+    let mut selected = Selected::new(account, opened, access, wish.enabled);
+    selected.look_for_recent().await?;
 
     selected.describe_flags(connection);
     let count = u32::try_from(selected.view.len()).unwrap_or(u32::MAX);
     connection.data(&Data::Exists(count));
-    // Never claimed: which session saw a message first cannot be told across restarts.
-    connection.data(&Data::Recent(0));
+    connection.data(&Data::Recent(selected.recent.count(&selected.view)));
     let mut say = |code, text| {
         connection.reply(&Reply::untagged(Status::Ok, text).with_code(code));
     };

@@ -8,8 +8,9 @@ use super::connection::Connection;
 use super::convert;
 use super::enabled::{Enabled, Extension};
 use super::ending::{Ending, Halt};
+use super::recent::Recent;
 use super::resync;
-use crate::account::{Account, OpenFolder, Opened};
+use crate::account::{Account, Claim, OpenFolder, Opened};
 use crate::mailbox::{
     Expunges, Fault, Flags, Keyword, Kind, ModSeq, Notice, Outcome, Row, SeqNum, SystemFlag, Uid,
     View,
@@ -33,6 +34,7 @@ pub(super) struct Selected {
     pub(super) folder: OpenFolder,
     pub(super) view: View,
     pub(super) access: Access,
+    pub(super) recent: Recent,
     /// The keywords that FLAGS has named.
     keywords: BTreeSet<Keyword>,
     /// States newer than the view that this command has shown already, or that the client knows
@@ -57,6 +59,7 @@ impl Selected {
             folder: opened.folder,
             view: opened.view,
             access,
+            recent: Recent::default(),
             keywords: opened.keywords.into_iter().collect(),
             told: HashMap::new(),
             enabled,
@@ -157,16 +160,12 @@ impl Selected {
 
     /// Names the flags in use: FLAGS, and what of them can be kept.
     pub(super) fn describe_flags(&self, connection: &mut Connection) {
-        let system = SystemFlag::ALL.map(convert::system_to_wire);
+        let system = SystemFlag::SHOWN.map(convert::system_to_wire);
         let keywords = self.keywords.iter().filter_map(convert::keyword_to_wire);
         let flags: Vec<Flag> = system.into_iter().chain(keywords).collect();
         connection.data(&Data::Flags(flags.clone()));
         let (flags, any_keyword, text) = match self.access {
-            // Whether a message is a draft is the service's to say.
-            Access::ReadWrite => {
-                let settable = flags.into_iter().filter(|flag| *flag != Flag::Draft).collect();
-                (settable, AnyKeyword::Allowed, "These flags are kept")
-            }
+            Access::ReadWrite => (flags, AnyKeyword::Allowed, "These flags are kept"),
             Access::ReadOnly => (Vec::new(), AnyKeyword::Refused, "The folder is open read-only"),
         };
         let code = Code::PermanentFlags { flags, any_keyword };
@@ -205,6 +204,24 @@ impl Selected {
         self.tell(row);
     }
 
+    /// Takes, or in a folder opened read-only looks at, what no session has been told of.
+    pub(super) async fn look_for_recent(&mut self) -> Outcome<()> {
+        let claim = match self.access {
+            Access::ReadWrite => Claim::Take,
+            Access::ReadOnly => Claim::Look,
+        };
+        if let Some(uids) = self.folder.recent(claim).await? {
+            self.recent.extend(uids);
+        }
+        Ok(())
+    }
+
+    /// A message's flags as this client sees them.
+    pub(super) fn shown(&self, uid: Uid, flags: &Flags) -> Vec<Flag> {
+        let recent = self.recent.has(uid).then_some(Flag::Recent);
+        convert::to_wire(flags).into_iter().chain(recent).collect()
+    }
+
     /// `* n FETCH (FLAGS …)`, with the UID where the client speaks in UIDs.
     pub(super) fn show_flags(
         &mut self,
@@ -233,7 +250,7 @@ impl Selected {
             writer.uid(out, convert::number(uid.get()));
         }
         if let Some(flags) = flags {
-            writer.flags(out, &convert::to_wire(flags));
+            writer.flags(out, &self.shown(uid, flags));
         }
         if condstore {
             writer.mod_seq(out, convert::mod_seq(modseq));
@@ -259,6 +276,12 @@ impl Selected {
             return Ok(());
         }
         let told = std::mem::take(&mut self.told);
+        if notices.iter().any(|notice| matches!(notice, Notice::Exists(_)))
+            && let Err(fault) = self.look_for_recent().await
+        {
+            // The picture has moved, so the client must hear of it whether or not this is known.
+            tracing::debug!(kind = ?fault.kind(), cause = fault.cause(), "no recent messages told");
+        }
         if self.enabled.has(Extension::QResync) {
             resync::vanished(connection, &notices);
         }
@@ -281,7 +304,10 @@ impl Selected {
         match notice {
             Notice::Expunge(..) if self.enabled.has(Extension::QResync) => {}
             Notice::Expunge(seq, _) => connection.data(&Data::Expunge(convert::number(seq.get()))),
-            Notice::Exists(count) => connection.data(&Data::Exists(*count)),
+            Notice::Exists(count) => {
+                connection.data(&Data::Exists(*count));
+                connection.data(&Data::Recent(self.recent.count(&self.view)));
+            }
             Notice::Flags(_, uid, _, modseq) if told.get(uid) == Some(modseq) => {}
             Notice::Flags(seq, uid, flags, modseq) => {
                 self.introduce(connection, flags);

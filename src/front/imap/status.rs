@@ -34,8 +34,7 @@ pub(super) fn data(mailbox: MailboxName, items: &[StatusItem], status: &Status) 
         let number = match item {
             StatusItem::HighestModSeq => return Some(status.highest.get()),
             StatusItem::Messages => status.messages,
-            // Never claimed: which session saw a message first cannot be told across restarts.
-            StatusItem::Recent => 0,
+            StatusItem::Recent => status.recent,
             StatusItem::UidNext => status.next.get(),
             StatusItem::UidValidity => status.validity.get(),
             StatusItem::Unseen => status.unseen,

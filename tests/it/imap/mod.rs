@@ -12,6 +12,7 @@ mod list;
 mod login;
 mod outlook;
 mod qresync;
+mod recent;
 mod search;
 mod select;
 mod store;
