@@ -187,7 +187,7 @@ impl ImapClient {
                 }
                 match self.recent {
                     Recent::Told => return Some(line),
-                    Recent::LeftOut if line.ends_with(b" RECENT\r\n") => {}
+                    Recent::LeftOut if line.ends_with(b" RECENT\r\n") => continue,
                     Recent::LeftOut => return Some(without_recent(&line)),
                 }
             }
