@@ -175,7 +175,7 @@ async fn search_looks_at_bytes_only_where_they_decide() {
         ("SEARCH SENTBEFORE 14-Nov-2023", "* SEARCH\r\n"),
         ("SEARCH LARGER 10 SMALLER 10000 UID 2:*", "* SEARCH 2\r\n"),
         ("SEARCH HEADER X-TUID abc", "* SEARCH\r\n"),
-        ("SEARCH NEW", "* SEARCH\r\n"),
+        ("SEARCH NEW", "* SEARCH 1 2\r\n"),
     ] {
         if !expected.is_empty() {
             let answer = ada.ok(command).await;

@@ -406,7 +406,11 @@ impl Client {
             if let Some(at) = found {
                 let rest = self.heard.split_off(at + end.len());
                 let heard = std::mem::replace(&mut self.heard, rest);
-                return without_recent(&String::from_utf8_lossy(&heard));
+                let heard = without_recent(&String::from_utf8_lossy(&heard));
+                if heard.is_empty() {
+                    continue;
+                }
+                return heard;
             }
             let mut buffer = [0; 4096];
             let read = self.socket.read(&mut buffer).await.unwrap();
@@ -441,6 +445,6 @@ impl Client {
     pub(crate) async fn rest(&mut self) -> String {
         let mut rest = std::mem::take(&mut self.heard);
         self.socket.read_to_end(&mut rest).await.unwrap();
-        String::from_utf8_lossy(&rest).into_owned()
+        without_recent(&String::from_utf8_lossy(&rest))
     }
 }
