@@ -18,6 +18,8 @@ from harness import START_SECONDS, STOP_SECONDS, UNTIL_SECONDS, Failure, until
 
 # The name WebDriver gives to element references.
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+# Tries to start the driver.
+STARTS = 5
 # Nothing but this machine is reachable, and nothing of the person's own profile is touched.
 ARGUMENTS = [
     "--headless=new",
