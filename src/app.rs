@@ -1,7 +1,9 @@
 //! Builds the running bridge out of settings and connections: binds everything, then serves, then
 //! drains.
 
+mod claim;
 mod connect;
+mod gates;
 mod roster;
 
 use std::fmt;
@@ -11,8 +13,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-use crate::account::{Accounts, LastUses, Pace};
+use crate::account::{Accounts, LastUses, LoginLimits, Pace};
 use crate::admin;
 use crate::auth::{Cloud, TokenVault};
 use crate::clock::Clock;
@@ -21,8 +24,11 @@ use crate::config::{self, Config};
 use crate::front::{Silence, imap, smtp};
 use crate::http::{HttpClient, HttpLimits, Reach};
 use crate::mailbox::Outcome;
-use crate::net::{self, Bound, Drain, Drained, bind_all};
+use crate::net::{self, Drain, Drained};
+use claim::Claim;
 use connect::Connecting;
+pub use gates::Gate;
+use gates::Gates;
 use roster::Roster;
 
 /// What a bridge is made of.
@@ -50,16 +56,17 @@ pub struct App {
     roster: Roster,
     /// Set if the connections file is to be followed.
     vault_of: Option<VaultOf>,
-    imap: Vec<Bound>,
-    smtp: Vec<Bound>,
+    imap: Gates,
+    smtp: Gates,
     console: Option<TcpListener>,
+    claim: Claim,
 }
 
 /// Where the bridge listens, ports resolved.
 #[derive(Clone, Debug, Default)]
 pub struct Addresses {
-    pub imap: Vec<SocketAddr>,
-    pub smtp: Vec<SocketAddr>,
+    pub imap: Vec<Gate>,
+    pub smtp: Vec<Gate>,
     pub console: Option<SocketAddr>,
 }
 
@@ -70,21 +77,23 @@ impl App {
     /// What could not be bound or opened, by name.
     pub async fn build(parts: Parts) -> anyhow::Result<Self> {
         let Parts { config, clock, connections } = parts;
-        let imap = bind_all(&config.imap.listen).await.context("[imap] listen")?;
-        let smtp = bind_all(&config.smtp.listen).await.context("[smtp] listen")?;
+        let claim = Claim::take(&config.state_dir)?;
+        let state_dir = &config.state_dir;
+        let imap = Gates::open(&config.imap, state_dir, "imap").await.context("[imap]")?;
+        let smtp = Gates::open(&config.smtp, state_dir, "smtp").await.context("[smtp]")?;
         let console = match config.console {
             Some(address) => Some(TcpListener::bind(address).await.context("[console] listen")?),
             None => None,
         };
         let drain = Drain::new();
-        let accounts = Accounts::remembering(LastUses::load(&config.state_dir));
+        let accounts = Accounts::with(LastUses::load(&config.state_dir), login_limits(&config));
         let http = http_client(&config, clock.clone())?;
         let mut roster = Roster::new(Connecting { config, http, drain }, accounts);
         for signed_in in connections {
             let user = signed_in.connection.user();
             roster.add(signed_in).await.with_context(|| format!("connection {user}"))?;
         }
-        Ok(Self { clock, roster, vault_of: None, imap, smtp, console })
+        Ok(Self { clock, roster, vault_of: None, imap, smtp, console, claim })
     }
 
     /// Connections and passwords that are added, removed or signed in anew while the bridge runs
@@ -94,11 +103,15 @@ impl App {
         Self { vault_of: Some(vault_of), ..self }
     }
 
+    /// Counts the looks at the connections file that are done.
+    pub fn looks(&self) -> watch::Receiver<u32> {
+        self.roster.looks.subscribe()
+    }
+
     pub fn addresses(&self) -> Addresses {
-        let of = |bound: &[Bound]| bound.iter().map(Bound::address).collect();
         Addresses {
-            imap: of(&self.imap),
-            smtp: of(&self.smtp),
+            imap: self.imap.list(),
+            smtp: self.smtp.list(),
             console: self.console.as_ref().and_then(|console| console.local_addr().ok()),
         }
     }
@@ -113,7 +126,7 @@ impl App {
     /// # Errors
     /// If the console's server fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<Drained> {
-        let Self { clock, mut roster, vault_of, imap, smtp, console } = self;
+        let Self { clock, mut roster, vault_of, imap, smtp, console, claim } = self;
         let config = roster.connecting.config.clone();
         let (drain, accounts) = (roster.connecting.drain.clone(), roster.accounts.clone());
         let watchlist = Arc::clone(&roster.watchlist);
@@ -131,21 +144,18 @@ impl App {
             drain.spawn(Box::pin(roster.follow(vault_of)));
         }
         let imap_server = imap::Server::new(accounts.clone(), silence, drain.clone());
-        for bound in imap {
-            let serving = bound.serve(imap_server.clone(), limits, clock.clone(), drain.clone());
-            drain.spawn(serving);
-        }
+        imap.serve(&imap_server, limits, &clock, &drain);
         let smtp_server = smtp::Server::new(accounts, silence, drain.clone());
-        for bound in smtp {
-            let serving = bound.serve(smtp_server.clone(), limits, clock.clone(), drain.clone());
-            drain.spawn(serving);
-        }
+        smtp.serve(&smtp_server, limits, &clock, &drain);
         if let Some(listener) = console {
             let ending = drain.clone();
             drain.spawn(async move { admin::serve(listener, watchlist, ending).await });
         }
         stop.await;
-        Ok(drain.drain(&clock, config.limits.drain).await)
+        tracing::info!("shutting down");
+        let drained = drain.drain(&clock, config.limits.drain).await;
+        drop(claim);
+        Ok(drained)
     }
 }
 
@@ -155,12 +165,7 @@ pub(crate) fn http_client(config: &Config, clock: Clock) -> Outcome<HttpClient> 
 }
 
 pub(crate) fn cloud(settings: &config::Cloud) -> Cloud {
-    Cloud {
-        login: settings.login.clone(),
-        graph: settings.graph.clone(),
-        tenant: settings.tenant.clone(),
-        client_id: settings.client_id.clone(),
-    }
+    Cloud::from(settings)
 }
 
 /// A bridge whose cloud is on this machine needs no proxy and no certificates.
@@ -179,6 +184,17 @@ fn http_limits(config: &Config) -> HttpLimits {
         idle: config.limits.answer,
         download: config.limits.download,
         ..HttpLimits::default()
+    }
+}
+
+fn login_limits(config: &Config) -> LoginLimits {
+    let many = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    LoginLimits {
+        user_failures: many(config.limits.login_failures),
+        source_failures: many(config.limits.login_failures_per_address),
+        lockout: config.limits.login_lockout,
+        first_delay: config.limits.login_delay,
+        longest_delay: config.limits.login_delay_max,
     }
 }
 

@@ -80,12 +80,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         password: Some(password.expose().to_owned()),
     };
     let ready = Ready::new(&app.addresses(), vec![shown], Some(sim.url()));
+    let stop = stop_signal();
     if options.json {
         ready.print_json()?
     } else {
         crate::cli::print(&ready.greeting())?
     }
-    app.run(stop_signal()).await?;
+    app.run(stop).await?;
     sim.shutdown().await;
     Ok(())
 }
@@ -99,7 +100,8 @@ async fn tenant(options: &Options) -> anyhow::Result<Tenant> {
     let tenant = Tenant::builder().named_user(ADA, "Ada").clock(TenantClock::real()).build();
     let ada = tenant.person(ADA);
     if let Some(path) = options.mail.clone() {
-        let read = tokio::task::spawn_blocking(move || seed::load_mail(&path)).await?;
+        let read = tokio::task::spawn_blocking(move || seed::load_mail(&path)).await;
+        let read = read.map_err(|_| anyhow::anyhow!("--mail: reading broke off"))?;
         seed::put_mail(&ada, read.context("--mail")?, tenant.clock().now());
     }
     ada.inbox().seed(options.messages);

@@ -5,6 +5,7 @@
 //! - `mime`: what is in a message's bytes; pure
 //! - `clock`: the only reader of time
 //! - `config`: the settings, read whole, every mistake told at once
+//! - `metrics`: counters for the console
 //! - `http`: the only sender of requests: order, limits, retries
 //! - `auth`: Microsoft sign-in and local passwords
 //! - `store`: the index and the message bytes; the only user of SQLite
@@ -28,6 +29,7 @@ pub mod demo;
 pub mod front;
 pub mod http;
 pub mod mailbox;
+pub mod metrics;
 pub mod mime;
 pub mod net;
 pub mod store;

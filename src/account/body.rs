@@ -67,7 +67,7 @@ impl Body {
         }
         let body = self.clone();
         let read = tokio::task::spawn_blocking(move || body.read_blocking(range));
-        read.await.map_err(Fault::defect)?
+        read.await.map_err(|_| Fault::defect("reading frozen bytes broke off"))?
     }
 
     /// Like `read`, for where blocking is allowed.
@@ -179,7 +179,7 @@ impl OpenFolder {
         let Some(body) = store.body(self.folder.id, uid).await? else { return Ok(None) };
         let Some(path) = store.blob(&body.hash).await? else { return Ok(None) };
         let opened = tokio::task::spawn_blocking(move || File::open(path)).await;
-        match opened.map_err(Fault::defect)? {
+        match opened.map_err(|_| Fault::defect("opening frozen bytes broke off"))? {
             Ok(file) => Ok(Some((body, file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Fault::defect(error).because("opening frozen bytes")),
@@ -257,7 +257,8 @@ impl Account {
 /// Reads a message file once, in pieces, and says what is in it.
 pub(super) async fn describe(path: &Path) -> Outcome<Texts> {
     let path = path.to_owned();
-    let scanned = tokio::task::spawn_blocking(move || scan(&path)).await.map_err(Fault::defect)?;
+    let scanned = tokio::task::spawn_blocking(move || scan(&path)).await;
+    let scanned = scanned.map_err(|_| Fault::defect("reading the spool broke off"))?;
     let outline = scanned.map_err(|error| Fault::defect(error).because("reading the spool"))?;
     let envelope = mime::envelope(&outline);
     let structure = mime::structure(&outline, Form::BodyStructure);

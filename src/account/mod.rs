@@ -6,9 +6,11 @@
 
 mod append;
 mod body;
+mod condition;
 mod desk;
 mod folders;
 mod last_uses;
+mod lease;
 mod live;
 mod lockout;
 mod look;
@@ -35,9 +37,12 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use crate::store::{SpoolFile, Subscription};
+pub use crate::store::{Claim, SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
+pub use condition::Conditional;
 pub use last_uses::LastUses;
+pub use lease::{Lease, Login};
+pub use lockout::LoginLimits;
 pub use open::OpenFolder;
 pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;

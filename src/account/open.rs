@@ -1,5 +1,6 @@
 //! A folder that a session looks at.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use crate::backend::{Urgency, Writing};
 use crate::mailbox::{
     Changes, Folder, FolderPath, Kind, ModSeq, Outcome, Row, Snapshot, Uid, UidValidity, View,
 };
+use crate::store::Claim;
 
 /// An opened folder; while any clone lives, the folder is watched for changes.
 #[derive(Clone, Debug)]
@@ -33,10 +35,11 @@ impl Account {
         self.refresh(&folder, Need::Now, Urgency::Interactive).await?;
         let live = self.desk(folder.id).live_or(|| Live::new(&self.0.store, folder.id));
         let snapshot = live.current().await?;
+        let recent = self.0.store.recent(folder.id, Claim::Look).await?;
         self.0.shelf.put(&live, self.0.clock.instant());
         Ok(Opened {
             view: View::sharing(Arc::clone(snapshot.uids()), snapshot.through()),
-            status: Status::from(&*snapshot),
+            status: Status::of(&snapshot, recent.as_ref()),
             first_unseen: snapshot.tally().first_unseen,
             keywords: snapshot.keywords().into_iter().collect(),
             writable: self.0.backend.rights().writing == Writing::Allowed,
@@ -77,6 +80,14 @@ impl OpenFolder {
     /// `NoSuchFolder` once the folder is gone.
     pub async fn changes(&self, since: ModSeq) -> Outcome<Changes> {
         self.account.0.store.changes(self.folder.id, since).await
+    }
+
+    /// The UIDs that are recent for a session.
+    ///
+    /// # Errors
+    /// `NoSuchFolder` once the folder is gone.
+    pub async fn recent(&self, claim: Claim) -> Outcome<Option<RangeInclusive<Uid>>> {
+        self.account.0.store.recent(self.folder.id, claim).await
     }
 
     /// Says "look again". Closed once the folder is gone.

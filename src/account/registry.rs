@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::lockout::Lockout;
-use super::{Account, LastUses};
+use super::lease::Leases;
+use super::lockout::{Lockout, LoginLimits};
+use super::{Account, LastUses, Login};
 use crate::auth::Secret;
 use crate::auth::password::{self, HashedPassword, VerifiedLogins};
 use crate::clock::Clock;
@@ -16,7 +18,7 @@ use crate::config::connections::password_id;
 use crate::mailbox::{Address, Fault, Kind, Outcome};
 
 /// What a client is going to do.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Purpose {
     Receive,
     Send,
@@ -64,6 +66,7 @@ struct Inner {
 struct Connected {
     account: Account,
     passwords: Vec<LocalPassword>,
+    leases: Leases,
     /// One check at a time: who guesses at this user slows down this user's other new logins only.
     lane: Arc<Semaphore>,
 }
@@ -80,17 +83,24 @@ impl Use {
     }
 }
 
+impl LocalPassword {
+    /// Whether it is the one with this hash, and may be used for that.
+    pub(super) fn gives(&self, hash: &str, purpose: Purpose) -> bool {
+        self.hash.as_str() == hash && self.purpose.allows(purpose)
+    }
+}
+
 impl Accounts {
     pub fn new() -> Self {
-        Self::remembering(LastUses::default())
+        Self::with(LastUses::default(), LoginLimits::default())
     }
 
-    /// With what is known of the passwords' last uses.
-    pub fn remembering(uses: LastUses) -> Self {
+    /// With what is known of the passwords' last uses, and what wrong ones cost.
+    pub fn with(uses: LastUses, limits: LoginLimits) -> Self {
         Self(Arc::new(Inner {
             verified: VerifiedLogins::new(),
             nobody: HashedPassword::new(&password::generate()),
-            lockout: Lockout::default(),
+            lockout: Lockout::new(limits),
             uses,
             checks: Semaphore::new(CHECKS),
             strangers: Semaphore::new(1),
@@ -103,17 +113,23 @@ impl Accounts {
         self.add_as(account.address().clone(), account, passwords);
     }
 
-    /// Under another user name; what was there under that name is replaced.
+    /// Under another user name; what was there under that name is replaced. Whoever is logged in by a
+    /// password that is not among `passwords` is told that the login is over.
     pub fn add_as(&self, user: Address, account: Account, passwords: Vec<LocalPassword>) {
         let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
-        let known = connected.get(&user).map(|known| Arc::clone(&known.lane));
-        let lane = known.unwrap_or_else(|| Arc::new(Semaphore::new(1)));
-        connected.insert(user, Connected { account, passwords, lane });
+        let known = connected.remove(&user).map(|known| (known.lane, known.leases));
+        let (lane, mut leases) =
+            known.unwrap_or_else(|| (Arc::new(Semaphore::new(1)), Leases::default()));
+        leases.keep(&passwords);
+        connected.insert(user, Connected { account, passwords, leases, lane });
     }
 
-    /// Nobody gets in by this name any more.
+    /// Nobody gets in by this name any more, and who is in is told to leave.
     pub fn remove(&self, user: &Address) {
-        self.0.connected.write().unwrap_or_else(PoisonError::into_inner).remove(user);
+        let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut removed) = connected.remove(user) {
+            removed.leases.keep(&[]);
+        }
     }
 
     /// When the passwords were last used.
@@ -129,12 +145,14 @@ impl Accounts {
         all
     }
 
-    /// Wrong passwords in a row for this user name, on whatever connection.
-    pub fn failures(&self, user: &str, clock: &Clock) -> u32 {
-        self.0.lockout.failures(user, clock.instant())
+    /// How long the answer to a wrong password is held back, where this connection has tried
+    /// `tried` before; what came for this user or from this address on others counts as well.
+    pub fn delay(&self, user: &str, source: IpAddr, tried: u32, clock: &Clock) -> Duration {
+        let before = self.0.lockout.failures(user, source, clock.instant());
+        self.0.lockout.limits().delay(tried.max(before))
     }
 
-    /// The account of this login.
+    /// The account of this login, and for how long.
     ///
     /// # Errors
     /// `WrongPassword`, whether or not the user exists, and after the same work; `LockedOut`.
@@ -144,7 +162,7 @@ impl Accounts {
         password: &[u8],
         caller: Caller,
         clock: &Clock,
-    ) -> Outcome<Account> {
+    ) -> Outcome<Login> {
         let found = self.find(user);
         let outcome = self.check(user, password, caller, clock).await;
         match &outcome {
@@ -159,8 +177,20 @@ impl Accounts {
                 tracing::warn!(target: "footbridge::audit", user, source = %caller.source, purpose = ?caller.purpose, ?reason, "login refused");
             }
         }
-        outcome?;
-        found.map(|found| found.account).ok_or_else(|| Kind::WrongPassword.into())
+        self.admit(user, &outcome?, caller.purpose)
+    }
+
+    /// The password may have been taken back while it was checked.
+    fn admit(&self, user: &str, hash: &HashedPassword, purpose: Purpose) -> Outcome<Login> {
+        let gone = || Fault::from(Kind::WrongPassword);
+        let user = Address::new(user).ok_or_else(gone)?;
+        let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
+        let found = connected.get_mut(&user).ok_or_else(gone)?;
+        let hash = hash.as_str();
+        if !found.passwords.iter().any(|password| password.gives(hash, purpose)) {
+            return Err(gone());
+        }
+        Ok(Login { account: found.account.clone(), lease: found.leases.of(hash, purpose) })
     }
 
     /// The stored hash that the password belongs to.
@@ -234,7 +264,8 @@ impl Accounts {
             }
             right.cloned()
         });
-        checked.await.map_err(Fault::defect)
+        // A panic's own words may hold what it worked on.
+        checked.await.map_err(|_| Fault::defect("the check of a password broke off"))
     }
 
     fn find(&self, user: &str) -> Option<Connected> {

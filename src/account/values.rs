@@ -1,5 +1,7 @@
 //! What the use cases take and answer.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 
 use super::OpenFolder;
@@ -33,6 +35,8 @@ pub struct Status {
     pub messages: u32,
     pub unseen: u32,
     pub deleted: u32,
+    /// Of which no session has been told.
+    pub recent: u32,
     pub next: Uid,
     pub validity: UidValidity,
     pub highest: ModSeq,
@@ -102,6 +106,7 @@ impl From<&Counts> for Status {
             messages: counts.messages,
             unseen: counts.unseen,
             deleted: counts.deleted,
+            recent: counts.recent,
             next: counts.next,
             validity: counts.validity,
             highest: counts.highest,
@@ -109,13 +114,16 @@ impl From<&Counts> for Status {
     }
 }
 
-impl From<&Snapshot> for Status {
-    fn from(snapshot: &Snapshot) -> Self {
+impl Status {
+    /// `recent`: what no session has been told of yet.
+    pub(super) fn of(snapshot: &Snapshot, recent: Option<&RangeInclusive<Uid>>) -> Self {
         let tally = snapshot.tally();
+        let recent = recent.map_or(0, |recent| snapshot.count_within(recent));
         Self {
             messages: tally.messages,
             unseen: tally.unseen,
             deleted: tally.deleted,
+            recent,
             next: snapshot.next(),
             validity: snapshot.validity(),
             highest: snapshot.through(),

@@ -2,7 +2,7 @@
 
 use super::sync::Need;
 use super::{Account, OpenFolder, Transfer};
-use crate::backend::{FlagWrite, RemoteMessage, Urgency};
+use crate::backend::{Base, FlagWrite, RemoteMessage, Urgency};
 use crate::mailbox::{
     Fault, FlagEdit, Flags, Folder, FolderPath, Kind, Outcome, RemoteId, Row, SystemFlag, Uid,
 };
@@ -17,14 +17,24 @@ impl OpenFolder {
         edit: &FlagEdit,
     ) -> Outcome<Vec<(Uid, Outcome<Row>)>> {
         let rows = self.rows(uids).await?;
+        self.edit_rows((uids, &rows), edit, Base::Present).await
+    }
+
+    /// Edits the flags of `rows`; a UID without a row is answered with `NoSuchMessage`.
+    pub(super) async fn edit_rows(
+        &self,
+        (uids, rows): (&[Uid], &[Row]),
+        edit: &FlagEdit,
+        base: Base,
+    ) -> Outcome<Vec<(Uid, Outcome<Row>)>> {
         let writes: Vec<FlagWrite> = rows
             .iter()
-            .map(|row| FlagWrite { known: known(row, &self.folder), edit: edit.clone() })
+            .map(|row| FlagWrite { known: known(row, &self.folder), edit: edit.clone(), base })
             .collect();
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.write_flags(&writes).await?;
-        let answers = self.only_here(&rows, answers).await?;
-        let (written, gone, faults) = sort_answers(&rows, answers);
+        let answers = self.only_here(rows, answers).await?;
+        let (written, gone, faults) = sort_answers(rows, answers);
         let rows_written = written.into_iter().map(|(_, message)| message.into()).collect();
         self.apply(Applied::Written { rows: rows_written, asked }).await?;
         let faults = self.account.look_again(&self.folder, gone, faults).await?;
@@ -125,7 +135,11 @@ impl OpenFolder {
             kept.push(match answer {
                 Ok(found) if found.folder != self.folder.remote => {
                     if is_marked(&found.flags) && !is_marked(&row.flags) {
-                        undo.push(FlagWrite { known: found, edit: FlagEdit::Remove(mark.clone()) });
+                        undo.push(FlagWrite {
+                            known: found,
+                            edit: FlagEdit::Remove(mark.clone()),
+                            base: Base::Present,
+                        });
                     }
                     Err(Fault::from(Kind::NoSuchMessage).because("it was moved elsewhere"))
                 }
@@ -226,7 +240,7 @@ fn known(row: &Row, folder: &Folder) -> RemoteMessage {
     }
 }
 
-fn remotes_of(rows: &[Row]) -> Vec<RemoteId> {
+pub(super) fn remotes_of(rows: &[Row]) -> Vec<RemoteId> {
     rows.iter().map(|row| row.remote.clone()).collect()
 }
 

@@ -1,5 +1,6 @@
 //! The console: a page for people, three addresses for machines. Loopback only; it changes nothing.
 
+mod metrics;
 mod pages;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,16 +13,19 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 
 use crate::account::Account;
-use crate::auth::{SignInState, TokenSource};
+use crate::auth::{SignInState, SignInStatus, TokenSource};
 use crate::config::connections::ConnectionUse;
-use crate::mailbox::Timestamp;
+use crate::metrics::Requests;
 use crate::net::Drain;
 
 /// A connection as the console sees it.
 #[derive(Clone, Debug)]
 pub struct Watched {
+    /// The local user name.
+    pub user: String,
     pub account: Account,
     pub tokens: TokenSource,
+    pub requests: Arc<Requests>,
     pub purpose: ConnectionUse,
 }
 
@@ -31,19 +35,20 @@ pub type Watchlist = Arc<RwLock<Arc<Vec<Watched>>>>;
 /// What can be said of a connection at a glance.
 #[derive(Clone, Debug)]
 pub struct Health {
-    pub address: String,
+    pub user: String,
     /// The folder tree and the inbox are known.
     pub ready: bool,
-    pub sign_in: SignInState,
-    /// When the token was last renewed, if that happened since the start.
-    pub renewed: Option<Timestamp>,
+    pub sign_in: SignInStatus,
+    /// Days that the sign-in lasts without use, where that can be known.
+    pub days_left: Option<i64>,
+    pub requests: Arc<Requests>,
 }
 
 impl Watched {
     fn health(&self) -> Health {
         let status = self.tokens.status().borrow().clone();
         Health {
-            address: self.account.address().to_string(),
+            user: self.user.clone(),
             ready: match self.purpose {
                 // Nothing is read for it.
                 ConnectionUse::Outbound => status.last_refresh.is_some(),
@@ -51,8 +56,9 @@ impl Watched {
                     self.account.looks().borrow().good > 0
                 }
             },
-            sign_in: status.state,
-            renewed: status.last_refresh,
+            sign_in: status,
+            days_left: self.tokens.days_left(),
+            requests: Arc::clone(&self.requests),
         }
     }
 }
@@ -92,18 +98,28 @@ async fn healthz() -> &'static str {
 
 /// Every connection can be used.
 async fn readyz(State(connections): State<Connections>) -> (StatusCode, String) {
-    let waiting: Vec<String> = health(&connections)
-        .into_iter()
-        .filter(|health| !health.ready || matches!(health.sign_in, SignInState::NeedsSignIn { .. }))
-        .map(|health| format!("waiting for {}\n", health.address))
-        .collect();
+    let waiting: Vec<String> = health(&connections).iter().filter_map(waits).collect();
     if waiting.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
     (StatusCode::SERVICE_UNAVAILABLE, waiting.concat())
 }
 
+/// What a connection waits for, if it does.
+fn waits(health: &Health) -> Option<String> {
+    let user = &health.user;
+    if matches!(health.sign_in.state, SignInState::NeedsSignIn { .. }) {
+        let command = sign_in_command(user);
+        return Some(format!("waiting for {user}: sign-in needed; run: {command}\n"));
+    }
+    (!health.ready).then(|| format!("waiting for {user}\n"))
+}
+
+fn sign_in_command(user: &str) -> String {
+    format!("footbridge connection sign-in {user}")
+}
+
 async fn metrics(State(connections): State<Connections>) -> impl IntoResponse {
     let format = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (format, pages::metrics(&health(&connections)))
+    (format, metrics::text(&health(&connections)))
 }

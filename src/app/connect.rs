@@ -1,7 +1,7 @@
 //! One connection, from its record to a mailbox that can be used.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use anyhow::anyhow;
 use super::{SignedIn, cloud, pace};
 use crate::account::{Account, LocalPassword, Use};
 use crate::auth::password::HashedPassword;
-use crate::auth::{Keeper, KeeperLimits, TokenSource};
+use crate::auth::{Keeper, KeeperLimits, Owner, TokenSource};
 use crate::backend::graph::Graph;
 use crate::config::Config;
 use crate::config::connections::{AccountId, Connection, ConnectionUse};
 use crate::http::{HttpClient, MailboxHttp};
 use crate::mailbox::Address;
+use crate::metrics::Requests;
 use crate::net::Drain;
 use crate::store::Store;
 
@@ -27,19 +28,34 @@ pub(super) struct Connecting {
     pub(super) drain: Drain,
 }
 
+/// A mailbox that can be used, and what is known of its way to the service.
+#[derive(Clone, Debug)]
+pub(super) struct Connected {
+    pub(super) account: Account,
+    pub(super) tokens: TokenSource,
+    pub(super) requests: Arc<Requests>,
+}
+
 impl Connecting {
-    pub(super) async fn connect(
-        &self,
-        signed_in: &SignedIn,
-    ) -> anyhow::Result<(Account, TokenSource)> {
+    pub(super) async fn connect(&self, signed_in: &SignedIn) -> anyhow::Result<Connected> {
         let connection = &signed_in.connection;
         let user = user_name(connection)?;
+        let address = match &connection.mailbox {
+            Some(shared) => {
+                Address::new(shared).ok_or_else(|| anyhow!("{shared:?} is not a mail address"))?
+            }
+            None => user.clone(),
+        };
         let directory = store_directory(&self.config.state_dir, &user);
         check_owner(&directory, connection.account.as_ref())?;
+        let clock = self.http.clock().clone();
+        let store = Store::open(&directory, clock.clone()).await?;
         let cloud = cloud(&self.config.cloud);
         let root = cloud.graph_root();
+        // After all that may fail: nothing renews the token of a connection that is not taken over.
         let keeper = Keeper {
             address: user.to_string(),
+            owner: Owner::of(tenant_id(connection)),
             http: self.http.clone(),
             cloud,
             vault: Arc::clone(&signed_in.vault),
@@ -48,21 +64,20 @@ impl Connecting {
         };
         let tokens = keeper.start(self.drain.tracker());
         let mailbox = MailboxHttp::new(self.http.clone(), &root, Arc::new(tokens.clone()))?;
-        let clock = self.http.clock().clone();
-        let store = Store::open(&directory, clock.clone()).await?;
-        let (address, backend) = match &connection.mailbox {
-            Some(shared) => {
-                let address = Address::new(shared);
-                let address = address.ok_or_else(|| anyhow!("{shared:?} is not a mail address"))?;
-                (address, Graph::shared(mailbox, shared))
-            }
-            None => (user, Graph::own(mailbox)),
+        let requests = mailbox.requests();
+        let backend = match &connection.mailbox {
+            Some(shared) => Graph::shared(mailbox, shared),
+            None => Graph::own(mailbox),
         };
         let backend = Arc::new(backend.granted_by(tokens.status()));
         let pace = pace(&self.config);
         let parts = crate::account::Parts { address, backend, store, clock, pace };
-        Ok((Account::new(parts), tokens))
+        Ok(Connected { account: Account::new(parts), tokens, requests })
     }
+}
+
+fn tenant_id(connection: &Connection) -> Option<&str> {
+    connection.account.as_ref().map(|account| account.tenant_id.as_str())
 }
 
 /// The local user name; a shared mailbox's has a slash before the mailbox's address.
@@ -93,22 +108,31 @@ fn check_owner(directory: &Path, account: Option<&AccountId>) -> anyhow::Result<
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(directory)?;
-            Ok(fs::write(path, owner)?)
+            // Half a name would be another owner's.
+            let draft = path.with_extension("new");
+            let mut file = fs::File::create(&draft)?;
+            file.write_all(owner.as_bytes())?;
+            file.sync_all()?;
+            Ok(fs::rename(draft, path)?)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-pub(super) fn passwords(connection: &Connection) -> anyhow::Result<Vec<LocalPassword>> {
+/// One that is damaged opens nothing, and keeps no other from being taken back.
+pub(super) fn passwords(connection: &Connection) -> Vec<LocalPassword> {
     let mut usable = Vec::new();
     for stored in &connection.passwords {
-        let hash = HashedPassword::parse(&stored.hash)
-            .ok_or_else(|| anyhow!("a password hash of {} is damaged", connection.address))?;
+        let Some(hash) = HashedPassword::parse(&stored.hash) else {
+            let (connection, password) = (connection.user(), stored.id());
+            tracing::warn!(connection, password, "a local password's hash is damaged; revoke it");
+            continue;
+        };
         if let Some(purpose) = common(connection.purpose, stored.purpose) {
             usable.push(LocalPassword { hash, purpose });
         }
     }
-    Ok(usable)
+    usable
 }
 
 /// What both the connection and the password are for.

@@ -10,13 +10,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Connecting, passwords, user_name};
+use super::connect::{Connected, Connecting, passwords, user_name};
 use super::{SignedIn, VaultOf};
-use crate::account::{Account, Accounts};
+use crate::account::Accounts;
 use crate::admin::{Watched, Watchlist};
-use crate::auth::TokenSource;
 use crate::config::connections::{Connection, ConnectionUse, Connections};
 use crate::mailbox::Address;
 
@@ -26,14 +26,15 @@ pub(super) struct Roster {
     pub(super) accounts: Accounts,
     /// What the console shows.
     pub(super) watchlist: Watchlist,
+    /// Looks at the connections file that are done, what they found included.
+    pub(super) looks: watch::Sender<u32>,
     members: HashMap<Address, Member>,
 }
 
 #[derive(Debug)]
 struct Member {
     connection: Connection,
-    account: Account,
-    tokens: TokenSource,
+    connected: Connected,
     standing: Standing,
 }
 
@@ -54,17 +55,19 @@ const LOOKS_PER_SAVE: u32 = 60;
 
 impl Roster {
     pub(super) fn new(connecting: Connecting, accounts: Accounts) -> Self {
-        Self { connecting, accounts, watchlist: Watchlist::default(), members: HashMap::new() }
+        let watchlist = Watchlist::default();
+        let looks = watch::Sender::new(0);
+        Self { connecting, accounts, watchlist, looks, members: HashMap::new() }
     }
 
     /// Opens a connection; nothing of it runs but its keeper.
     pub(super) async fn add(&mut self, signed_in: SignedIn) -> anyhow::Result<()> {
         let user = user_name(&signed_in.connection)?;
-        let passwords = passwords(&signed_in.connection)?;
-        let (account, tokens) = self.connecting.connect(&signed_in).await?;
-        self.accounts.add_as(user.clone(), account.clone(), passwords);
+        let passwords = passwords(&signed_in.connection);
+        let connected = self.connecting.connect(&signed_in).await?;
+        self.accounts.add_as(user.clone(), connected.account.clone(), passwords);
         let connection = signed_in.connection;
-        let member = Member { connection, account, tokens, standing: Standing::Waiting };
+        let member = Member { connection, connected, standing: Standing::Waiting };
         self.members.insert(user, member);
         self.show();
         Ok(())
@@ -83,7 +86,7 @@ impl Roster {
             if member.connection.purpose == ConnectionUse::Outbound {
                 continue;
             }
-            let (account, ending) = (member.account.clone(), drain.clone());
+            let (account, ending) = (member.connected.account.clone(), drain.clone());
             drain.spawn(async move {
                 tokio::select! {
                     () = account.run() => {}
@@ -119,6 +122,7 @@ impl Roster {
             if look.is_multiple_of(LOOKS_PER_SAVE) {
                 self.save_uses();
             }
+            self.looks.send_replace(look);
         }
         self.save_uses();
     }
@@ -176,18 +180,25 @@ impl Roster {
             .members
             .values()
             .filter(|member| !matches!(member.standing, Standing::Gone))
-            .map(|member| Watched {
-                account: member.account.clone(),
-                tokens: member.tokens.clone(),
-                purpose: member.connection.purpose,
-            })
+            .map(Member::watched)
             .collect();
-        watched.sort_by(|a, b| a.account.address().as_str().cmp(b.account.address().as_str()));
+        watched.sort_by(|a, b| a.user.cmp(&b.user));
         *self.watchlist.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(watched);
     }
 }
 
 impl Member {
+    fn watched(&self) -> Watched {
+        let Connected { account, tokens, requests } = self.connected.clone();
+        Watched {
+            user: self.connection.user(),
+            account,
+            tokens,
+            requests,
+            purpose: self.connection.purpose,
+        }
+    }
+
     fn leave(&mut self, user: &Address, accounts: &Accounts) {
         if matches!(self.standing, Standing::Gone) {
             return;
@@ -197,7 +208,7 @@ impl Member {
             stop.cancel();
         }
         // The vault is gone as well, so this ends in "nobody has signed in".
-        self.tokens.renew();
+        self.connected.tokens.renew();
         tracing::info!(connection = %user, "removed");
     }
 
@@ -212,13 +223,14 @@ impl Member {
         if !is_back && connection == self.connection {
             return Ok(());
         }
-        if connection.account.is_some() && self.connection.account.is_some() {
-            anyhow::ensure!(
-                connection.account == self.connection.account,
-                "another account of the same name signed in; restart the bridge"
-            );
+        let both_known = connection.account.is_some() && self.connection.account.is_some();
+        if both_known && connection.account != self.connection.account {
+            // The vault holds the other one's token by now: none of their mail may come here.
+            self.leave(user, accounts);
+            anyhow::bail!("another account of the same name signed in; restart the bridge");
         }
-        accounts.add_as(user.clone(), self.account.clone(), passwords(&connection)?);
+        accounts.add_as(user.clone(), self.connected.account.clone(), passwords(&connection));
+        tracing::info!(connection = %user, passwords = connection.passwords.len(), "taken over");
         let is_new_sign_in = connection.signed_in != self.connection.signed_in;
         let is_new_use = connection.purpose != self.connection.purpose;
         self.connection = connection;
@@ -229,7 +241,7 @@ impl Member {
             self.standing = Standing::Waiting;
         }
         if is_back || is_new_sign_in {
-            self.tokens.renew();
+            self.connected.tokens.renew();
             tracing::info!(connection = %user, "signed in again");
         }
         Ok(())

@@ -14,6 +14,15 @@ pub(super) fn wanted(challenge: Option<&str>) -> String {
     claims.to_string()
 }
 
+/// Both demands as one, if there is any.
+pub(super) fn joined(one: Option<&str>, other: Option<&str>) -> Option<String> {
+    let mut all = Value::Null;
+    for demanded in [one, other].into_iter().flatten().filter_map(decoded) {
+        merge(&mut all, serde_json::from_str(&demanded).ok()?);
+    }
+    all.is_object().then(|| all.to_string())
+}
+
 /// The JSON of a challenge, which the service sends in base64 and the token endpoint as it is.
 pub(super) fn decoded(challenge: &str) -> Option<String> {
     let text = match challenge.trim_start().starts_with('{') {
@@ -37,6 +46,16 @@ fn merge(into: &mut Value, from: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_demands_become_one_and_what_is_none_is_left_out() {
+        let other = r#"{"access_token":{"acrs":{"value":"c1"}}}"#;
+        let all: Value = serde_json::from_str(&joined(Some(DEMAND), Some(other)).unwrap()).unwrap();
+        assert_eq!(all["access_token"]["nbf"]["value"], "1604106651");
+        assert_eq!(all["access_token"]["acrs"]["value"], "c1");
+        assert_eq!(joined(Some("nonsense"), None), None);
+        assert_eq!(joined(None, None), None);
+    }
 
     const DEMAND: &str = r#"{"access_token":{"nbf":{"essential":true,"value":"1604106651"}}}"#;
 

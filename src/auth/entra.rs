@@ -16,14 +16,17 @@ use super::aadsts;
 pub struct EntraError {
     pub error: String,
     #[serde(default)]
-    pub suberror: Option<String>,
+    pub suberror: Option<Box<str>>,
     #[serde(default)]
     pub error_codes: Vec<u64>,
     #[serde(default)]
-    pub correlation_id: Option<String>,
+    pub correlation_id: Option<Box<str>>,
+    /// By Entra's clock: with the correlation id, how an administrator finds the entry in the log.
+    #[serde(default)]
+    pub timestamp: Option<Box<str>>,
     /// The claims challenge to repeat at the next sign-in (reference A.5).
     #[serde(default)]
-    pub claims: Option<String>,
+    pub claims: Option<Box<str>>,
 }
 
 /// What a token answer holds besides RFC 6749's members.
@@ -61,18 +64,28 @@ impl EntraError {
     /// A redirect carries the codes only inside its description; they are taken out to be looked
     /// up, and the rest of the text is dropped.
     pub(super) fn of_redirect(error: &str, description: &str) -> Self {
-        let codes = description.split("AADSTS").skip(1).filter_map(|rest| {
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            rest[..digits].parse().ok()
-        });
-        let id = description.split("Correlation ID: ").nth(1);
-        let id = id.map(|rest| rest.chars().take_while(is_of_an_id).collect::<String>());
+        let at = description.split("Timestamp: ").nth(1);
+        let at = at.map(|rest| rest.chars().take_while(is_of_a_time).collect::<String>());
         Self {
             error: error.chars().filter(is_of_an_error).take(64).collect(),
-            error_codes: codes.collect(),
-            correlation_id: id.filter(|id| !id.is_empty()),
+            error_codes: aadsts::codes_in(description),
+            correlation_id: correlation_in(description),
+            timestamp: at.filter(|at| !at.trim().is_empty()).map(|at| at.trim_end().into()),
             ..Self::default()
         }
+    }
+
+    /// What a person copied from an error page that leads nowhere; `None` if it names no number.
+    pub fn of_page(text: &str) -> Option<Self> {
+        let error_codes = aadsts::codes_in(text);
+        let error = "shown on Microsoft's page".to_owned();
+        let correlation_id = correlation_in(text);
+        (!error_codes.is_empty()).then(|| Self {
+            error,
+            error_codes,
+            correlation_id,
+            ..Self::default()
+        })
     }
 
     /// What the codes mean and how to cure it, if any of them is known.
@@ -88,18 +101,31 @@ impl EntraError {
 
     /// Throttling and transient conditions of the token service (reference A.2, A.7).
     pub(super) fn is_passing(&self) -> bool {
-        match self.error.as_str() {
-            "temporarily_unavailable" | "server_error" => true,
-            "invalid_grant" | "interaction_required" | "consent_required" | "login_required" => {
-                false
-            }
-            _ => self.error_codes.iter().any(|code| aadsts::TRANSIENT.contains(code)),
-        }
+        // Such a number counts whatever `error` says: to wait once too often costs nobody a sign-in.
+        matches!(self.error.as_str(), "temporarily_unavailable" | "server_error")
+            || self.error_codes.iter().any(|code| aadsts::TRANSIENT.contains(code))
     }
+
+    /// The same was asked for too often; it passes, but only if nothing is asked for a while.
+    pub(super) fn is_loop(&self) -> bool {
+        self.error_codes.contains(&aadsts::LOOP)
+    }
+}
+
+/// `Correlation ID: …` in a description, `Correlation Id …` on a page.
+fn correlation_in(text: &str) -> Option<Box<str>> {
+    let at = text.to_ascii_lowercase().find("correlation id")? + "correlation id".len();
+    let rest = text[at..].trim_start_matches([':', ' ', '\n', '\r', '\t']);
+    let id: String = rest.chars().take_while(is_of_an_id).collect();
+    Some(id.into_boxed_str()).filter(|id| !id.is_empty())
 }
 
 fn is_of_an_id(c: &char) -> bool {
     c.is_ascii_hexdigit() || *c == '-'
+}
+
+fn is_of_a_time(c: &char) -> bool {
+    c.is_ascii_digit() || matches!(c, '-' | ':' | ' ' | 'Z' | 'T' | '.')
 }
 
 fn is_of_an_error(c: &char) -> bool {
@@ -152,6 +178,7 @@ mod tests {
         let error = EntraError::of_redirect("access_denied", description);
         assert_eq!(error.error_codes, [65004]);
         assert_eq!(error.correlation_id.as_deref(), Some("0a-9f"));
+        assert_eq!(error.timestamp.as_deref(), Some("2026-11-01"));
         let told = format!("{error:?}");
         assert!(told.contains("AADSTS65004") && !told.contains("eve"), "{told}");
     }

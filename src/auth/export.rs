@@ -33,6 +33,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn any_octet_that_is_damaged_and_any_that_is_missing_shuts_the_file() {
+        let passphrase = Secret::new("correct horse");
+        let file = sealed(&Secret::new("{}"), &passphrase).unwrap();
+        let (salt, rest) = file.split_first_chunk().unwrap();
+        // Stretched once: what the key opens is decided after.
+        let key = stretch(&passphrase, salt).unwrap();
+        assert!(open(&key, MARK, BOUND, rest).is_ok());
+        for bit in 0..rest.len() * 8 {
+            let mut flipped = rest.to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(open(&key, MARK, BOUND, &flipped).is_err(), "bit {bit}");
+        }
+        for length in 0..rest.len() {
+            assert!(open(&key, MARK, BOUND, &rest[..length]).is_err());
+        }
+        let mut other_salt = *salt;
+        other_salt[3] ^= 1;
+        let key = stretch(&passphrase, &other_salt).unwrap();
+        assert!(open(&key, MARK, BOUND, rest).is_err());
+    }
+
+    #[test]
     fn only_the_passphrase_opens_what_it_sealed() {
         let passphrase = Secret::new("correct horse");
         let content = Secret::new("{\"token\":1}");

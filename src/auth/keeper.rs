@@ -1,7 +1,8 @@
 //! One task per connection that keeps its access token fresh.
 //!
 //! The task alone talks to the token endpoint, so refreshes never run twice at once. Each refresh
-//! starts from what the vault holds, so a refresh token is always stored before it is used.
+//! starts from what the vault holds, so a refresh token is always stored before it is used. Shutdown
+//! waits for a refresh that is under way: its answer may hold the only token that is still good.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, info, info_span, warn};
 
 use super::oauth::{self, Cloud, Grant, NoGrant};
-use super::{AccessToken, Secret, TokenVault, VaultError, claims};
+use super::{
+    AccessToken, Owner, Secret, SignInState, SignInStatus, TokenVault, VaultError, VaultLock,
+    claims, is_stale,
+};
 use crate::clock::{Clock, Instant};
 use crate::http::{HttpClient, Tokens};
 use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
@@ -35,35 +39,12 @@ pub struct KeeperLimits {
     pub young_refusals: u32,
 }
 
-/// What the console shows of a connection's sign-in.
-#[derive(Clone, Debug)]
-pub struct SignInStatus {
-    pub state: SignInState,
-    pub last_refresh: Option<Timestamp>,
-    /// What was granted, as far as a refresh told.
-    pub scopes: Vec<String>,
-}
-
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum SignInState {
-    /// The first refresh, or one after a refused token, is under way.
-    Refreshing,
-    Fresh,
-    /// The last refresh failed for a reason that may pass.
-    Troubled {
-        cause: String,
-    },
-    /// No retry helps until a person signs in.
-    NeedsSignIn {
-        cause: String,
-    },
-}
-
 /// What a keeper works with.
 #[derive(Clone, Debug)]
 pub struct Keeper {
     /// The connection's address, for the log.
     pub address: String,
+    pub owner: Owner,
     pub http: HttpClient,
     pub cloud: Cloud,
     pub vault: Arc<dyn TokenVault>,
@@ -100,15 +81,40 @@ struct Held {
 struct Task {
     keeper: Keeper,
     shared: Arc<Shared>,
+    tracker: TaskTracker,
     failures: u32,
     young_refusals: u32,
+    /// When it was last said that the sign-in is not renewed.
+    warned: Option<Timestamp>,
+}
+
+/// One refresh, alone with the vault.
+struct Renewal {
+    lock: VaultLock,
+    http: HttpClient,
+    cloud: Cloud,
+    vault: Arc<dyn TokenVault>,
+    challenge: Option<String>,
+}
+
+/// What a refresh brought, with the vault still locked.
+struct Renewed {
+    _lock: VaultLock,
+    grant: Grant,
+    received: Instant,
+    /// Set if the new refresh token could not be stored.
+    unstored: Option<Secret>,
 }
 
 impl Keeper {
     /// Starts the task; it ends at shutdown.
     pub fn start(self, tracker: &TaskTracker) -> TokenSource {
-        let status =
-            SignInStatus { state: SignInState::Refreshing, last_refresh: None, scopes: Vec::new() };
+        let status = SignInStatus::new(self.vault.saved_at(), self.owner);
+        let now = self.http.clock().now();
+        if status.lapse().is_near(now) {
+            let sign_in = status.lapse().words(now);
+            warn!(connection = self.address, sign_in, "the sign-in was not used for long");
+        }
         let shared = Arc::new(Shared {
             clock: self.http.clock().clone(),
             patience: self.limits.patience,
@@ -121,8 +127,14 @@ impl Keeper {
         });
         let shutdown = self.shutdown.clone();
         let span = info_span!("keeper", connection = self.address);
-        let mut task =
-            Task { keeper: self, shared: Arc::clone(&shared), failures: 0, young_refusals: 0 };
+        let mut task = Task {
+            keeper: self,
+            shared: Arc::clone(&shared),
+            tracker: tracker.clone(),
+            failures: 0,
+            young_refusals: 0,
+            warned: None,
+        };
         let work = async move {
             shutdown.run_until_cancelled_owned(Box::pin(task.keep())).await;
         };
@@ -143,6 +155,11 @@ impl TokenSource {
     /// The vault holds a new refresh token: a person signed in.
     pub fn signed_in(&self) {
         self.0.signed_in.notify_one();
+    }
+
+    /// Days that the sign-in lasts without use, where that can be known.
+    pub fn days_left(&self) -> Option<i64> {
+        self.0.status.borrow().lapse().days_left(self.0.clock.now())
     }
 
     /// The present state, and a way to learn of its changes.
@@ -225,14 +242,17 @@ impl Task {
                 Err(reason @ (NoGrant::SignIn(_) | NoGrant::Nothing(_))) => {
                     let cause = reason.to_string();
                     warn!(cause, "sign-in needed");
+                    self.failed();
                     *self.shared.held() = None;
                     self.shared.tell(SignInState::NeedsSignIn { cause });
                     self.shared.signed_in.notified().await;
                     *self.shared.demanded() = None;
                     self.shared.tell(SignInState::Refreshing);
                 }
-                Err(NoGrant::Passing { cause, retry_after }) => {
+                Err(NoGrant::Passing { cause, retry_after, .. }) => {
                     warn!(cause, "token refresh failed, will be tried again");
+                    self.failed();
+                    self.warn_of_lapse();
                     self.shared.tell(SignInState::Troubled { cause });
                     self.wait_to_retry(retry_after).await;
                 }
@@ -240,62 +260,67 @@ impl Task {
         }
     }
 
-    /// One refresh, alone with the vault: another process with the same connection waits, and then
-    /// starts from what this one has stored.
+    /// One refresh: another process with the same connection waits, and then starts from what this
+    /// one has stored. Only the waiting ends with the task; the rest is a task of its own.
     async fn renew(&mut self) -> Result<Duration, NoGrant> {
-        let passing =
-            |error: VaultError| NoGrant::Passing { cause: error.to_string(), retry_after: None };
-        let vault = Arc::clone(&self.keeper.vault);
-        let _lock = vault.lock().await.map_err(passing)?;
-        let stored = vault.load().await.map_err(passing)?;
-        let token = stored.ok_or(NoGrant::Nothing("nobody has signed in yet"))?;
-        let challenge = self.shared.demanded().clone();
-        let Keeper { http, cloud, .. } = &self.keeper;
-        let grant = oauth::refresh(http, cloud, &token, challenge.as_deref()).await?;
+        let Keeper { http, cloud, vault, .. } = &self.keeper;
+        let renewal = Renewal {
+            lock: vault.lock().await.map_err(unread)?,
+            http: http.clone(),
+            cloud: cloud.clone(),
+            vault: Arc::clone(vault),
+            challenge: self.shared.demanded().clone(),
+        };
+        let renewing = self.tracker.spawn(renewal.run().in_current_span());
+        let renewed = renewing
+            .await
+            .unwrap_or_else(|_| Err(NoGrant::passing("the refresh broke off".to_owned(), None)))?;
         *self.shared.demanded() = None;
         self.failures = 0;
-        Ok(self.publish(&grant).await)
+        Ok(self.publish(renewed).await)
     }
 
-    /// Stores the new refresh token, then hands out the access token. A vault that cannot be written
-    /// must not stop the mail: then the access token goes out first, and no refresh happens until
-    /// the vault can be written again. Answers how long the access token may be used.
-    async fn publish(&mut self, grant: &Grant) -> Duration {
-        let received = self.shared.clock.instant();
+    fn failed(&self) {
+        self.shared.status.send_modify(|status| status.refreshes.failed += 1);
+    }
+
+    /// Once a day while no refresh succeeds: each failure by itself looks harmless.
+    fn warn_of_lapse(&mut self) {
+        let now = self.shared.clock.now();
+        let status = self.shared.status.borrow();
+        let Some(renewed) = status.renewed else { return };
+        let is_said = self.warned.is_some_and(|warned| !is_stale(warned, now));
+        if !is_stale(renewed, now) || is_said {
+            return;
+        }
+        self.warned = Some(now);
+        let sign_in = status.lapse().words(now);
+        warn!(renewed = renewed.0, sign_in, "no token refresh has succeeded for a day");
+    }
+
+    /// Hands out the access token. A vault that cannot be written must not stop the mail: but then no
+    /// refresh happens, here or elsewhere, until it can be written again. Answers how long the access
+    /// token may be used.
+    async fn publish(&mut self, renewed: Renewed) -> Duration {
+        let Renewed { grant, received, unstored, .. } = &renewed;
         let early = self.keeper.limits.early.min(grant.expires_in / 2);
         let renew_in = grant.expires_in.saturating_sub(early);
-        let stored = match &grant.refresh {
-            Some(token) => self.store(token).await,
-            None => true,
-        };
         let until = received.plus(grant.expires_in);
         *self.shared.held() = Some(Held { token: grant.access.clone(), until });
         let now = self.shared.clock.now();
-        self.shared.status.send_modify(|status| {
-            status.state = SignInState::Fresh;
-            status.last_refresh = Some(now);
-            status.scopes.clone_from(&grant.scopes);
-        });
+        self.shared.status.send_modify(|status| status.refreshed(now, &grant.scopes));
         info!(seconds = grant.expires_in.as_secs(), "access token refreshed");
-        if let (Some(token), false) = (&grant.refresh, stored) {
+        if let Some(token) = unstored {
             self.store_at_last(token).await;
         }
-        renew_in.saturating_sub(self.shared.clock.instant().since(received))
-    }
-
-    async fn store(&self, token: &Secret) -> bool {
-        let stored = self.keeper.vault.save(token).await;
-        if let Err(error) = &stored {
-            warn!(%error, "the new refresh token cannot be stored");
-        }
-        stored.is_ok()
+        renew_in.saturating_sub(self.shared.clock.instant().since(*received))
     }
 
     async fn store_at_last(&mut self, token: &Secret) {
         loop {
             self.shared.clock.sleep(self.back_off()).await;
             self.failures += 1;
-            if self.store(token).await {
+            if store(self.keeper.vault.as_ref(), token).await {
                 self.failures = 0;
                 return;
             }
@@ -343,6 +368,52 @@ impl Task {
         let pause = pause.min(limits.longest_back_off);
         let random = getrandom::u32().unwrap_or(u32::MAX / 2);
         pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+impl Renewal {
+    async fn run(self) -> Result<Renewed, NoGrant> {
+        let Self { lock, http, cloud, vault, challenge } = self;
+        let stored = vault.load().await.map_err(unread)?;
+        let token = stored.ok_or(NoGrant::NOBODY)?;
+        let challenge = match challenge {
+            // A bridge that ran before, or runs elsewhere, may have heard of it.
+            None => vault.demanded().await.map_err(unread)?,
+            heard => heard,
+        };
+        let grant = match oauth::refresh(&http, &cloud, &token, challenge.as_deref()).await {
+            Err(NoGrant::SignIn(error)) => {
+                // Whoever signs in now, in whatever process, has to answer what was demanded here.
+                let demanded = claims::joined(challenge.as_deref(), error.claims.as_deref());
+                if let Some(demanded) = demanded {
+                    vault.demand(&demanded).await.map_err(unread)?;
+                }
+                return Err(NoGrant::SignIn(error));
+            }
+            granted => granted?,
+        };
+        let received = http.clock().instant();
+        // A token that stays good is stored again: by its date the vault knows when it was last used.
+        let kept = grant.refresh.as_ref().unwrap_or(&token);
+        let is_stored = store(vault.as_ref(), kept).await;
+        let unstored = grant.refresh.clone().filter(|_| !is_stored);
+        Ok(Renewed { _lock: lock, grant, received, unstored })
+    }
+}
+
+async fn store(vault: &dyn TokenVault, token: &Secret) -> bool {
+    let stored = vault.save(token).await;
+    if let Err(error) = &stored {
+        warn!(%error, "the new refresh token cannot be stored");
+    }
+    stored.is_ok()
+}
+
+fn unread(error: VaultError) -> NoGrant {
+    match error {
+        // Asking again would open it no better.
+        VaultError::Shut { .. } => NoGrant::Nothing(error.to_string().into()),
+        error => NoGrant::passing(error.to_string(), None),
     }
 }
 

@@ -18,6 +18,9 @@ pub struct KeySources {
     pub file: Option<PathBuf>,
     /// The key itself.
     pub secret: Option<Secret>,
+    /// Whether the desktop's keyring may be asked; only builds with the feature `keyring` can. Not
+    /// where a passphrase is given, or in use: what someone chose goes before what is found.
+    pub keyring: bool,
     /// Stretched with the salt that lies beside the vaults.
     pub passphrase: Option<Secret>,
 }
@@ -48,6 +51,10 @@ impl KeySources {
         }
         if let Some(secret) = &self.secret {
             return VaultKey::new(Some(secret.expose().as_bytes()));
+        }
+        #[cfg(feature = "keyring")]
+        if self.keyring && self.passphrase.is_none() && !has_salt(vaults) {
+            return super::keyring::key(vaults);
         }
         let passphrase = self.passphrase.as_ref().ok_or(VaultError::NoKey)?;
         stretch(passphrase, &salt(vaults)?)
@@ -88,9 +95,7 @@ pub fn has_salt(vaults: &Path) -> bool {
 /// The salt beside the vaults, made at first use.
 fn salt(vaults: &Path) -> io::Result<Salt> {
     let path = vaults.join("salt");
-    make_private(vaults)?;
-    let lock = fs::File::create(vaults.join("salt.lock"))?;
-    lock.lock()?;
+    let _alone = alone(vaults)?;
     match fs::read(&path) {
         Ok(salt) => salt.try_into().map_err(|_| io::Error::other("the vault's salt is damaged")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -100,6 +105,14 @@ fn salt(vaults: &Path) -> io::Result<Salt> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// With no other process that makes a key, until the answer is dropped.
+pub(super) fn alone(vaults: &Path) -> io::Result<fs::File> {
+    make_private(vaults)?;
+    let lock = fs::File::create(vaults.join("salt.lock"))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 #[cfg(test)]
@@ -126,6 +139,7 @@ mod tests {
             credentials: Some(folder.path().to_owned()),
             file: Some(file.clone()),
             secret: Some(Secret::new("3".repeat(32))),
+            keyring: false,
             passphrase: Some(Secret::new("correct horse")),
         };
         let credential = KeySources { credentials: all.credentials.clone(), ..Default::default() };

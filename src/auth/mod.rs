@@ -7,10 +7,16 @@ mod entra;
 pub mod export;
 pub mod keeper;
 pub mod key;
+#[cfg(feature = "keyring")]
+mod keyring;
+pub mod lapse;
 pub mod oauth;
 pub mod password;
 pub mod scopes;
+#[cfg(test)]
+mod shown_tests;
 pub mod sign_in;
+mod status;
 #[cfg(test)]
 mod tests;
 pub mod vault;
@@ -18,7 +24,9 @@ mod wire;
 
 pub use crate::http::{AccessToken, Secret};
 pub use entra::EntraError;
-pub use keeper::{Keeper, KeeperLimits, SignInState, SignInStatus, TokenSource};
+pub use keeper::{Keeper, KeeperLimits, TokenSource};
 pub use key::KeySources;
+pub use lapse::{Lapse, Owner, is_stale};
 pub use oauth::Cloud;
+pub use status::{Refreshes, SignInState, SignInStatus};
 pub use vault::{FileVault, MemoryVault, TokenVault, VaultError, VaultKey, VaultLock};

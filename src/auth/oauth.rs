@@ -1,5 +1,6 @@
 //! The token endpoint of Entra (reference A.2, A.3): what it grants, and why it does not.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use oauth2::{
@@ -8,7 +9,9 @@ use oauth2::{
 
 use super::claims;
 use super::entra::{EntraClient, EntraError, EntraTokens, TokenClient};
+use super::scopes::Needs;
 use super::wire::{Seen, Wire};
+use crate::config;
 use crate::http::{AccessToken, HttpClient, Secret};
 use crate::mailbox::Fault;
 
@@ -19,9 +22,19 @@ pub struct Cloud {
     pub login: String,
     /// `https://graph.microsoft.com`, without a trailing slash.
     pub graph: String,
+    /// What permissions are named after: the same as `graph`, but for a Graph behind another name.
+    pub resource: String,
     /// `organizations`, `common`, `consumers`, an id or a domain.
     pub tenant: String,
     pub client_id: String,
+}
+
+/// The kinds of accounts that a sign-in address takes (reference A.1, A.9).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Audience {
+    Work,
+    Personal,
+    Anyone,
 }
 
 /// What a token request yields.
@@ -42,11 +55,19 @@ pub enum NoGrant {
     /// Only a person can help: no retry until someone signs in.
     SignIn(EntraError),
     /// There is no sign-in to renew, or the settings cannot work; in words.
-    Nothing(&'static str),
+    Nothing(Cow<'static, str>),
     /// It may pass; the refresh token stays good.
-    Passing { cause: String, retry_after: Option<Duration> },
+    Passing {
+        cause: String,
+        retry_after: Option<Duration>,
+        /// What Entra said, if it was Entra that said it.
+        told: Option<Box<EntraError>>,
+    },
 }
 
+/// How long Entra is left alone after it met the same request too often: each further one prolongs
+/// the lock (reference A.7).
+const AFTER_A_LOOP: Duration = Duration::from_secs(5 * 60);
 /// Entra names a lifetime in every grant; if it ever does not, its shortest default is assumed.
 const ASSUMED_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
@@ -68,9 +89,44 @@ impl Cloud {
         Ok(client.set_auth_type(AuthType::RequestBody).set_token_uri(url))
     }
 
+    /// A permission's name in full: each cloud has a Graph of its own (reference A.1). A Graph on
+    /// this machine is nobody's resource; there the bare name means Graph.
+    pub(super) fn permission(&self, name: &str) -> String {
+        match name.contains('.') && self.resource.starts_with("https://") {
+            true => format!("{}/{name}", self.resource),
+            false => name.to_owned(),
+        }
+    }
+
+    /// What a sign-in asks for.
+    pub(super) fn wanted(&self, needs: Needs) -> Vec<String> {
+        needs.scopes().into_iter().map(|name| self.permission(name)).collect()
+    }
+
     /// Everything that was consented to, and a new refresh token (reference A.3).
-    fn scopes(&self) -> [Scope; 2] {
-        [Scope::new(format!("{}/.default", self.graph)), Scope::new("offline_access".to_owned())]
+    pub(super) fn renewed(&self) -> [String; 2] {
+        [format!("{}/.default", self.resource), "offline_access".to_owned()]
+    }
+
+    /// Who signs in at this address.
+    pub(super) fn audience(&self) -> Audience {
+        match self.tenant.as_str() {
+            "consumers" => Audience::Personal,
+            "common" => Audience::Anyone,
+            _ => Audience::Work,
+        }
+    }
+}
+
+impl From<&config::Cloud> for Cloud {
+    fn from(settings: &config::Cloud) -> Self {
+        Self {
+            login: settings.login.clone(),
+            graph: settings.graph.clone(),
+            resource: settings.resource.as_ref().unwrap_or(&settings.graph).clone(),
+            tenant: settings.tenant.clone(),
+            client_id: settings.client_id.clone(),
+        }
     }
 }
 
@@ -90,7 +146,7 @@ pub async fn refresh(
     let wire = Wire::new(http);
     let request = client
         .exchange_refresh_token(&token)
-        .add_scopes(cloud.scopes())
+        .add_scopes(cloud.renewed().map(Scope::new))
         .add_extra_param("claims", claims::wanted(challenge));
     let answer = request.request_async(&wire).await;
     answer.map(|tokens| Grant::read(&tokens)).map_err(|error| NoGrant::read(error, wire.seen()))
@@ -109,15 +165,21 @@ impl Grant {
 }
 
 impl NoGrant {
-    pub(super) const NO_URL: Self = Self::Nothing("the login URL of the configuration is not one");
+    pub const NOBODY: Self = Self::Nothing(Cow::Borrowed("nobody has signed in yet"));
+    pub(super) const NO_URL: Self =
+        Self::Nothing(Cow::Borrowed("the login URL of the configuration is not one"));
+
+    pub(super) fn passing(cause: String, retry_after: Option<Duration>) -> Self {
+        Self::Passing { cause, retry_after, told: None }
+    }
 
     /// Branches on `error`, as Microsoft says, never on its text; numbers only tell the few
-    /// transient conditions apart. A body that does not parse is not shown: it may hold tokens.
+    /// conditions apart that pass by themselves. A body that does not parse is not shown: it may hold tokens.
     pub(super) fn read(error: RequestTokenError<Fault, EntraError>, seen: Seen) -> Self {
         match error {
             RequestTokenError::ServerResponse(error) => Self::told(error, seen),
             RequestTokenError::Request(fault) => {
-                Self::Passing { cause: fault.cause().to_owned(), retry_after: seen.retry_after }
+                Self::passing(fault.cause().to_owned(), seen.retry_after)
             }
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => Self::senseless(seen),
         }
@@ -125,8 +187,14 @@ impl NoGrant {
 
     pub(super) fn told(error: EntraError, seen: Seen) -> Self {
         let status = seen.status.unwrap_or_default();
+        if error.is_loop() {
+            let retry_after = seen.retry_after.unwrap_or_default().max(AFTER_A_LOOP);
+            let (cause, retry_after) = (error.to_string(), Some(retry_after));
+            return Self::Passing { cause, retry_after, told: Some(Box::new(error)) };
+        }
         if error.is_passing() || status == 429 || status >= 500 {
-            return Self::Passing { cause: error.to_string(), retry_after: seen.retry_after };
+            let (cause, retry_after) = (error.to_string(), seen.retry_after);
+            return Self::Passing { cause, retry_after, told: Some(Box::new(error)) };
         }
         Self::SignIn(error)
     }
@@ -134,7 +202,7 @@ impl NoGrant {
     pub(super) fn senseless(seen: Seen) -> Self {
         let status = seen.status.unwrap_or_default();
         let cause = format!("the token endpoint answered status {status} without sense");
-        Self::Passing { cause, retry_after: seen.retry_after }
+        Self::passing(cause, seen.retry_after)
     }
 }
 

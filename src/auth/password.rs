@@ -27,8 +27,9 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Five groups of four characters of five bits each: 100 bits.
 const GROUPS: usize = 5;
 const GROUP: usize = 4;
-/// Enough for every client of every connection of one bridge.
-const REMEMBERED: usize = 256;
+/// As many as a bridge has sessions (`limits.connections`): all are looked through at each login, in
+/// some microseconds.
+const REMEMBERED: usize = 1024;
 
 /// A new password such as `abcd-efgh-ijkm-npqr-stuv`, shown to its owner once.
 ///

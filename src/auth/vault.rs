@@ -28,6 +28,28 @@ pub trait TokenVault: std::fmt::Debug + Send + Sync + 'static {
     /// `VaultError`; what was stored before is still there.
     async fn save(&self, token: &Secret) -> Result<(), VaultError>;
 
+    /// When the token was last stored, if that is known.
+    fn saved_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Writes down what the service demands of the next sign-in (reference A.5), for whichever process
+    /// that is in. It is no secret. The next `save` ends it.
+    ///
+    /// # Errors
+    /// `VaultError`.
+    async fn demand(&self, _claims: &str) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    /// What `demand` wrote down, if nothing was saved since.
+    ///
+    /// # Errors
+    /// `VaultError`.
+    async fn demanded(&self) -> Result<Option<String>, VaultError> {
+        Ok(None)
+    }
+
     /// Alone with the vault until the answer is dropped: a refresh token that another process has
     /// spent meanwhile must not be spent again.
     ///
@@ -54,8 +76,21 @@ pub enum VaultError {
     ShortKey(usize),
     #[error("the passphrase is too short; at least 8 characters are needed")]
     ShortPassphrase,
-    #[error("the vault cannot be opened: wrong key, another connection's vault, or damaged")]
+    #[error("what is sealed cannot be opened: wrong key, or damaged")]
     Sealed,
+    #[error(
+        "the stored sign-in of {user} ({}) cannot be opened: the vault key is not the one that it was \
+         sealed with, or the file is damaged, or it is another connection's. Nothing was changed. \
+         Give the right key, or put the file back from a backup and restart; or sign in anew: \
+         footbridge connection add ADDRESS --replace", path.display()
+    )]
+    Shut { user: String, path: PathBuf },
+    #[error(
+        "the desktop's keyring {0}. Unlock or start it (a session on D-Bus needs \
+         DBUS_SESSION_BUS_ADDRESS), or give a key in another way: FOOTBRIDGE_KEY_FILE, \
+         FOOTBRIDGE_KEY or FOOTBRIDGE_PASSPHRASE. Nothing is stored without one"
+    )]
+    Keyring(String),
     #[error("the vault cannot be read or written")]
     Disk(#[from] io::Error),
 }
@@ -81,6 +116,8 @@ pub struct MemoryVault(Mutex<Option<Secret>>);
 const MAGIC: &[u8; 8] = b"FBVAULT1";
 const KEY_CONTEXT: &str = "footbridge 2026 token vault";
 const NONCE: usize = 24;
+/// Letters of a vault's file name.
+const NAME: usize = 32;
 const SHORTEST_KEY: usize = 32;
 
 impl VaultKey {
@@ -111,29 +148,24 @@ impl FileVault {
     }
 
     fn file_name(user: &str) -> String {
-        blake3::hash(user.to_ascii_lowercase().as_bytes()).to_hex()[..32].to_owned()
+        blake3::hash(user.to_ascii_lowercase().as_bytes()).to_hex()[..NAME].to_owned()
     }
 
     /// When the refresh token was last renewed: that is when its file was last written.
     pub fn last_saved(directory: &Path, user: &str) -> Option<Timestamp> {
-        let written = fs::metadata(directory.join(Self::file_name(user))).ok()?.modified().ok()?;
-        let since = written.duration_since(std::time::UNIX_EPOCH).ok()?;
-        i64::try_from(since.as_secs()).ok().map(Timestamp)
+        written_at(&directory.join(Self::file_name(user)))
     }
 
-    /// Forgets a connection's token, whatever key it was sealed with.
+    /// Forgets a connection's token, whatever key it was sealed with. Waits for a renewal that is
+    /// under way, which would store its token afterwards.
     ///
     /// # Errors
     /// If the file is there and cannot be removed.
     pub fn forget(directory: &Path, user: &str) -> io::Result<()> {
         let path = directory.join(Self::file_name(user));
-        for path in [path.with_extension("new"), path.with_extension("lock"), path] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        let _lock = locked(&path.with_extension("lock"))?;
+        let (draft, lock) = (path.with_extension("new"), path.with_extension("lock"));
+        [draft, claims_path(&path), path, lock].iter().try_for_each(|path| remove(path))
     }
 
     fn seal(&self, token: &Secret) -> Result<Vec<u8>, VaultError> {
@@ -141,9 +173,15 @@ impl FileVault {
     }
 
     fn open(&self, file: &[u8]) -> Result<Secret, VaultError> {
-        let plain = open(&self.key, MAGIC, self.address.as_bytes(), file)?;
-        let text = std::str::from_utf8(&plain).map_err(|_| VaultError::Sealed)?;
-        Ok(Secret::new(text))
+        let shut = || VaultError::Shut { user: self.address.clone(), path: self.path.clone() };
+        let plain = open(&self.key, MAGIC, self.address.as_bytes(), file).map_err(|_| shut())?;
+        std::str::from_utf8(&plain).map(Secret::new).map_err(|_| shut())
+    }
+
+    /// Whether this is how a vault's file is called.
+    #[cfg(feature = "keyring")]
+    pub(super) fn is_name(name: &std::ffi::OsStr) -> bool {
+        name.len() == NAME && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit)
     }
 }
 
@@ -190,18 +228,35 @@ impl TokenVault for FileVault {
     async fn save(&self, token: &Secret) -> Result<(), VaultError> {
         let sealed = self.seal(token)?;
         let path = self.path.clone();
-        blocking(move || replace(&path, &sealed).map_err(VaultError::from)).await
+        blocking(move || {
+            replace(&path, &sealed)?;
+            Ok(remove(&claims_path(&path))?)
+        })
+        .await
+    }
+
+    fn saved_at(&self) -> Option<Timestamp> {
+        written_at(&self.path)
+    }
+
+    async fn demand(&self, claims: &str) -> Result<(), VaultError> {
+        let (path, claims) = (claims_path(&self.path), claims.to_owned());
+        blocking(move || Ok(replace(&path, claims.as_bytes())?)).await
+    }
+
+    async fn demanded(&self) -> Result<Option<String>, VaultError> {
+        let path = claims_path(&self.path);
+        blocking(move || match fs::read_to_string(path) {
+            Ok(claims) => Ok(Some(claims)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        })
+        .await
     }
 
     async fn lock(&self) -> Result<VaultLock, VaultError> {
         let path = self.path.with_extension("lock");
-        blocking(move || {
-            path.parent().map_or(Ok(()), make_private)?;
-            let file = private(OpenOptions::new().append(true).create(true)).open(path)?;
-            file.lock()?;
-            Ok(VaultLock(Some(file)))
-        })
-        .await
+        blocking(move || Ok(VaultLock(Some(locked(&path)?)))).await
     }
 }
 
@@ -240,6 +295,57 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, VaultError> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|_| Err(io::Error::other("interrupted").into()))
+}
+
+/// The lock file, locked. `forget` removes it, so that who waited meanwhile holds a file that nobody
+/// else will find: then the wait begins anew.
+fn locked(path: &Path) -> io::Result<File> {
+    loop {
+        path.parent().map_or(Ok(()), make_private)?;
+        let file = private(OpenOptions::new().append(true).create(true)).open(path)?;
+        file.lock()?;
+        if is_at(&file, path)? {
+            return Ok(file);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(found) => Ok((found.dev(), found.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A file that is open cannot be removed there.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Beside the vault; its draft must not be the vault's.
+fn claims_path(vault: &Path) -> PathBuf {
+    let mut name = vault.file_name().unwrap_or_default().to_owned();
+    name.push("-claims");
+    vault.with_file_name(name)
+}
+
+fn written_at(path: &Path) -> Option<Timestamp> {
+    let written = fs::metadata(path).ok()?.modified().ok()?;
+    let since = written.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok().map(Timestamp)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A crash leaves either the old file or the new one, whole.
@@ -295,6 +401,17 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[tokio::test]
+    async fn what_is_demanded_of_the_next_sign_in_is_known_until_it_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = || FileVault::new(folder.path().join("ada"), "ada", key(1));
+        assert_eq!(vault().demanded().await.unwrap(), None);
+        vault().demand("{}").await.unwrap();
+        assert_eq!(vault().demanded().await.unwrap().as_deref(), Some("{}"));
+        vault().save(&Secret::new("x")).await.unwrap();
+        assert_eq!(vault().demanded().await.unwrap(), None);
+    }
+
     #[cfg(unix)]
     #[tokio::test]
     async fn only_its_owner_may_read_the_file() {
@@ -311,22 +428,67 @@ mod tests {
         let path = folder.path().join("ada.vault");
         FileVault::new(&path, "ada", key(1)).save(&Secret::new("x")).await.unwrap();
         let stolen = FileVault::new(&path, "eve", key(1)).load().await;
-        assert!(matches!(stolen, Err(VaultError::Sealed)));
+        assert!(matches!(stolen, Err(VaultError::Shut { .. })));
         let guessed = FileVault::new(&path, "ada", key(2)).load().await;
-        assert!(matches!(guessed, Err(VaultError::Sealed)));
+        assert!(matches!(guessed, Err(VaultError::Shut { .. })));
     }
 
     #[tokio::test]
-    async fn a_damaged_file_is_an_error_and_not_a_missing_sign_in() {
+    async fn any_bit_that_flips_and_any_octet_that_is_missing_shuts_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ada.vault");
         let vault = FileVault::new(&path, "ada", key(1));
-        for damaged in
-            [&b""[..], b"FBVAULT1", b"FBVAULT1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"]
-        {
-            fs::write(&path, damaged).unwrap();
-            assert!(matches!(vault.load().await, Err(VaultError::Sealed)));
+        vault.save(&Secret::new("refresh-token")).await.unwrap();
+        let whole = fs::read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(vault.open(&flipped), Err(VaultError::Shut { .. })), "bit {bit}");
         }
+        for length in 0..whole.len() {
+            assert!(matches!(vault.open(&whole[..length]), Err(VaultError::Shut { .. })));
+        }
+        fs::write(&path, b"").unwrap();
+        assert!(matches!(vault.load().await, Err(VaultError::Shut { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_during_a_renewal_is_not_stored_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = || FileVault::within(folder.path(), "ada", key(1));
+        vault().save(&Secret::new("old")).await.unwrap();
+        let renewing = vault().lock().await.unwrap();
+        let directory = folder.path().to_owned();
+        let forgetting = std::thread::spawn(move || FileVault::forget(&directory, "ada"));
+        // A forgetting that does not wait for the lock is over in a moment.
+        for _ in 0..10_000 {
+            std::thread::yield_now();
+        }
+        assert!(!forgetting.is_finished());
+        vault().save(&Secret::new("new")).await.unwrap();
+        drop(renewing);
+        forgetting.join().unwrap().unwrap();
+        assert!(vault().load().await.unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn who_waited_while_the_vault_was_forgotten_is_alone_with_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ada.lock");
+        let first = locked(&path).unwrap();
+        let waiting = {
+            let path = path.clone();
+            std::thread::spawn(move || locked(&path))
+        };
+        for _ in 0..10_000 {
+            std::thread::yield_now();
+        }
+        fs::remove_file(&path).unwrap();
+        drop(first);
+        let _second = waiting.join().unwrap().unwrap();
+        let third = OpenOptions::new().append(true).open(&path).unwrap();
+        assert!(matches!(third.try_lock(), Err(fs::TryLockError::WouldBlock)));
     }
 
     #[test]

@@ -102,12 +102,22 @@ pub enum Seen {
     Messages(Page<RemoteMessage>),
 }
 
+/// What a flag edit may be applied to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Base {
+    /// Whatever flags the message has by then.
+    Present,
+    /// Only the flags that are known; else `Conflict`.
+    Known,
+}
+
 /// A flag edit for one message, with what the index knows of it: an edit that leaves nothing to
 /// change by that knowledge is answered with it, and costs no request.
 #[derive(Clone, Debug)]
 pub struct FlagWrite {
     pub known: RemoteMessage,
     pub edit: FlagEdit,
+    pub base: Base,
 }
 
 /// A message to be filed as it is (IMAP APPEND).

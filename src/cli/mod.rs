@@ -3,14 +3,19 @@
 //! Exit codes: 0 done, 1 the thing failed (standard error says what to do next), 2 wrong usage or
 //! settings.
 
+mod browser;
+mod certs;
 mod connection;
 mod consent;
+mod crash;
+mod explain;
 mod password;
 mod prompt;
 mod ready;
 mod sign_in;
 mod vaults;
 
+use std::future::pending;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,8 +30,11 @@ use crate::clock::Clock;
 use crate::config::connections::{Connection, ConnectionUse, Connections};
 use crate::config::{self, Config, Problems};
 use crate::demo;
+use certs::CertsCommand;
 use connection::ConnectionCommand;
 use consent::ConsentUrl;
+pub use crash::leave_no_secret;
+use explain::Explain;
 use password::PasswordCommand;
 pub use ready::{Ready, ReadyConnection};
 use vaults::Vaults;
@@ -61,8 +69,14 @@ enum Command {
     #[command(subcommand)]
     Password(PasswordCommand),
     /// Print the link by which an administrator consents for the whole organisation.
-    #[command(after_help = "Example: footbridge consent-url --use both --tenant contoso.com")]
+    #[command(after_help = consent::AFTER_HELP)]
     ConsentUrl(ConsentUrl),
+    /// Say what an error number on Microsoft's sign-in page means, and what to do about it.
+    #[command(after_help = "Example: footbridge explain AADSTS50105")]
+    Explain(Explain),
+    /// Certificates for TLS.
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -90,13 +104,17 @@ const WRONG_USAGE: u8 = 2;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    leave_no_secret();
     let cli = Cli::parse();
     start_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow!(error)),
     };
-    match runtime.block_on(Box::pin(run(cli))) {
+    let done = runtime.block_on(Box::pin(run(cli)));
+    // What still blocks a thread waits for someone else, as for a lock; everything of ours is done.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -107,8 +125,15 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Demo(options) => demo::run(options).await,
         Command::Config(ConfigCommand::Example) => print(config::EXAMPLE.trim_end()),
+        Command::Explain(wanted) => explain::run(&wanted),
         command => {
-            let config = Config::load(file.as_deref())?;
+            // Who only looks after connections needs no certificate.
+            let listens =
+                matches!(command, Command::Serve { .. } | Command::Config(ConfigCommand::Check));
+            let config = match listens {
+                true => Config::load_to_serve(file.as_deref())?,
+                false => Config::load(file.as_deref())?,
+            };
             run_with(config, command).await
         }
     }
@@ -119,11 +144,21 @@ async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
         Command::Serve { json } => serve(config, json).await,
         Command::Connection(command) => Box::pin(connection::run(&config, command)).await,
         Command::Password(command) => password::run(&config, command),
-        Command::ConsentUrl(wanted) => consent::run(&config, &wanted),
+        Command::ConsentUrl(wanted) => Box::pin(consent::run(&config, &wanted)).await,
+        Command::Explain(wanted) => explain::run(&wanted),
         Command::Config(ConfigCommand::Show) => print(&format!("{config:#?}")),
-        Command::Config(_) => print("The settings are in order."),
+        Command::Config(_) => check(&config),
+        Command::Certs(command) => certs::run(&config, command),
         Command::Demo(options) => demo::run(options).await,
     }
+}
+
+/// All is in order but for what `Config::load_to_serve` has refused already.
+fn check(config: &Config) -> anyhow::Result<()> {
+    for warning in config.warnings(Clock::system().now()) {
+        print(&format!("warning: {warning}"))?;
+    }
+    print("The settings are in order.")
 }
 
 async fn serve(config: Config, json: bool) -> anyhow::Result<()> {
@@ -157,33 +192,41 @@ async fn serve(config: Config, json: bool) -> anyhow::Result<()> {
     let parts = Parts { config, clock: Clock::system(), connections };
     let app = App::build(parts).await?.following(Box::new(vault_of));
     let ready = Ready::new(&app.addresses(), listed.collect(), None);
+    let stop = stop_signal();
     if json {
         ready.print_json()?
     } else {
         print(&ready.greeting())?
     }
-    app.run(stop_signal()).await.map(drop)
+    app.run(stop).await.map(drop)
 }
 
-/// SIGINT or SIGTERM.
-pub(crate) async fn stop_signal() {
+/// SIGINT or SIGTERM, from now on: who was told that the bridge is ready may ask it to end at once.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        // Without it Ctrl-C still ends the program.
-        let _ = tokio::signal::ctrl_c().await;
-        return;
+    let heard = |kind| {
+        let signal = signal(kind);
+        async move {
+            // One that cannot be heard ends the program without our help.
+            let Ok(mut signal) = signal else { return pending().await };
+            signal.recv().await;
+        }
     };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let (interrupted, terminated) =
+        (heard(SignalKind::interrupt()), heard(SignalKind::terminate()));
+    async move {
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
+        }
     }
 }
 
 /// Logs go to standard error, so that standard output stays for answers.
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_new(config::log_filter())
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("footbridge=info,warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(config::DEFAULT_LOG));
     let coloured = std::io::stderr().is_terminal() && !config::no_color();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured);
     // Someone who embeds the bridge may have a subscriber of their own.
@@ -194,6 +237,13 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)
+}
+
+/// Something to know while a command waits: on standard error, so that standard output stays for
+/// answers.
+pub(crate) fn note(text: &str) {
+    // Whoever closed standard error does not want to know.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "standard error is where a failed command says why")]

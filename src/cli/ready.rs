@@ -1,11 +1,11 @@
 //! What `serve` and `demo` say once everything listens.
 
-use std::net::SocketAddr;
+use std::fmt;
 
 use serde::Serialize;
 
 use super::print;
-use crate::app::Addresses;
+use crate::app::{Addresses, Gate};
 
 /// The one line that scripts wait for.
 #[derive(Debug, Serialize)]
@@ -18,9 +18,12 @@ pub struct Ready {
     pub connections: Vec<ReadyConnection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sim: Option<String>,
+    /// The gates again, with their security, for people.
+    #[serde(skip)]
+    gates: Vec<(&'static str, Gate)>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct ReadyConnection {
     pub address: String,
     pub user: String,
@@ -29,13 +32,20 @@ pub struct ReadyConnection {
     pub password: Option<String>,
 }
 
+impl fmt::Debug for ReadyConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyConnection").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
 impl Ready {
     pub fn new(
         addresses: &Addresses,
         connections: Vec<ReadyConnection>,
         sim: Option<String>,
     ) -> Self {
-        let texts = |list: &[SocketAddr]| list.iter().map(ToString::to_string).collect();
+        let texts = |list: &[Gate]| list.iter().map(|gate| gate.address.to_string()).collect();
+        let named = |name, list: &[Gate]| list.iter().map(|gate| (name, *gate)).collect::<Vec<_>>();
         Self {
             ready: true,
             imap: texts(&addresses.imap),
@@ -44,6 +54,7 @@ impl Ready {
             console: addresses.console.map(|address| format!("http://{address}")),
             connections,
             sim,
+            gates: [named("IMAP", &addresses.imap), named("SMTP", &addresses.smtp)].concat(),
         }
     }
 
@@ -54,8 +65,9 @@ impl Ready {
     /// What to type into a mail client.
     pub(crate) fn greeting(&self) -> String {
         let mut lines = vec!["footbridge is ready".to_owned()];
-        lines.push(format!("  IMAP     {}  (no TLS)", self.imap.join(", ")));
-        lines.push(format!("  SMTP     {}  (no TLS)", self.smtp.join(", ")));
+        lines.extend(self.gates.iter().map(|(name, Gate { address, security })| {
+            format!("  {name}     {address}  ({security})")
+        }));
         lines.extend(self.console.iter().map(|console| format!("  Console  {console}")));
         lines.extend(self.sim.iter().map(|sim| format!("  Tenant   {sim}  (simulated)")));
         for connection in &self.connections {

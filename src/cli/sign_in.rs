@@ -1,19 +1,18 @@
 //! A person's sign-in, driven from the command line.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, ValueEnum};
 use tokio::sync::oneshot;
 
+use super::browser::{self, Opening};
 use super::{print, prompt};
 use crate::app;
-use crate::auth::consent::admin_consent_url;
 use crate::auth::scopes::Needs;
-use crate::auth::sign_in::{Loopback, Redirect, SignIn, SignInError, SignedInAs};
+use crate::auth::sign_in::{Ending, Loopback, Page, Redirect, SignIn, SignInError, SignedInAs};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct SignInArguments {
@@ -39,35 +38,72 @@ enum Way {
 /// Where a pasted sign-in ends: the registered address, where nothing needs to listen.
 const NOWHERE: &str = "http://localhost";
 
-/// Signs in as `account`; `challenge` is what the service demanded of the next sign-in.
+/// Who is to sign in, and for what.
+pub(super) struct Wanted<'a> {
+    pub(super) account: &'a str,
+    pub(super) needs: Needs,
+    /// What the service demanded of the next sign-in.
+    pub(super) challenge: Option<String>,
+    /// The account's tenant, if it has signed in before.
+    pub(super) tenant_id: Option<String>,
+}
+
+/// Nobody is sent to Microsoft without an application.
+pub(super) fn check(config: &Config) -> anyhow::Result<()> {
+    match config.cloud.client_id.is_empty() {
+        true => Err(anyhow!(
+            "cloud.client_id is not set: register an application first (docs/entra-app-registration.md)"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Signs in, and has `keep` store and report it; what it answers is what was not granted. The
+/// browser is told the end of all that, not of the sign-in alone.
 pub(super) async fn run(
     config: &Config,
     arguments: &SignInArguments,
-    account: &str,
-    needs: Needs,
-    challenge: Option<String>,
-) -> anyhow::Result<SignedInAs> {
-    if config.cloud.client_id.is_empty() {
-        return Err(anyhow!(
-            "cloud.client_id is not set: register an application first (docs/entra-app-registration.md)"
-        ));
-    }
+    wanted: Wanted<'_>,
+    keep: impl AsyncFnOnce(SignedInAs) -> anyhow::Result<Vec<&'static str>>,
+) -> anyhow::Result<()> {
+    check(config)?;
+    let Wanted { account, needs, challenge, tenant_id } = wanted;
     let clock = Clock::system();
     let http = app::http_client(config, clock.clone())?;
     let cloud = app::cloud(&config.cloud);
-    let sign_in = SignIn { http, cloud, needs, account: account.to_owned(), challenge };
+    let account = account.to_owned();
+    let sign_in = SignIn { http, cloud, needs, account, challenge, tenant_id };
     let limit = Duration::from_secs(arguments.timeout);
-    let work = Box::pin(by(&sign_in, arguments, &clock, limit));
+    let mut ending = None;
+    let work = Box::pin(by(&sign_in, arguments, &clock, &mut ending));
     let done = clock.timeout(limit, work).await;
-    let done = done.unwrap_or_else(|_| Err(SignInError::TimedOut(limit).into()));
-    done.map_err(|error| with_link(error, &sign_in))
+    let done = match done.unwrap_or_else(|_| Err(SignInError::TimedOut(limit).into())) {
+        Ok(signed_in) => {
+            let address = signed_in.identity.address.clone();
+            keep(signed_in).await.map(|missing| Page::success(&address, &missing))
+        }
+        Err(error) => Err(error),
+    };
+    let done = done.map_err(|error| match error.downcast_ref::<SignInError>() {
+        Some(reason) => anyhow!(sign_in.told(reason)),
+        None => error,
+    });
+    if let Some(ending) = ending {
+        let page = match &done {
+            Ok(page) => page,
+            Err(error) => &Page::failure(&format!("{error:#}")),
+        };
+        ending.show(page, &clock).await;
+    }
+    done.map(drop)
 }
 
+/// `ending` is left behind if a browser waits for the outcome.
 async fn by(
     sign_in: &SignIn,
     arguments: &SignInArguments,
     clock: &Clock,
-    limit: Duration,
+    ending: &mut Option<Ending>,
 ) -> anyhow::Result<SignedInAs> {
     match arguments.sign_in {
         Way::Device => {
@@ -87,58 +123,24 @@ async fn by(
             let loopback = Loopback::bind().await.context("no port for the browser's answer")?;
             let attempt = sign_in.begin(&loopback.redirect_uri())?;
             print(&format!("open: {}", attempt.url))?;
-            if !arguments.no_browser {
-                open(&attempt.url);
-            }
-            let (redirect, visitor) = loopback.wait(&attempt, limit, clock).await?;
-            match sign_in.finish(attempt, redirect).await {
-                Ok(done) => {
-                    visitor.confirm(&done.identity.address).await;
-                    Ok(done)
-                }
-                Err(error) => {
-                    visitor.explain(&error).await;
-                    Err(error.into())
-                }
-            }
+            let limit = Duration::from_secs(arguments.timeout);
+            let opening = Opening::unless(arguments.no_browser);
+            let (redirect, left) = tokio::select! {
+                answered = loopback.wait(&attempt, limit, clock) => answered?,
+                never = browser::show(&attempt.url, opening) => match never {},
+            };
+            *ending = Some(left);
+            Ok(sign_in.finish(attempt, redirect).await?)
         }
     }
 }
 
 /// A thread of its own: a read that is not answered must not keep the process from ending.
-async fn pasted() -> anyhow::Result<String> {
+pub(super) async fn pasted() -> anyhow::Result<String> {
     let (tell, told) = oneshot::channel();
     std::thread::spawn(move || {
-        let question = "paste the address that the browser ended on: ";
+        let question = "paste the address that the browser ended on (or the error that it shows): ";
         tell.send(prompt::line(question))
     });
     told.await?
-}
-
-/// Best effort: the address is printed as well.
-fn open(url: &str) {
-    if !config::has_display() {
-        return;
-    }
-    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let mut command = Command::new(opener);
-    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if let Err(error) = command.spawn() {
-        tracing::info!(%error, "no browser could be opened; open the address by hand");
-    }
-}
-
-/// What an administrator can lift is followed by the link for the administrator. A sign-in that
-/// timed out may have been that, too: Microsoft's page does not lead back here then.
-fn with_link(error: anyhow::Error, sign_in: &SignIn) -> anyhow::Error {
-    let Some(reason) = error.downcast_ref::<SignInError>() else { return error };
-    if !reason.wants_admin() && !matches!(reason, SignInError::TimedOut(_)) {
-        return error;
-    }
-    let Some(link) = admin_consent_url(&sign_in.cloud, sign_in.needs, None) else { return error };
-    let text = match reason {
-        SignInError::TimedOut(_) => "if the page asks for an administrator's approval",
-        _ => "an administrator can consent for everyone",
-    };
-    anyhow!("{error:#}\n{text}, send this link: {link}\nand sign in again afterwards")
 }

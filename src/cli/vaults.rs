@@ -31,6 +31,7 @@ impl Vaults {
             credentials: config::credentials_directory(),
             file: config::key_file_variable().or_else(|| config.key_file.clone()),
             secret: config::key_variable().map(Secret::new),
+            keyring: config.keyring,
             passphrase: passphrase.map(Secret::new),
         };
         let key = match sources.find(&directory) {

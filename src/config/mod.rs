@@ -2,7 +2,10 @@
 //!
 //! `Config::default()` is what config/footbridge.example.toml says; a test holds the two together.
 
+pub mod certificate;
+mod cloud;
 pub mod connections;
+mod listener;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -11,6 +14,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::mailbox::Timestamp;
+pub use cloud::{Cloud, CloudName};
+use listener::parse_address;
+pub use listener::{Listener, TlsMode};
 use reader::Reader;
 pub use reader::{Origin, Problem};
 
@@ -23,6 +30,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// Where the key that seals the stored tokens is read from.
     pub key_file: Option<PathBuf>,
+    /// Whether a build that knows the desktop's keyring may keep the key there.
+    pub keyring: bool,
     pub cloud: Cloud,
     pub imap: Listener,
     pub smtp: Listener,
@@ -31,36 +40,6 @@ pub struct Config {
     pub sync: Sync,
     pub cache: Cache,
     pub limits: Limits,
-}
-
-/// Which Microsoft cloud, and as which application.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Cloud {
-    pub name: CloudName,
-    /// The application registration; empty only in the demo.
-    pub client_id: String,
-    /// `organizations`, `common`, `consumers`, a tenant id or a domain.
-    pub tenant: String,
-    /// Base URL of the sign-in service, without a trailing slash.
-    pub login: String,
-    /// Base URL of Graph, without version and trailing slash.
-    pub graph: String,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CloudName {
-    Global,
-    GccHigh,
-    Dod,
-    China,
-    Custom,
-}
-
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Listener {
-    pub listen: Vec<SocketAddr>,
-    /// Plain text on addresses that others can reach must be asked for by name.
-    pub allow_plaintext: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -99,6 +78,23 @@ pub struct Limits {
     pub idle_stranger: Duration,
     /// How long shutdown waits for commands in flight.
     pub drain: Duration,
+    /// Wrong local passwords for one user name before it is locked for a while.
+    pub login_failures: usize,
+    /// The same from one address.
+    pub login_failures_per_address: usize,
+    /// How long such a lockout lasts.
+    pub login_lockout: Duration,
+    /// The wait after the first wrong password; it doubles with each further one.
+    pub login_delay: Duration,
+    /// The longest such wait.
+    pub login_delay_max: Duration,
+}
+
+/// Whether certificates are looked at: only who serves needs to be able to read them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Certificates {
+    Read,
+    Unread,
 }
 
 /// All that is wrong with the settings, at once.
@@ -111,12 +107,24 @@ impl Config {
     /// # Errors
     /// Every mistake, with file, line and key.
     pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
+        Self::load_with(file, Certificates::Unread)
+    }
+
+    /// The same for who is going to listen: certificates are looked at, too.
+    ///
+    /// # Errors
+    /// Every mistake, with file, line and key.
+    pub fn load_to_serve(file: Option<&Path>) -> Result<Self, Problems> {
+        Self::load_with(file, Certificates::Read)
+    }
+
+    fn load_with(file: Option<&Path>, certificates: Certificates) -> Result<Self, Problems> {
         let text = match file {
             Some(path) => Some((path, read(path)?)),
             None => None,
         };
         let borrowed = text.as_ref().map(|(path, text)| (*path, text.as_str()));
-        Self::parse(borrowed, environment())
+        Self::read(Reader::new(borrowed, environment()), certificates)
     }
 
     /// # Errors
@@ -125,16 +133,20 @@ impl Config {
         file: Option<(&Path, &str)>,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, Problems> {
-        let mut reader = Reader::new(file, environment);
+        Self::read(Reader::new(file, environment), Certificates::Unread)
+    }
+
+    fn read(mut reader: Reader<'_>, certificates: Certificates) -> Result<Self, Problems> {
         let config = Self {
             state_dir: PathBuf::from(reader.string("state_dir", "state")),
             key_file: Some(reader.string("key_file", ""))
                 .filter(|p| !p.is_empty())
                 .map(PathBuf::from),
-            cloud: read_cloud(&mut reader),
-            imap: read_listener(&mut reader, "imap", &["127.0.0.1:1143"]),
-            smtp: read_listener(&mut reader, "smtp", &["127.0.0.1:1025"]),
-            pop3: read_listener(&mut reader, "pop3", &[]),
+            cloud: cloud::read(&mut reader),
+            keyring: reader.switch("keyring", true),
+            imap: listener::read(&mut reader, "imap", &["127.0.0.1:1143"]),
+            smtp: listener::read(&mut reader, "smtp", &["127.0.0.1:1025"]),
+            pop3: listener::read(&mut reader, "pop3", &[]),
             console: read_console(&mut reader),
             sync: Sync {
                 poll: reader.duration("sync.poll", Duration::from_secs(15)),
@@ -144,14 +156,29 @@ impl Config {
             cache: Cache { max_bytes: reader.size("cache.max_bytes", 2 << 30) },
             limits: read_limits(&mut reader),
         };
-        if !config.pop3.listen.is_empty() {
+        if config.pop3.addresses().next().is_some() {
             reader.problem("pop3.listen", "cannot be used yet: POP3 is not part of this release");
         }
         if config.sync.poll < Duration::from_secs(1) {
             reader.problem("sync.poll", "must be at least \"1s\": Microsoft counts requests");
         }
+        if certificates == Certificates::Read {
+            for (section, listener) in [("imap", &config.imap), ("smtp", &config.smtp)] {
+                listener::check_files(&mut reader, section, listener, &config.state_dir);
+            }
+        }
         let problems = reader.finish();
         if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    }
+
+    /// What works today and may not tomorrow.
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
+        let sections = [("imap", &self.imap), ("smtp", &self.smtp)];
+        let of = |(section, listener): (&str, &Listener)| {
+            let identity = listener.certificate(&self.state_dir)?.load().ok()?;
+            Some(format!("{section}.certificate: {}", identity.warning(now)?))
+        };
+        sections.into_iter().filter_map(of).collect()
     }
 }
 
@@ -159,116 +186,6 @@ impl Default for Config {
     fn default() -> Self {
         Self::parse(None, BTreeMap::new()).expect("the defaults are valid, a test reads them")
     }
-}
-
-impl Cloud {
-    /// The hosts of the named clouds (reference A.1).
-    fn hosts(name: CloudName) -> (&'static str, &'static str) {
-        match name {
-            CloudName::Global | CloudName::Custom => {
-                ("https://login.microsoftonline.com", "https://graph.microsoft.com")
-            }
-            CloudName::GccHigh => {
-                ("https://login.microsoftonline.us", "https://graph.microsoft.us")
-            }
-            CloudName::Dod => {
-                ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us")
-            }
-            CloudName::China => (
-                "https://login.partner.microsoftonline.cn",
-                "https://microsoftgraph.chinacloudapi.cn",
-            ),
-        }
-    }
-}
-
-fn read_cloud(reader: &mut Reader<'_>) -> Cloud {
-    let name = reader.parsed("cloud.name", CloudName::Global, |value| match value.as_str() {
-        Some("global") => Ok(CloudName::Global),
-        Some("gcc-high") => Ok(CloudName::GccHigh),
-        Some("dod") => Ok(CloudName::Dod),
-        Some("china") => Ok(CloudName::China),
-        Some("custom") => Ok(CloudName::Custom),
-        _ => Err("wants one of global, gcc-high, dod, china, custom".to_owned()),
-    });
-    let (login, graph) = Cloud::hosts(name);
-    let mut url = |key: &str, preset: &str| {
-        let url = reader.string(key, "");
-        match (name, url.is_empty()) {
-            (CloudName::Custom, true) => {
-                reader.problem(key, "is needed with cloud.name = \"custom\"")
-            }
-            (CloudName::Custom, false) => {
-                if let Err(text) = check_base_url(&url) {
-                    reader.problem(key, text);
-                }
-                return url.trim_end_matches('/').to_owned();
-            }
-            (_, true) => {}
-            (_, false) => reader.problem(key, "goes only with cloud.name = \"custom\""),
-        }
-        preset.to_owned()
-    };
-    let login = url("cloud.login", login);
-    let graph = url("cloud.graph", graph);
-    // Known already so that a file written for the EWS kind is not refused.
-    let _ews = reader.string("cloud.ews", "");
-    let tenant = reader.string("cloud.tenant", "organizations");
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if tenant.is_empty() || !tenant.chars().all(plain) {
-        reader.problem(
-            "cloud.tenant",
-            "wants organizations, common, consumers, a tenant id or a domain",
-        );
-    }
-    Cloud { name, client_id: reader.string("cloud.client_id", ""), tenant, login, graph }
-}
-
-/// Tokens travel to these hosts, so plain http is for this machine only.
-fn check_base_url(url: &str) -> Result<(), String> {
-    if url.starts_with("https://") {
-        return Ok(());
-    }
-    let Some(rest) = url.strip_prefix("http://") else {
-        return Err("wants an address that starts with https://".to_owned());
-    };
-    let authority = rest.split('/').next().unwrap_or_default();
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if loopback || host == "localhost" {
-        return Ok(());
-    }
-    Err("must be https://: plain http is allowed only for this machine".to_owned())
-}
-
-fn read_listener(reader: &mut Reader<'_>, section: &str, default: &[&str]) -> Listener {
-    let default = default.iter().filter_map(|text| text.parse().ok()).collect();
-    let listen_key = format!("{section}.listen");
-    let listen: Vec<SocketAddr> = reader.list(&listen_key, default, parse_address);
-    let tls_key = format!("{section}.tls");
-    match reader.string(&tls_key, "off").as_str() {
-        "off" => {}
-        "starttls" | "implicit" => {
-            reader.problem(
-                &tls_key,
-                "can only be \"off\" in this release: TLS listeners are still to come",
-            );
-        }
-        _ => reader.problem(&tls_key, "wants one of off, starttls, implicit"),
-    }
-    let allow_plaintext = reader.switch(&format!("{section}.allow_plaintext"), false);
-    let exposed = listen.iter().find(|address| !address.ip().is_loopback());
-    if let (Some(address), false) = (exposed, allow_plaintext) {
-        let text = format!(
-            "would send passwords in plain text to others at {address}; use a loopback address, \
-             or set {section}.allow_plaintext = true if the network is trusted"
-        );
-        reader.problem(&listen_key, text);
-    }
-    Listener { listen, allow_plaintext }
 }
 
 fn read_console(reader: &mut Reader<'_>) -> Option<SocketAddr> {
@@ -303,12 +220,12 @@ fn read_limits(reader: &mut Reader<'_>) -> Limits {
         idle_smtp: reader.duration("limits.idle_smtp", Duration::from_secs(5 * 60)),
         idle_stranger: reader.duration("limits.idle_stranger", Duration::from_secs(3 * 60)),
         drain: reader.duration("limits.drain", Duration::from_secs(10)),
+        login_failures: reader.count("limits.login_failures", 10),
+        login_failures_per_address: reader.count("limits.login_failures_per_address", 50),
+        login_lockout: reader.duration("limits.login_lockout", Duration::from_secs(5 * 60)),
+        login_delay: reader.duration("limits.login_delay", Duration::from_secs(1)),
+        login_delay_max: reader.duration("limits.login_delay_max", Duration::from_secs(8)),
     }
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let text = text.replace("localhost:", "127.0.0.1:");
-    text.parse().map_err(|_| format!("wants addresses such as \"127.0.0.1:1143\", not {text:?}"))
 }
 
 fn read(path: &Path) -> Result<String, Problems> {
@@ -378,6 +295,11 @@ pub fn has_display() -> bool {
         || variable("WAYLAND_DISPLAY").is_some()
 }
 
+/// `BROWSER`: the person's browsers, as a list by colons.
+pub fn browsers() -> Option<String> {
+    variable("BROWSER")
+}
+
 /// Empty counts as not set.
 #[expect(clippy::disallowed_methods, reason = "this is config")]
 fn variable(name: &str) -> Option<String> {
@@ -390,10 +312,14 @@ pub fn no_color() -> bool {
     std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
 }
 
-/// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax).
+/// The default of `FOOTBRIDGE_LOG`.
+pub const DEFAULT_LOG: &str = "footbridge=info,rustls=error,warn";
+
+/// What to log, from `FOOTBRIDGE_LOG` (tracing's filter syntax). By default nothing of what rustls
+/// says, since any stranger's handshake can make it warn.
 #[expect(clippy::disallowed_methods, reason = "this is config")]
 pub fn log_filter() -> String {
-    std::env::var("FOOTBRIDGE_LOG").unwrap_or_else(|_| "footbridge=info,warn".to_owned())
+    std::env::var("FOOTBRIDGE_LOG").unwrap_or_else(|_| DEFAULT_LOG.to_owned())
 }
 
 impl fmt::Display for Problems {
@@ -449,13 +375,5 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.sync.poll, Duration::from_secs(30));
         assert_eq!(config.imap.listen.len(), 2);
-    }
-
-    #[test]
-    fn a_token_never_travels_in_plain_text_off_this_machine() {
-        let text = "[cloud]\nname = \"custom\"\nlogin = \"http://login.example\"\ngraph = \"http://127.0.0.1:80\"";
-        let found = problems(text);
-        assert_eq!(found.len(), 1, "{found:#?}");
-        assert!(found[0].contains("cloud.login must be https"), "{found:#?}");
     }
 }

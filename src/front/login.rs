@@ -1,18 +1,14 @@
 //! The local login, shared by all protocols: one check, one growing delay.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
-use crate::account::{Account, Accounts, Caller, Purpose};
+use crate::account::{Accounts, Caller, Login, Purpose};
 use crate::clock::Clock;
 use crate::mailbox::{Kind, Outcome};
 
-/// The wait after the first wrong password of a connection or for a user; it doubles with each further
-/// one.
-/// A person who mistyped hardly notices, a guesser does.
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// The longest wait: clients give up on a server that is silent for longer than some 30 seconds.
-const LONGEST_DELAY: Duration = Duration::from_secs(8);
+/// What a client is told whose login ends while it is connected.
+pub(super) const TAKEN_BACK: &str =
+    "This login was taken back: its password was revoked or its connection removed";
 /// Wrong passwords that one connection may try before it is closed.
 const ATTEMPTS: u32 = 5;
 
@@ -36,14 +32,13 @@ impl Door {
     /// # Errors
     /// `WrongPassword`, after the delay, whether or not the user exists; `LockedOut`; or what keeps
     /// the right user out.
-    pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Account> {
+    pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Login> {
         let user = String::from_utf8_lossy(user);
-        let before = self.accounts.failures(&user, &self.clock);
+        let wait = self.accounts.delay(&user, self.caller.source, self.failures, &self.clock);
         let admitted = self.accounts.log_in(&user, password, self.caller, &self.clock).await;
         if let Err(fault) = &admitted
             && matches!(fault.kind(), Kind::WrongPassword | Kind::LockedOut)
         {
-            let wait = delay(self.failures.max(before));
             self.failures += 1;
             self.clock.sleep(wait).await;
         }
@@ -53,20 +48,5 @@ impl Door {
     /// Whether this connection has guessed often enough and is to be closed.
     pub fn is_shut(&self) -> bool {
         self.failures >= ATTEMPTS
-    }
-}
-
-fn delay(failures: u32) -> Duration {
-    FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST_DELAY)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_wrong_password_costs_more_up_to_a_limit() {
-        let waits: Vec<u64> = (0..6).map(|failures| delay(failures).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 8, 8]);
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use crate::account::Lease;
+
 pub mod imap;
+mod link;
 pub mod login;
 pub mod smtp;
 
@@ -15,6 +18,14 @@ pub struct Silence {
     pub imap: Duration,
     /// In an SMTP session (RFC 5321 §4.5.3.2: five minutes).
     pub smtp: Duration,
+}
+
+/// Resolves when the login is taken back; never for someone who is not logged in.
+async fn over(lease: Option<&Lease>) {
+    match lease {
+        Some(lease) => lease.over().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Default for Silence {

@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_MATCH, RETRY_AFTER, WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::de::IgnoredAny;
 use tracing::debug;
+use zeroize::Zeroizing;
 
 use super::body::{self, Broken};
 use super::client::describe;
 use super::{AccessToken, Body, Failure, MailboxHttp, Refusal, Request, retry};
 use crate::mailbox::{Fault, Kind};
+use crate::metrics::Fate;
 
 /// Where the answer goes.
 pub(super) enum Sink<'a> {
@@ -45,6 +48,22 @@ pub(super) enum Trouble {
     NotSent(String),
     /// It left, and no answer came that could be read. With the status, if that much arrived.
     Lost(Option<u16>, String),
+}
+
+/// What the service calls a demand for further claims.
+const FURTHER_CLAIMS: &str = "insufficient_claims";
+
+impl Trouble {
+    pub(super) fn fate(&self) -> Fate {
+        match self {
+            Self::Final(_) => Fate::Refused,
+            Self::Unauthorized(_) => Fate::Unauthorized,
+            Self::Throttled(_) => Fate::Throttled,
+            Self::Passing(_) => Fate::Unavailable,
+            Self::NotSent(_) => Fate::NotSent,
+            Self::Lost(..) => Fate::Lost,
+        }
+    }
 }
 
 impl MailboxHttp {
@@ -112,7 +131,7 @@ impl MailboxHttp {
             .client
             .inner
             .request(request.method.clone(), url)
-            .header(AUTHORIZATION, format!("Bearer {}", token.expose()))
+            .header(AUTHORIZATION, authorization(token))
             .header("client-request-id", id)
             .header("Prefer", "IdType=\"ImmutableId\"");
         if let Some(prefer) = request.prefer {
@@ -165,13 +184,15 @@ impl MailboxHttp {
         let refusal = Refusal {
             retry_after: self.retry_after(response.headers()),
             request_id: header(response.headers(), "request-id").to_owned(),
+            date: header(response.headers(), "date").to_owned(),
             ..Refusal::read(status.as_u16(), &body)
         };
         if let Some(claims) = claims {
             self.0.tokens.challenge(token, &claims);
-            return Trouble::Unauthorized(refusal);
+            // By the header: the body of such an answer may name any code (reference A.5).
+            return Trouble::Unauthorized(Refusal { code: FURTHER_CLAIMS.to_owned(), ..refusal });
         }
-        if refusal.is("insufficient_claims") {
+        if refusal.is(FURTHER_CLAIMS) {
             let cause = format!("the service demands further claims: {refusal}");
             return final_fault(Fault::from(Kind::SignInNeeded).because(cause));
         }
@@ -204,6 +225,16 @@ impl MailboxHttp {
     }
 }
 
+/// Marked as sensitive, so that no layer below shows it, and HTTP/2 keeps it out of its tables.
+fn authorization(token: &AccessToken) -> HeaderValue {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose()));
+    // What is no header value is no token that a service issued: it will be refused as one.
+    let mut value =
+        HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
+    value.set_sensitive(true);
+    value
+}
+
 pub(super) fn final_fault(fault: Fault) -> Trouble {
     Trouble::Final(fault.into())
 }
@@ -217,7 +248,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
 fn demanded_claims(headers: &HeaderMap) -> Option<String> {
     headers.get_all(WWW_AUTHENTICATE).iter().find_map(|value| {
         let text = value.to_str().ok()?;
-        if !text.contains("insufficient_claims") {
+        if !text.contains(FURTHER_CLAIMS) {
             return None;
         }
         let claims = text.split("claims=\"").skip(1).map(|rest| rest.split('"').next());

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::clock::{Clock, Instant};
 use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
+use crate::metrics::{Fate, Requests};
 
 /// How much longer the caller is willing to wait. One for each use case, however many requests that takes.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,7 @@ pub(super) struct Inner {
     gate: Gate,
     /// The service's clock less ours, in seconds, by its latest answer.
     pub(super) ahead: AtomicI64,
+    requests: Arc<Requests>,
 }
 
 impl MailboxHttp {
@@ -50,11 +52,17 @@ impl MailboxHttp {
         let queue = Queue::new(&client.limits);
         let gate = Gate::new(client.clock.clone());
         let ahead = AtomicI64::new(0);
-        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate, ahead })))
+        let requests = Arc::default();
+        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate, ahead, requests })))
     }
 
     pub fn clock(&self) -> &Clock {
         &self.0.client.clock
+    }
+
+    /// How the attempts at requests ended.
+    pub fn requests(&self) -> Arc<Requests> {
+        Arc::clone(&self.0.requests)
     }
 
     pub fn patience(&self, urgency: Urgency) -> Patience {
@@ -258,10 +266,13 @@ impl MailboxHttp {
             Sink::Json | Sink::Nothing => self.limits().total,
         };
         let work = Box::pin(self.exchange(request, url, &token, sink));
-        match self.clock().timeout(limit, work).await {
+        let result = match self.clock().timeout(limit, work).await {
             Ok(result) => result,
             Err(_) => Err(Trouble::Lost(None, "the exchange took too long".to_owned())),
-        }
+        };
+        let fate = result.as_ref().err().map_or(Fate::Answered, Trouble::fate);
+        self.0.requests.count(fate);
+        result
     }
 
     async fn token(&self, patience: Patience) -> Outcome<AccessToken> {

@@ -58,6 +58,8 @@ pub struct Refusal {
     pub code: String,
     pub retry_after: Option<Duration>,
     pub request_id: String,
+    /// By the service's clock, as its `Date` tells it.
+    pub date: String,
 }
 
 #[derive(Clone, Debug)]
@@ -142,7 +144,8 @@ impl Request {
 impl Refusal {
     /// Reads an error body (reference B.13); whatever is not one leaves the code empty.
     pub fn read(status: u16, body: &[u8]) -> Self {
-        Self { status, code: error_code(body), retry_after: None, request_id: String::new() }
+        let code = error_code(body);
+        Self { status, code, retry_after: None, request_id: String::new(), date: String::new() }
     }
 
     pub fn is(&self, code: &str) -> bool {

@@ -12,10 +12,13 @@ pub enum SystemFlag {
     Answered = 2,
     Flagged = 4,
     Deleted = 8,
-    /// Read-only: whether a message is a draft is the service's to say.
+    /// Read-only: whether a message can be edited is the service's to say.
     Draft = 16,
     /// `$Forwarded` on the wire (RFC 5788 registry); the service keeps it beside "answered".
     Forwarded = 32,
+    /// `\Draft` on the wire as well: a client's own mark on a message that the service holds as
+    /// finished. Never together with `Draft`.
+    MarkedDraft = 64,
 }
 
 /// A user-defined flag: an IMAP atom, compared without regard to case.
@@ -39,7 +42,8 @@ pub enum FlagEdit {
 // === impl SystemFlag ===
 
 impl SystemFlag {
-    pub const ALL: [Self; 6] =
+    /// Those that look different to a client.
+    pub const SHOWN: [Self; 6] =
         [Self::Answered, Self::Flagged, Self::Deleted, Self::Seen, Self::Draft, Self::Forwarded];
 }
 
@@ -124,12 +128,17 @@ impl Flags {
         self
     }
 
-    pub fn keywords(&self) -> impl Iterator<Item = &Keyword> {
+    pub fn keywords(&self) -> impl Iterator<Item = &Keyword> + Clone {
         self.keywords.iter()
     }
 
     pub fn has_keyword(&self, keyword: &Keyword) -> bool {
         self.keywords.contains(keyword)
+    }
+
+    /// Whether a client sees `\Draft`, whoever said so.
+    pub fn shows_draft(&self) -> bool {
+        self.has(SystemFlag::Draft) || self.has(SystemFlag::MarkedDraft)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -143,7 +152,7 @@ impl Flags {
 
     /// The inverse of `bits` and `keywords`.
     pub fn from_parts(bits: u8, keywords: impl IntoIterator<Item = Keyword>) -> Self {
-        Self { system: bits & 0b11_1111, keywords: keywords.into_iter().collect() }
+        Self { system: bits & 0b111_1111, keywords: keywords.into_iter().collect() }
     }
 }
 
@@ -165,7 +174,34 @@ impl FlagEdit {
         };
         after.system &= !(SystemFlag::Draft as u8);
         after.system |= before.system & SystemFlag::Draft as u8;
-        after
+        if after.has(SystemFlag::Draft) { after.without(SystemFlag::MarkedDraft) } else { after }
+    }
+
+    /// Whether the edit would undo or repeat what changed between two states. Of an edit that adds
+    /// or removes only the flags that it names count (RFC 7162 §3.1.12).
+    pub fn collides(&self, before: &Flags, now: &Flags) -> bool {
+        match self {
+            Self::Set(_) => before != now,
+            Self::Add(named) | Self::Remove(named) => {
+                let differs = |keyword| before.has_keyword(keyword) != now.has_keyword(keyword);
+                (before.system ^ now.system) & named.system != 0
+                    || named.keywords.iter().any(differs)
+            }
+        }
+    }
+
+    /// Whether a message has any of what the edit is about. System flags it always has, set or not
+    /// (RFC 7162 §3.1.3).
+    pub fn is_about_something_of(&self, flags: &Flags) -> bool {
+        match self {
+            Self::Set(_) => true,
+            Self::Add(named) | Self::Remove(named) => {
+                let keyword = SystemFlag::Forwarded as u8;
+                named.system & !keyword != 0
+                    || named.system & flags.system != 0
+                    || named.keywords.iter().any(|keyword| flags.has_keyword(keyword))
+            }
+        }
     }
 }
 
@@ -177,7 +213,10 @@ mod tests {
     fn a_client_cannot_change_whether_a_message_is_a_draft() {
         let draft = Flags::none().with(SystemFlag::Draft);
         assert!(FlagEdit::Set(Flags::none()).apply(&draft).has(SystemFlag::Draft));
-        assert!(!FlagEdit::Add(draft).apply(&Flags::none()).has(SystemFlag::Draft));
+        assert!(!FlagEdit::Add(draft.clone()).apply(&Flags::none()).has(SystemFlag::Draft));
+        let mark = Flags::none().with(SystemFlag::MarkedDraft);
+        assert_eq!(FlagEdit::Add(mark.clone()).apply(&draft), draft);
+        assert_eq!(FlagEdit::Add(mark.clone()).apply(&Flags::none()), mark);
     }
 
     #[test]
@@ -185,6 +224,30 @@ mod tests {
         let red = Flags::none().with_keyword(Keyword::new("Red").unwrap());
         let removed = FlagEdit::Remove(Flags::none().with_keyword(Keyword::new("red").unwrap()));
         assert!(removed.apply(&red).is_empty());
+    }
+
+    #[test]
+    fn an_edit_collides_with_a_change_of_the_flags_it_names_and_a_replacement_with_any() {
+        let red = Flags::none().with_keyword(Keyword::new("Red").unwrap());
+        let seen = Flags::none().with(SystemFlag::Seen);
+        assert!(FlagEdit::Add(red.clone()).collides(&Flags::none(), &red));
+        assert!(!FlagEdit::Add(red.clone()).collides(&Flags::none(), &seen));
+        assert!(FlagEdit::Remove(seen.clone()).collides(&seen, &red));
+        assert!(FlagEdit::Set(red.clone()).collides(&Flags::none(), &seen));
+        assert!(!FlagEdit::Set(red).collides(&seen, &seen));
+    }
+
+    #[test]
+    fn a_system_flag_is_there_even_when_it_is_not_set() {
+        let red = Flags::none().with_keyword(Keyword::new("Red").unwrap());
+        let seen = Flags::none().with(SystemFlag::Seen);
+        let forwarded = Flags::none().with(SystemFlag::Forwarded);
+        assert!(FlagEdit::Add(seen).is_about_something_of(&Flags::none()));
+        assert!(!FlagEdit::Add(red.clone()).is_about_something_of(&Flags::none()));
+        assert!(FlagEdit::Remove(red.clone()).is_about_something_of(&red));
+        assert!(!FlagEdit::Add(forwarded.clone()).is_about_something_of(&red));
+        assert!(FlagEdit::Add(forwarded.clone()).is_about_something_of(&forwarded));
+        assert!(FlagEdit::Set(red).is_about_something_of(&Flags::none()));
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub struct SeqNum(NonZeroU32);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UidValidity(NonZeroU32);
 
-/// Grows with every recorded change of a folder (RFC 7162 §3.1); 0 is "before anything".
+/// Grows with every recorded change of a folder (RFC 7162 §3.1); 0 is "before anything", and so is
+/// never the number of a folder or a message.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ModSeq(u64);
 
@@ -100,6 +101,8 @@ impl SeqNum {
 
 impl ModSeq {
     pub const ZERO: Self = Self(0);
+    /// A folder in which nothing has happened yet.
+    pub const FIRST: Self = Self(1);
 
     pub const fn new(number: u64) -> Self {
         Self(number)

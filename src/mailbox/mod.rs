@@ -13,7 +13,7 @@ pub mod snapshot;
 pub mod submission;
 pub mod view;
 
-pub use change::{Change, Changes};
+pub use change::{Change, Changes, Memory};
 pub use fault::{Fault, Kind, Outcome};
 pub use flags::{FlagEdit, Flags, Keyword, SystemFlag};
 pub use folder::{Folder, FolderPath, Role};

@@ -1,7 +1,5 @@
 //! One session's sequence numbers. Pure, so that thousands of histories can be run against it.
 
-use std::collections::BTreeSet;
-use std::mem;
 use std::sync::Arc;
 
 use super::{Change, Changes, Flags, ModSeq, SeqNum, Uid};
@@ -28,8 +26,6 @@ pub enum Expunges {
 pub struct View {
     /// Shared with every other session that sees the same, and with the folder's snapshot.
     uids: Arc<Vec<Uid>>,
-    /// Gone from the folder, but the client has not been told.
-    held: BTreeSet<Uid>,
     seen: ModSeq,
 }
 
@@ -42,7 +38,7 @@ impl View {
     /// Like `new`, with a list that others hold too.
     pub fn sharing(uids: Arc<Vec<Uid>>, seen: ModSeq) -> Self {
         debug_assert!(uids.is_sorted());
-        Self { uids, held: BTreeSet::new(), seen }
+        Self { uids, seen }
     }
 
     /// Gives up its own list for an equal one that others hold too.
@@ -57,7 +53,8 @@ impl View {
         Arc::ptr_eq(&self.uids, uids)
     }
 
-    /// The point in the folder's log that this picture shows.
+    /// The point in the folder's log that this picture shows: the client has been told of all that
+    /// happened up to it, expunges included.
     pub fn seen(&self) -> ModSeq {
         self.seen
     }
@@ -83,43 +80,38 @@ impl View {
         self.uids.binary_search(&uid).ok().map(SeqNum::at)
     }
 
-    /// Whether the client still counts this message although it is gone.
-    pub fn is_held(&self, uid: Uid) -> bool {
-        self.held.contains(&uid)
-    }
-
-    pub fn has_held(&self) -> bool {
-        !self.held.is_empty()
-    }
-
     /// Folds everything the log says since `self.seen()` into the picture.
+    ///
+    /// If something is gone that must not be announced, nothing is: news told past an expunge that
+    /// is held back would let a client that leaves now believe that it knows of the expunge, too
+    /// (RFC 7162 §3.2). Then the picture stays behind `changes.through`.
     pub fn catch_up(&mut self, changes: &Changes, expunges: Expunges) -> Vec<Notice> {
         let newest = self.uids.last().copied();
-        let mut arrived = Vec::new();
-        let mut reflagged = Vec::new();
+        let (mut gone, mut arrived, mut reflagged) = (Vec::new(), Vec::new(), Vec::new());
         for change in &changes.list {
             match change {
                 Change::Live { uid, .. } if newest.is_none_or(|newest| *uid > newest) => {
                     arrived.push(*uid);
                 }
-                Change::Live { uid, flags, modseq } => reflagged.push((*uid, flags, *modseq)),
-                Change::Expunged { uid } if self.seq(*uid).is_some() => {
-                    self.held.insert(*uid);
-                }
+                Change::Live { uid, flags, modseq } => reflagged.push((*modseq, *uid, flags)),
+                Change::Expunged { uid } if self.seq(*uid).is_some() => gone.push(*uid),
                 Change::Expunged { .. } => {} // Came and went between two looks.
             }
         }
-        let mut notices = Vec::new();
-        if expunges == Expunges::Announce {
-            self.announce_held(&mut notices);
+        if expunges == Expunges::Hold && !gone.is_empty() {
+            return Vec::new();
         }
+        let mut notices = Vec::new();
+        self.announce_gone(gone, &mut notices);
         if !arrived.is_empty() {
             arrived.sort_unstable();
             Arc::make_mut(&mut self.uids).extend(arrived);
             let count = u32::try_from(self.uids.len()).unwrap_or(u32::MAX);
             notices.push(Notice::Exists(count));
         }
-        for (uid, flags, modseq) in reflagged {
+        // In the order of the log: who hears only the beginning has missed nothing before it.
+        reflagged.sort_unstable_by_key(|(modseq, uid, _)| (*modseq, *uid));
+        for (modseq, uid, flags) in reflagged {
             if let Some(seq) = self.seq(uid) {
                 notices.push(Notice::Flags(seq, uid, flags.clone(), modseq));
             }
@@ -129,130 +121,21 @@ impl View {
     }
 
     /// Highest first, so that each announced number is right at the moment it is read.
-    fn announce_held(&mut self, notices: &mut Vec<Notice>) {
-        if self.held.is_empty() {
+    fn announce_gone(&mut self, mut gone: Vec<Uid>, notices: &mut Vec<Notice>) {
+        if gone.is_empty() {
             return;
         }
-        let uids = Arc::make_mut(&mut self.uids);
-        for uid in mem::take(&mut self.held).into_iter().rev() {
-            if let Ok(index) = uids.binary_search(&uid) {
-                uids.remove(index);
-                notices.push(Notice::Expunge(SeqNum::at(index), uid));
-            }
-        }
+        gone.sort_unstable();
+        gone.dedup();
+        // What is lower has not moved when a number is told.
+        notices.extend(gone.iter().rev().filter_map(|uid| {
+            let seq = self.seq(*uid)?;
+            Some(Notice::Expunge(seq, *uid))
+        }));
+        Arc::make_mut(&mut self.uids).retain(|uid| gone.binary_search(uid).is_err());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    /// The folder's truth with its change log, as the index would hold it.
-    #[derive(Default)]
-    struct Log {
-        next_uid: u32,
-        modseq: u64,
-        live: BTreeMap<Uid, (u64, Flags)>,
-        gone: BTreeMap<Uid, u64>,
-    }
-
-    impl Log {
-        fn arrive(&mut self) {
-            self.modseq += 1;
-            self.next_uid += 1;
-            self.live.insert(Uid::new(self.next_uid).unwrap(), (self.modseq, Flags::none()));
-        }
-
-        fn flag(&mut self, uid: Uid, flags: Flags) {
-            if let Some(row) = self.live.get_mut(&uid) {
-                self.modseq += 1;
-                *row = (self.modseq, flags);
-            }
-        }
-
-        fn expunge(&mut self, uid: Uid) {
-            if self.live.remove(&uid).is_some() {
-                self.modseq += 1;
-                self.gone.insert(uid, self.modseq);
-            }
-        }
-
-        fn since(&self, seen: ModSeq) -> Changes {
-            let live = self.live.iter().filter(|(_, (at, _))| *at > seen.get()).map(
-                |(&uid, (at, flags))| Change::Live {
-                    uid,
-                    flags: flags.clone(),
-                    modseq: ModSeq::new(*at),
-                },
-            );
-            let gone = self.gone.iter().filter(|(_, at)| **at > seen.get());
-            let gone = gone.map(|(&uid, _)| Change::Expunged { uid });
-            Changes { through: ModSeq::new(self.modseq), list: live.chain(gone).collect() }
-        }
-    }
-
-    /// What a client believes, fed only with notices.
-    #[derive(Default)]
-    struct Client {
-        uids: Vec<Option<Uid>>,
-    }
-
-    impl Client {
-        fn hear(&mut self, notice: &Notice) {
-            match notice {
-                Notice::Expunge(seq, uid) => {
-                    let known = self.uids.remove(seq.index());
-                    assert!(known.is_none_or(|known| known == *uid), "expunged the wrong message");
-                }
-                Notice::Exists(count) => {
-                    assert!(*count as usize >= self.uids.len(), "EXISTS may not shrink");
-                    self.uids.resize(*count as usize, None);
-                }
-                Notice::Flags(seq, uid, ..) => self.uids[seq.index()] = Some(*uid),
-            }
-        }
-    }
-
-    #[test]
-    fn a_client_fed_only_notices_ends_up_with_the_truth() {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut rand = move |n: u32| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            u32::try_from(state % u64::from(n)).unwrap()
-        };
-        for _ in 0..1_000 {
-            let mut log = Log::default();
-            let mut sessions: Vec<(View, Client)> = (0..3).map(|_| Default::default()).collect();
-            for _ in 0..60 {
-                let any = Uid::new(1 + rand(log.next_uid.max(1))).unwrap();
-                match rand(5) {
-                    0 | 1 => log.arrive(),
-                    2 => log.flag(any, Flags::from_parts(1 << rand(6), [])),
-                    3 => log.expunge(any),
-                    _ => {
-                        let hold = rand(3) == 0;
-                        let (view, client) = &mut sessions[rand(3) as usize];
-                        let before = view.uids.clone();
-                        let expunges = if hold { Expunges::Hold } else { Expunges::Announce };
-                        let notices = view.catch_up(&log.since(view.seen()), expunges);
-                        assert!(!hold || view.uids.starts_with(&before), "numbers moved");
-                        notices.iter().for_each(|notice| client.hear(notice));
-                        assert_eq!(client.uids.len(), view.len());
-                    }
-                }
-            }
-            for (view, client) in &mut sessions {
-                let notices = view.catch_up(&log.since(view.seen()), Expunges::Announce);
-                notices.iter().for_each(|notice| client.hear(notice));
-                assert_eq!(view.uids(), log.live.keys().copied().collect::<Vec<_>>());
-                for (known, uid) in client.uids.iter().zip(view.uids()) {
-                    assert!(known.is_none_or(|known| known == *uid));
-                }
-            }
-        }
-    }
-}
+#[path = "view_tests.rs"]
+mod tests;

@@ -74,6 +74,17 @@ pub(super) fn parse(value: &[u8]) -> Vec<Address> {
     list
 }
 
+/// The addresses alone, without the comments and line breaks that may stand inside them.
+pub(super) fn bare(value: &[u8]) -> Vec<u8> {
+    let mut bare = Vec::new();
+    for address in parse(value) {
+        if let Address::Mailbox(Mailbox { local, host, .. }) = address {
+            bare.extend([local.as_slice(), b"@", &host, b"\n"].concat());
+        }
+    }
+    bare
+}
+
 /// A comma ends an address that was never closed, but belongs to a source route.
 fn ends_angle(token: &Token, inside: &[Token]) -> bool {
     match token {
@@ -90,6 +101,9 @@ fn push_mailbox(list: &mut Vec<Address>, words: Vec<Token>, angle: Option<Mailbo
     });
     let mut words = words;
     words.retain(|token| !matches!(token, Token::Comment(_)));
+    if words.is_empty() && angle.is_none() {
+        return; // A comment alone names no one.
+    }
     let mut mailbox = match angle {
         Some(angle) => Mailbox { name: Some(joined(&words)), ..angle },
         None => bare_address(&words),
@@ -281,6 +295,7 @@ mod tests {
     fn comments_name_the_address_when_nothing_else_does() {
         assert_eq!(read("ada@x (Ada \\(L\\))"), ["Ada (L)|NIL|ada|x"]);
         assert_eq!(read("Ada (x) <(y)ada@(z)x>"), ["Ada|NIL|ada|x"]);
+        assert_eq!(read("nobody: (no one) ;"), ["nobody:", ";"]);
     }
 
     #[test]

@@ -13,10 +13,13 @@ use mail_parser::{
 };
 
 use super::{
-    Content, Outline, Part, Scanner, field,
+    Content, Outline, Part, Scanner, address, field,
     media::{DefaultType, Media, without_comments},
     transfer::{base64_decoded, quoted_printable_decoded},
 };
+
+/// Where comments may stand inside addresses.
+const ADDRESS_FIELDS: [&str; 6] = ["From", "To", "Cc", "Bcc", "Sender", "Reply-To"];
 
 /// What is searched for, ready to be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,8 @@ impl<'a> Searchable<'a> {
     /// SEARCH HEADER, SUBJECT, FROM, TO, CC and BCC. With an empty needle: whether the field is there.
     pub fn header_contains(&self, name: &str, needle: &Needle) -> bool {
         self.header_values(name).iter().any(|value| needle.is_in(value))
+            || ADDRESS_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
+                && self.bare_addresses(name).iter().any(|value| needle.is_in(value))
     }
 
     /// SEARCH BODY.
@@ -87,6 +92,13 @@ impl<'a> Searchable<'a> {
             .filter(|field| field.is(name))
             .map(|field| decoded_words(&field.unfolded()))
             .collect()
+    }
+
+    fn bare_addresses(&self, name: &str) -> Vec<String> {
+        let header = self.slice(&self.outline.root().header);
+        let fields = field::fields(header).filter(|field| field.is(name));
+        let bare = fields.map(|field| address::bare(&field.unfolded()));
+        bare.map(|addresses| String::from_utf8_lossy(&addresses).into_owned()).collect()
     }
 
     fn body_text(&self) -> String {
@@ -214,6 +226,14 @@ mod tests {
         assert!(has(message, "subject", "GRÜßE AUS köln"));
         assert!(has(message, "from", "привет <A@X>"));
         assert!(!has(message, "from", "Köln"));
+    }
+
+    #[test]
+    fn an_address_is_found_whatever_comments_stand_in_it() {
+        let message = b"From: <ada (the first)@ (at) contoso.example>\r\nX-From: a(b)c\r\n\r\n";
+        assert!(has(message, "from", "ada@contoso.example"));
+        assert!(has(message, "from", "(the first)"));
+        assert!(!has(message, "x-from", "ac"));
     }
 
     #[test]

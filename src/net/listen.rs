@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Drain, Transport};
+use super::{Drain, Entry, Security, Transport};
 use crate::clock::Clock;
 
 /// How many connections one listener holds.
@@ -36,6 +36,7 @@ pub trait Protocol: Clone + Send + Sync + 'static {
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
+    entry: Entry,
 }
 
 /// The time that a turned-away client gets to take its line.
@@ -60,12 +61,22 @@ pub async fn bind_all(addresses: &[SocketAddr]) -> io::Result<Vec<Bound>> {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{wanted}: {error}"));
         let listener = TcpListener::bind(wanted).await.map_err(named)?;
         let address = listener.local_addr().map_err(named)?;
-        bound.push(Bound { listener, address });
+        bound.push(Bound { listener, address, entry: Entry::Plain });
     }
     Ok(bound)
 }
 
 impl Bound {
+    /// How its connections begin, if not in plain text.
+    #[must_use]
+    pub fn entered_by(self, entry: Entry) -> Self {
+        Self { entry, ..self }
+    }
+
+    pub fn security(&self) -> Security {
+        self.entry.security()
+    }
+
     /// The real address, with the port that the system chose for port 0.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -78,10 +89,11 @@ impl Bound {
         loop {
             let Some((socket, permit)) = self.next(&room, &clock, &drain).await else { return };
             let Ok(transport) = Transport::plain(socket, clock.clone()) else { continue };
+            let transport = transport.entered_by(self.entry.clone());
             let seat = sources.seat(transport.peer().ip());
-            let protocol = protocol.clone();
+            let (protocol, ending) = (protocol.clone(), drain.clone());
             drain.spawn(async move {
-                attend(&protocol, transport, seat).await;
+                attend(&protocol, transport, seat, &ending).await;
                 drop(permit);
             });
         }
@@ -114,13 +126,32 @@ impl Bound {
     }
 }
 
-async fn attend<P: Protocol>(protocol: &P, mut transport: Transport, seat: Option<Seat>) {
+async fn attend<P: Protocol>(
+    protocol: &P,
+    mut transport: Transport,
+    seat: Option<Seat>,
+    drain: &Drain,
+) {
+    let is_wrapped = transport.security() == Security::Tls;
     let Some(_seat) = seat else {
         tracing::info!(peer = %transport.peer(), "turned away: too many connections from one address");
-        // Nothing depends on whether the client takes it.
-        let _ = transport.write(protocol.turn_away(), TURN_AWAY_WITHIN).await;
+        // A client in the middle of a handshake could not read it, and one is too much work for this.
+        if !is_wrapped {
+            // Nothing depends on whether the client takes it.
+            let _ = transport.write(protocol.turn_away(), TURN_AWAY_WITHIN).await;
+        }
         return transport.close().await;
     };
+    if is_wrapped {
+        let secured = tokio::select! {
+            secured = transport.secure() => secured,
+            () = drain.begun() => return,
+        };
+        if let Err(loss) = secured {
+            tracing::debug!(peer = %transport.peer(), %loss, "no TLS came about");
+            return;
+        }
+    }
     protocol.serve(transport).await;
 }
 

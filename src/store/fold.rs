@@ -43,7 +43,7 @@ impl<'w, 'a> Folding<'w, 'a> {
         let state = writing.transaction.prepare_cached(sql)?.query_row([key(folder)], |record| {
             let listed: Option<i64> = record.get(2)?;
             let listed = listed.and_then(|tick| u64::try_from(tick).ok()).map(Epoch::new);
-            Ok((record.get(0)?, values::modseq(record, 1)?, listed))
+            Ok((record.get(0)?, values::highest(record, 1)?, listed))
         });
         let (next, highest, listed) =
             state.optional()?.ok_or_else(|| Fault::from(Kind::NoSuchFolder))?;

@@ -162,7 +162,7 @@ fn folder(record: &Record<'_>) -> rusqlite::Result<Folder> {
         subscribed: record.get(5)?,
         validity: values::validity(record, 6)?,
         next: values::next(record, 7)?,
-        highest: values::modseq(record, 8)?,
+        highest: values::highest(record, 8)?,
         listed: record.get(9)?,
     })
 }

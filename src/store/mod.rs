@@ -23,6 +23,7 @@ mod layout;
 pub mod outbox;
 mod picture;
 pub mod read;
+mod recent;
 mod retain;
 mod schema;
 mod snapshot;
@@ -58,6 +59,7 @@ pub use bodies::{Body, Freezing, Frozen, Texts};
 pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};
 pub use outbox::{Answer, Attempt, Digest, Stage};
 pub use read::Counts;
+pub use recent::Claim;
 pub use spool::SpoolFile;
 
 /// A handle to one mailbox's memory; clones share it. It closes when the last one is dropped.

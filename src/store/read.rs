@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Store;
 use super::values::{self, ROW, ROW_SOURCE, key, signed};
 use crate::mailbox::{
-    Change, Changes, Cursor, FolderId, Kind, ModSeq, Outcome, RemoteId, Row, Uid, UidValidity,
+    Change, Changes, Cursor, FolderId, Kind, Memory, ModSeq, Outcome, RemoteId, Row, Uid,
+    UidValidity,
 };
 
 /// What SELECT and STATUS tell of a folder.
@@ -16,6 +17,7 @@ pub struct Counts {
     pub messages: u32,
     pub unseen: u32,
     pub deleted: u32,
+    pub recent: u32,
     pub first_unseen: Option<Uid>,
     pub next: Uid,
     pub validity: UidValidity,
@@ -63,14 +65,18 @@ impl Store {
     /// # Errors
     /// `NoSuchFolder`.
     pub async fn uids(&self, folder: FolderId) -> Outcome<(Vec<Uid>, ModSeq)> {
-        self.read(move |connection| {
-            let highest = highest(connection, folder)?;
-            let sql = "SELECT uid FROM messages WHERE folder = ?1 ORDER BY uid";
-            let mut statement = connection.prepare_cached(sql)?;
-            let uids = statement.query_map([key(folder)], |record| values::uid(record, 0))?;
-            Ok((uids.collect::<Result<_, _>>()?, highest))
-        })
-        .await
+        self.read(move |connection| Ok((uids(connection, folder)?, highest(connection, folder)?)))
+            .await
+    }
+
+    /// All UIDs, ascending, and the counts, both of the same moment: a UIDNEXT beyond a message that
+    /// was not counted would hide it from a client that asks for what is newer.
+    ///
+    /// # Errors
+    /// `NoSuchFolder`.
+    pub async fn opening(&self, folder: FolderId) -> Outcome<(Vec<Uid>, Counts)> {
+        self.read(move |connection| Ok((uids(connection, folder)?, counts(connection, folder)?)))
+            .await
     }
 
     /// What changed since `since`: live messages by UID ascending, then expunged ones likewise.
@@ -84,8 +90,9 @@ impl Store {
         self.read(move |connection| {
             let through = highest(connection, folder)?;
             let mut list = live(connection, folder, since)?;
-            list.extend(expunged(connection, folder, since)?);
-            Ok(Changes { through, list })
+            let (expunged, memory) = expunged(connection, folder, since)?;
+            list.extend(expunged);
+            Ok(Changes { through, list, memory })
         })
         .await
     }
@@ -93,28 +100,7 @@ impl Store {
     /// # Errors
     /// `NoSuchFolder`.
     pub async fn counts(&self, folder: FolderId) -> Outcome<Counts> {
-        self.read(move |connection| {
-            let sql = "SELECT next, validity, highest,
-                  (SELECT COUNT(*) FROM messages WHERE folder = ?1),
-                  (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND flags & 1 = 0),
-                  (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND flags & 8 <> 0),
-                  (SELECT MIN(uid) FROM messages WHERE folder = ?1 AND flags & 1 = 0)
-                FROM folders WHERE id = ?1";
-            let counts = connection.prepare_cached(sql)?.query_row([key(folder)], |record| {
-                let first_unseen: Option<u32> = record.get(6)?;
-                Ok(Counts {
-                    next: values::next(record, 0)?,
-                    validity: values::validity(record, 1)?,
-                    highest: values::modseq(record, 2)?,
-                    messages: record.get(3)?,
-                    unseen: record.get(4)?,
-                    deleted: record.get(5)?,
-                    first_unseen: first_unseen.and_then(Uid::new),
-                })
-            });
-            counts.optional()?.ok_or_else(|| Kind::NoSuchFolder.into())
-        })
-        .await
+        self.read(move |connection| counts(connection, folder)).await
     }
 
     /// For each remote id its row, if it is in the folder.
@@ -188,10 +174,41 @@ impl Store {
     }
 }
 
+fn counts(connection: &Connection, folder: FolderId) -> Outcome<Counts> {
+    let sql = "SELECT next, validity, highest,
+          (SELECT COUNT(*) FROM messages WHERE folder = ?1),
+          (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND flags & 1 = 0),
+          (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND flags & 8 <> 0),
+          (SELECT MIN(uid) FROM messages WHERE folder = ?1 AND flags & 1 = 0),
+          (SELECT COUNT(*) FROM messages WHERE folder = ?1 AND uid >= folders.recent)
+        FROM folders WHERE id = ?1";
+    let counts = connection.prepare_cached(sql)?.query_row([key(folder)], |record| {
+        let first_unseen: Option<u32> = record.get(6)?;
+        Ok(Counts {
+            next: values::next(record, 0)?,
+            validity: values::validity(record, 1)?,
+            highest: values::highest(record, 2)?,
+            messages: record.get(3)?,
+            unseen: record.get(4)?,
+            deleted: record.get(5)?,
+            recent: record.get(7)?,
+            first_unseen: first_unseen.and_then(Uid::new),
+        })
+    });
+    counts.optional()?.ok_or_else(|| Kind::NoSuchFolder.into())
+}
+
+fn uids(connection: &Connection, folder: FolderId) -> Outcome<Vec<Uid>> {
+    let sql = "SELECT uid FROM messages WHERE folder = ?1 ORDER BY uid";
+    let mut statement = connection.prepare_cached(sql)?;
+    let uids = statement.query_map([key(folder)], |record| values::uid(record, 0))?;
+    Ok(uids.collect::<Result<_, _>>()?)
+}
+
 fn highest(connection: &Connection, folder: FolderId) -> Outcome<ModSeq> {
     let sql = "SELECT highest FROM folders WHERE id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
-    let highest = statement.query_row([key(folder)], |record| values::modseq(record, 0));
+    let highest = statement.query_row([key(folder)], |record| values::highest(record, 0));
     highest.optional()?.ok_or_else(|| Kind::NoSuchFolder.into())
 }
 
@@ -209,20 +226,24 @@ fn live(connection: &Connection, folder: FolderId, since: ModSeq) -> Outcome<Vec
     Ok(live.collect::<Result<_, _>>()?)
 }
 
-fn expunged(connection: &Connection, folder: FolderId, since: ModSeq) -> Outcome<Vec<Change>> {
+fn expunged(
+    connection: &Connection,
+    folder: FolderId,
+    since: ModSeq,
+) -> Outcome<(Vec<Change>, Memory)> {
     let sql = "SELECT forgotten, next FROM folders WHERE id = ?1";
     let (forgotten, next) = connection
         .prepare_cached(sql)?
         .query_row([key(folder)], |r| Ok((values::modseq(r, 0)?, values::next(r, 1)?)))?;
     if since < forgotten {
-        return all_expunged(connection, folder, next);
+        return Ok((all_expunged(connection, folder, next)?, Memory::Cut));
     }
     let sql = "SELECT uid FROM tombstones WHERE folder = ?1 AND modseq > ?2 ORDER BY uid";
     let mut statement = connection.prepare_cached(sql)?;
     let uids =
         statement.query_map([key(folder), signed(since.get())], |record| values::uid(record, 0))?;
     let expunged = uids.map(|uid| uid.map(|uid| Change::Expunged { uid }));
-    Ok(expunged.collect::<Result<_, _>>()?)
+    Ok((expunged.collect::<Result<_, _>>()?, Memory::Whole))
 }
 
 fn all_expunged(connection: &Connection, folder: FolderId, next: Uid) -> Outcome<Vec<Change>> {

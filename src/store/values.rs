@@ -62,6 +62,11 @@ pub(super) fn modseq(record: &Record<'_>, column: usize) -> rusqlite::Result<Mod
     unsigned(record, column).map(ModSeq::new)
 }
 
+/// Of a folder: never 0, which no protocol allows here.
+pub(super) fn highest(record: &Record<'_>, column: usize) -> rusqlite::Result<ModSeq> {
+    modseq(record, column).map(|highest| highest.max(ModSeq::FIRST))
+}
+
 pub(super) fn epoch(record: &Record<'_>, column: usize) -> rusqlite::Result<Epoch> {
     unsigned(record, column).map(Epoch::new)
 }

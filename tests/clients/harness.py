@@ -113,7 +113,7 @@ def message(subject, *, body="Hello.\r\n", sender="grace@elsewhere.example", to=
 class Program:
     """A child that says one line of JSON when it is ready."""
 
-    def __init__(self, arguments, directory):
+    def __init__(self, arguments, directory, environment=None):
         self.directory = directory
         self.log = pathlib.Path(directory) / "log.txt"
         with self.log.open("wb") as log:
@@ -123,7 +123,7 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=directory,
-                env={**os.environ, "NO_COLOR": "1"},
+                env={**os.environ, "NO_COLOR": "1", **(environment or {})},
             )
         lines = queue.Queue()
 
@@ -158,17 +158,18 @@ class Program:
 class Bridge:
     """`footbridge demo` with a mailbox of its own: `with Bridge() as bridge: …`.
 
-    `home` is a temporary folder for the client's files.
+    `home` is a temporary folder for the client's files. Settings can be given as environment variables.
     """
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, environment=None):
         self.arguments = arguments
+        self.environment = environment
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="footbridge-clients-")
         self.home = pathlib.Path(self.folder.name)
         anywhere = [part for name in ("imap", "smtp", "console", "sim") for part in (f"--{name}", "127.0.0.1:0")]
-        self.program = Program([TARGET / "footbridge", "demo", "--json", *anywhere, *self.arguments], self.home)
+        self.program = Program([TARGET / "footbridge", "demo", "--json", *anywhere, *self.arguments], self.home, self.environment)
         ready = self.program.ready
         equal(ready["ready"], True, "the ready line")
         self.imap = split_address(ready["imap"][0])

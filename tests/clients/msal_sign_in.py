@@ -5,15 +5,18 @@ The library believes that it speaks with login.microsoftonline.com over TLS; its
 
 import base64
 import json
+import os
 import re
 import sys
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
 
 from entra import ADA, CLIENT, GRACE, SCOPES, Entra, is_tokens, query
-from harness import TARGET, check, equal, scenario
+from harness import TARGET, UNTIL_SECONDS, check, equal, scenario, until
+from webdriver import Chromium
 
 sys.path.append(str(TARGET.parent / "clients-python"))
 
@@ -192,3 +195,95 @@ def claims_challenge():
         answer = refreshed(app, claims_challenge=challenge)
         is_tokens(answer)
         equal(graph(entra, answer["access_token"])["userPrincipalName"], ADA, "who Graph says it is")
+
+
+class Interactive(threading.Thread):
+    """The library's own loopback sign-in, with a page for the browser that it believes to have opened.
+
+    `with Interactive(app) as signing: chromium.go(entra.here(signing.page())) …; signing.answer()`
+    """
+
+    def __init__(self, app, **more):
+        super().__init__(daemon=True)
+        self.app, self.more, self.opened, self.done = app, more, [], None
+
+    def __enter__(self):
+        import webbrowser
+
+        opened = self.opened
+
+        class Desktop(webbrowser.BaseBrowser):
+            def open(self, url, new=0, autoraise=True):
+                opened.append(url)
+                return True
+
+        # Who has said nothing of browsers gets Edge from the library, where that is installed.
+        os.environ.setdefault("BROWSER", "the desktop's")
+        webbrowser.register("desktop", None, Desktop("desktop"), preferred=True)
+        self.start()
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if error is None:
+            self.join(UNTIL_SECONDS)
+
+    def run(self):
+        try:
+            self.done = self.app.acquire_token_interactive(SCOPES, timeout=UNTIL_SECONDS, **self.more)
+        except Exception as error:
+            self.done = {"error": repr(error)}
+
+    def page(self):
+        return until("the library opens a browser", lambda: self.opened)[0]
+
+    def answer(self):
+        until("the library's answer", lambda: self.done)
+        return self.done
+
+
+@scenario("msal signs in by its own loopback listener, and Chromium carries the answer")
+def interactive():
+    with Entra() as entra, Chromium() as chromium:
+        app = application(entra)
+        with Interactive(app, login_hint=ADA) as signing:
+            chromium.go(entra.here(signing.page()))
+            equal(chromium.read("title"), "Pick an account", "the first page")
+            chromium.press(PICK)
+            chromium.press("accept")
+            chromium.press("continue")
+            check("Authentication complete" in chromium.text(), chromium.text())
+            check("code=" not in chromium.address(), chromium.address())
+            tokens = signing.answer()
+        is_tokens(tokens)
+        equal(tokens["id_token_claims"]["preferred_username"], ADA, "who signed in")
+        is_tokens(refreshed(app))
+
+
+@scenario("msal by its own loopback listener: another account than the hint, a person who declines, an administrator")
+def interactive_refusals():
+    with Entra() as entra, Chromium() as chromium:
+        with Interactive(application(entra), login_hint=ADA) as signing:
+            chromium.go(entra.here(signing.page()))
+            for button in (f"account-{GRACE}", "accept", "continue"):
+                chromium.press(button)
+            found = signing.answer()["id_token_claims"]["preferred_username"]
+            equal(found, GRACE, "who signed in, which the application has to look at")
+        with Interactive(application(entra), prompt="select_account") as signing:
+            chromium.go(entra.here(signing.page()))
+            for button in (PICK, "cancel", "continue"):
+                chromium.press(button)
+            declined = signing.answer()
+            equal(declined["error"], "access_denied", "the error")
+            check("AADSTS65004" in declined["error_description"], declined["error_description"])
+        entra.does("withdraw_consent", client_id=CLIENT)
+        entra.switch(user_consent="recommended")
+        with Interactive(application(entra), prompt="select_account") as signing:
+            chromium.go(entra.here(signing.page()))
+            chromium.press(PICK)
+            check("AADSTS90094" in chromium.read("error") and signing.done is None, "the application was told")
+            chromium.press("sign-in-as-admin")
+            chromium.press(f"account-{GRACE}")
+            chromium.press("consent-for-organisation")
+            chromium.press("accept")
+            chromium.press("continue")
+            is_tokens(signing.answer())

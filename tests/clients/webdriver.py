@@ -18,6 +18,8 @@ from harness import START_SECONDS, STOP_SECONDS, UNTIL_SECONDS, Failure, until
 
 # The name WebDriver gives to element references.
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+# Tries to start the driver.
+STARTS = 5
 # Nothing but this machine is reachable, and nothing of the person's own profile is touched.
 ARGUMENTS = [
     "--headless=new",
@@ -34,15 +36,8 @@ class Chromium:
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="footbridge-chromium-", ignore_cleanup_errors=True)
-        self.driver = subprocess.Popen(
-            [shutil.which("chromedriver") or "chromedriver", "--port=0"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=self.folder.name,
-        )
         try:
-            self.url = f"http://127.0.0.1:{self.port()}"
+            self.url = f"http://127.0.0.1:{self.started()}"
             arguments = [*ARGUMENTS, f"--user-data-dir={self.folder.name}/profile"]
             if os.geteuid() == 0:
                 arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
@@ -70,6 +65,24 @@ class Chromium:
             self.driver.kill()
             self.driver.wait()
         self.folder.cleanup()
+
+    def started(self):
+        """The port. chromedriver takes a free one for IPv4 and ends if another program has it for IPv6."""
+        for attempt in range(STARTS):
+            self.driver = subprocess.Popen(
+                [shutil.which("chromedriver") or "chromedriver", "--port=0"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder.name,
+            )
+            try:
+                return self.port()
+            except Failure:
+                if attempt + 1 == STARTS:
+                    raise
+                self.driver.kill()
+                self.driver.wait()
 
     def port(self):
         lines = queue.Queue()
@@ -106,6 +119,35 @@ class Chromium:
 
     def address(self):
         return self.ask("GET", f"{self.session}/url")
+
+    def leads_nowhere(self, url):
+        """The address ends where nobody listens."""
+        try:
+            self.go(url)
+        except Failure as refused:
+            if "ERR_CONNECTION_REFUSED" in str(refused):
+                return
+            raise
+        raise Failure(f"{self.address()} answered: {self.text()[:200]}")
+
+    def evaluate(self, expression):
+        """The value of an expression of JavaScript, whatever the page allows itself."""
+        return self.ask("POST", f"{self.session}/execute/sync", {"script": f"return {expression}", "args": []})
+
+    def develop(self, command, **parameters):
+        """A command of the DevTools protocol."""
+        body = {"cmd": command, "params": parameters}
+        return self.ask("POST", f"{self.session}/goog/cdp/execute", body)
+
+    def history(self):
+        """The addresses that the back button knows, the present one too."""
+        return [entry["url"] for entry in self.develop("Page.getNavigationHistory")["entries"]]
+
+    def complaints(self):
+        """What the console of the developer has to say against the page on show."""
+        here = self.address()
+        logged = self.ask("POST", f"{self.session}/se/log", {"type": "browser"})
+        return [entry["message"] for entry in logged if entry["message"].startswith(here)]
 
     def find(self, name):
         """The element with this id; a failure if it does not come."""

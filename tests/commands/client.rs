@@ -14,7 +14,8 @@ impl Client {
 
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        self.0.read_line(&mut line).await.unwrap();
+        let read = self.0.read_line(&mut line).await.unwrap();
+        assert!(read > 0, "connection lost");
         line.trim_end().to_owned()
     }
 
@@ -26,8 +27,13 @@ impl Client {
             if let Some(answer) = line.strip_prefix("t ") {
                 return answer.to_owned();
             }
-            assert!(!line.is_empty(), "connection lost");
         }
+    }
+
+    /// An IMAP command that must succeed.
+    pub(crate) async fn ok(&mut self, command: &str) {
+        let answer = self.imap(command).await;
+        assert!(answer.starts_with("OK"), "{command}: {answer}");
     }
 
     /// The last line of an SMTP reply.

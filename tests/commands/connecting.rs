@@ -39,6 +39,18 @@ async fn an_address_copied_from_elsewhere_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_nobody_answers_ends_the_command() {
+    let world = World::new().await;
+    let ended = world.run(&["connection", "add", ADA, "--sign-in", "paste"]).await.failed();
+    assert!(ended.err.contains("standard input ended"), "{ended:?}");
+    let mut wrong = world.start(&["connection", "add", ADA, "--sign-in", "paste"]);
+    wrong.address().await;
+    wrong.type_line("https://login.microsoftonline.com/");
+    assert!(wrong.end().await.failed().err.contains("starts with http://localhost"));
+    assert!(!world.state().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_typed_elsewhere_signs_in() {
     let world = World::new().await;
     world.tenant.set_switches(|switches| switches.entra.device_interval_seconds = 1);
@@ -81,6 +93,22 @@ async fn a_sign_in_that_fails_leaves_nothing_behind_and_says_what_to_do() {
     assert!(refused.err.contains("Allow public client flows"), "{refused:?}");
 
     assert!(!world.state().join("vault").exists());
+    assert!(!world.state().join("connections.toml").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browser_never_says_that_it_worked_when_the_token_could_not_be_stored() {
+    let world = World::new().await;
+    let mut adding = world.start(&["connection", "add", ADA, "--no-browser"]);
+    let address = adding.address().await;
+    // A file where the folder of tokens belongs.
+    std::fs::create_dir_all(world.state()).unwrap();
+    std::fs::write(world.state().join("vault"), "").unwrap();
+    let browser = world.accept(&address, ADA).await;
+    assert!(browser.text().contains("Not signed in"), "{}", browser.text());
+    assert!(!browser.text().contains("is connected"), "{}", browser.text());
+    let ended = adding.end().await.failed();
+    assert!(browser.text().contains("vault") && ended.err.contains("vault"), "{ended:?}");
     assert!(!world.state().join("connections.toml").exists());
 }
 

@@ -4,9 +4,17 @@
 
 mod client;
 mod process;
+mod random;
+mod search;
 mod world;
 
+mod certificates;
 mod connecting;
+mod consenting;
 mod crash;
+mod pinging;
+mod sealed;
 mod secrets;
 mod serving;
+mod sharing;
+mod twins;

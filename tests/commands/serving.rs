@@ -1,9 +1,7 @@
 //! A running bridge takes changes over while it runs.
 
-use std::time::Duration;
-
 use m365_sim::Kind;
-use m365_sim::switch::UserConsent;
+use m365_sim::switch::{ClaimsAtRefresh, UserConsent};
 use serde_json::Value;
 
 use crate::client::{Client, logs_in};
@@ -11,7 +9,7 @@ use crate::process::Process;
 use crate::world::{ADA, BEN, World};
 
 struct Serving {
-    _process: Process,
+    process: Process,
     imap: String,
     smtp: String,
 }
@@ -20,17 +18,7 @@ async fn serve(world: &World) -> Serving {
     let mut process = world.start(&["serve", "--json"]);
     let ready: Value = process.json().await;
     let first = |name: &str| ready[name][0].as_str().unwrap().to_owned();
-    Serving { imap: first("imap"), smtp: first("smtp"), _process: process }
-}
-
-/// Tries until it is so; the program promises two seconds, a busy machine gets more.
-async fn soon(mut is_so: impl AsyncFnMut() -> bool) {
-    let clock = footbridge::clock::Clock::system();
-    let started = clock.instant();
-    while !is_so().await {
-        assert!(clock.instant().since(started) < Duration::from_secs(30), "it never happened");
-        clock.sleep(Duration::from_millis(100)).await;
-    }
+    Serving { imap: first("imap"), smtp: first("smtp"), process }
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
@@ -40,31 +28,31 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_and_passwords_come_and_go_without_a_restart() {
     let world = World::new().await;
-    let serving = serve(&world).await;
+    let mut serving = serve(&world).await;
     let added = world.add(&[]).await;
     let first = text(&added, "password");
-    soon(async || logs_in(&serving.imap, ADA, first).await).await;
+    serving.process.logs("connected connection=").await;
+    assert!(logs_in(&serving.imap, ADA, first).await);
 
     let made = ["password", "add", ADA, "--label", "printer", "--json"];
     let made = world.run(&made).await.done().json();
     let second = text(&made, "password");
-    soon(async || logs_in(&serving.imap, ADA, second).await).await;
+    serving.process.logs("taken over").await;
+    assert!(logs_in(&serving.imap, ADA, second).await);
     world.run(&["password", "revoke", ADA, "printer"]).await.done();
-    let mut client = Client::connect(&serving.imap).await;
-    assert!(client.imap(&format!("LOGIN {ADA} {first}")).await.starts_with("OK"));
-    soon(async || !logs_in(&serving.imap, ADA, second).await).await;
+    serving.process.logs("taken over").await;
+    assert!(logs_in(&serving.imap, ADA, first).await);
+    assert!(!logs_in(&serving.imap, ADA, second).await);
 
     world.run(&["connection", "remove", ADA]).await.done();
-    soon(async || !logs_in(&serving.imap, ADA, first).await).await;
+    serving.process.logs("removed connection=").await;
+    assert!(!logs_in(&serving.imap, ADA, first).await);
     let added = world.add(&[]).await;
     let third = text(&added, "password");
-    soon(async || logs_in(&serving.imap, ADA, third).await).await;
-    soon(async || {
-        let mut client = Client::connect(&serving.imap).await;
-        client.imap(&format!("LOGIN {ADA} {third}")).await;
-        client.imap("SELECT INBOX").await.starts_with("OK")
-    })
-    .await;
+    serving.process.logs("signed in again").await;
+    let mut client = Client::connect(&serving.imap).await;
+    client.ok(&format!("LOGIN {ADA} {third}")).await;
+    client.ok("SELECT INBOX").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,10 +60,10 @@ async fn a_lapsed_sign_in_is_told_as_such_and_mended_without_a_restart() {
     let world = World::new().await;
     let added = world.add(&[]).await;
     let password = text(&added, "password");
-    let serving = serve(&world).await;
+    let mut serving = serve(&world).await;
     let mut client = Client::connect(&serving.imap).await;
-    assert!(client.imap(&format!("LOGIN {ADA} {password}")).await.starts_with("OK"));
-    assert!(client.imap("SELECT INBOX").await.starts_with("OK"));
+    client.ok(&format!("LOGIN {ADA} {password}")).await;
+    client.ok("SELECT INBOX").await;
     world.tenant.revoke(ADA);
     world.tenant.expire_access_tokens();
     let refused = client.imap("SELECT Drafts").await;
@@ -88,7 +76,8 @@ async fn a_lapsed_sign_in_is_told_as_such_and_mended_without_a_restart() {
     let address = again.address().await;
     world.accept(&address, ADA).await;
     again.end().await.done();
-    soon(async || client.imap("SELECT Drafts").await.starts_with("OK")).await;
+    serving.process.logs("signed in again").await;
+    client.ok("SELECT Drafts").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,6 +125,34 @@ async fn a_claims_challenge_is_met_without_anyone_noticing() {
     world.tenant.entra().challenge(ADA);
     let answer = client.imap("SELECT Drafts").await;
     assert!(answer.starts_with("OK"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_no_refresh_answers_are_carried_into_the_next_sign_in() {
+    let world = World::new().await;
+    let added = world.add(&[]).await;
+    let mut serving = serve(&world).await;
+    let mut client = Client::connect(&serving.imap).await;
+    client.imap(&format!("LOGIN {ADA} {}", text(&added, "password"))).await;
+    assert!(client.imap("SELECT INBOX").await.starts_with("OK"));
+    world.tenant.set_switches(|switches| {
+        switches.login.claims_at_refresh = ClaimsAtRefresh::NeedsSignIn;
+    });
+    world.tenant.entra().challenge(ADA);
+    let refused = client.imap("SELECT Drafts").await;
+    assert!(refused.starts_with("NO [CONTACTADMIN]"), "{refused}");
+    let report = world.run(&["connection", "ping", ADA, "--json"]).await.failed().json();
+    assert_eq!(report["steps"][0]["code"], "AADSTS50133", "{report}");
+
+    let mut again = world.start(&["connection", "sign-in", ADA, "--no-browser", "--json"]);
+    let address = again.address().await;
+    world.accept(&address, ADA).await;
+    again.end().await.done();
+    let asked = world.tenant.journal().of(Kind::Authorize);
+    assert!(asked.last().unwrap().path.contains("nbf"), "{asked:?}");
+    serving.process.logs("signed in again").await;
+    client.ok("SELECT Drafts").await;
+    world.run(&["connection", "ping", ADA]).await.done();
 }
 
 #[tokio::test(flavor = "multi_thread")]

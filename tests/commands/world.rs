@@ -12,6 +12,8 @@ use crate::process::{Ended, Process};
 pub(crate) const ADA: &str = "ada@contoso.example";
 pub(crate) const BEN: &str = "ben@contoso.example";
 pub(crate) const CLIENT: &str = "00000000-0000-0000-0000-00000000f00b";
+/// All that can be granted.
+pub(crate) const SCOPES: &str = "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
 
 pub(crate) struct World {
     pub(crate) tenant: Tenant,
@@ -22,7 +24,11 @@ pub(crate) struct World {
 impl World {
     /// Users may consent to anything.
     pub(crate) async fn new() -> Self {
-        let tenant = Tenant::builder().user(ADA).user(BEN).build();
+        Self::of(Tenant::builder().user(ADA).user(BEN).build()).await
+    }
+
+    /// The same with a tenant of one's own.
+    pub(crate) async fn of(tenant: Tenant) -> Self {
         tenant.set_switches(|switches| switches.entra.user_consent = UserConsent::Legacy);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = tenant.serve(listener).await;
@@ -38,12 +44,23 @@ impl World {
             "state_dir = \"{state}\"\nkey_file = \"{key}\"\n[cloud]\nname = \"custom\"\n\
              client_id = \"{CLIENT}\"\nlogin = \"{url}\"\ngraph = \"{url}\"\n\
              [imap]\nlisten = [\"127.0.0.1:0\"]\n[smtp]\nlisten = [\"127.0.0.1:0\"]\n\
-             [console]\nlisten = \"127.0.0.1:0\"\n",
+             [console]\nlisten = \"127.0.0.1:0\"\n\
+             [limits]\nlogin_delay = \"10ms\"\nlogin_delay_max = \"10ms\"\n",
             state = folder.join("state").display(),
             key = folder.join("key").display(),
         );
         std::fs::write(folder.join("footbridge.toml"), settings).unwrap();
         std::fs::write(folder.join("key"), [7; 32]).unwrap();
+    }
+
+    /// Settings and state for another bridge with the same connections; the vault is one for both.
+    pub(crate) fn share_with(&self, folder: &Path) {
+        self.settle_in(folder);
+        let state = folder.join("state");
+        std::fs::create_dir(&state).unwrap();
+        std::os::unix::fs::symlink(self.state().join("vault"), state.join("vault")).unwrap();
+        let file = "connections.toml";
+        std::fs::copy(self.state().join(file), state.join(file)).unwrap();
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
@@ -58,6 +75,8 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_footbridge"));
         command.arg("--config").arg(folder.join("footbridge.toml")).args(arguments);
         command.env_clear().env("FOOTBRIDGE_LOG", "trace");
+        // Never the keyring of whoever runs the tests.
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
         command
     }
 
@@ -82,11 +101,15 @@ impl World {
 
     /// A connection from a refresh token with just these scopes; answers the local password.
     pub(crate) async fn add_granted(&self, scopes: &str, more: &[&str]) -> String {
-        let token = self.tenant.grant(ADA, CLIENT, scopes);
+        self.add_granted_to(ADA, scopes, more).await
+    }
+
+    pub(crate) async fn add_granted_to(&self, user: &str, scopes: &str, more: &[&str]) -> String {
+        let token = self.tenant.grant(user, CLIENT, scopes);
         let file = self.folder.path().join("token");
         std::fs::write(&file, token).unwrap();
         let file = file.display().to_string();
-        let usual = ["connection", "add", ADA, "--json", "--refresh-token-file", &file];
+        let usual = ["connection", "add", user, "--json", "--refresh-token-file", &file];
         let ended = self.run(&[&usual, more].concat()).await.done();
         ended.json()["password"].as_str().unwrap().to_owned()
     }

@@ -17,9 +17,7 @@ async fn a_message_is_listed_read_and_marked_as_read() {
     let answer = ada.ok("LOGIN ada@contoso.example secret").await;
     assert!(answer.starts_with("t OK [CAPABILITY IMAP4rev1 ") && answer.contains("UIDPLUS"));
     let answer = ada.ok("SELECT inbox").await;
-    for expected in
-        ["* 1 EXISTS\r\n", "* 0 RECENT\r\n", "[UNSEEN 1]", "[UIDNEXT 2]", "[READ-WRITE]"]
-    {
+    for expected in ["* 1 EXISTS\r\n", "[UNSEEN 1]", "[UIDNEXT 2]", "[READ-WRITE]"] {
         assert!(answer.contains(expected), "{expected} in {answer}");
     }
     let size = HELLO.replace('\n', "\r\n").len();
@@ -142,7 +140,7 @@ async fn copies_and_moves_tell_the_new_uids() {
     assert!(ada.ok("UID COPY 99 Work").await.starts_with("t OK There"));
     let answer = ada.ok("STATUS Work/2024 (MESSAGES UIDNEXT UNSEEN RECENT)").await;
     assert!(
-        answer.starts_with("* STATUS Work/2024 (MESSAGES 2 UIDNEXT 3 UNSEEN 2 RECENT 0)"),
+        answer.starts_with("* STATUS Work/2024 (MESSAGES 2 UIDNEXT 3 UNSEEN 2 RECENT 2)"),
         "{answer}"
     );
 }
@@ -177,7 +175,7 @@ async fn search_looks_at_bytes_only_where_they_decide() {
         ("SEARCH SENTBEFORE 14-Nov-2023", "* SEARCH\r\n"),
         ("SEARCH LARGER 10 SMALLER 10000 UID 2:*", "* SEARCH 2\r\n"),
         ("SEARCH HEADER X-TUID abc", "* SEARCH\r\n"),
-        ("SEARCH NEW", "* SEARCH\r\n"),
+        ("SEARCH NEW", "* SEARCH 1 2\r\n"),
     ] {
         if !expected.is_empty() {
             let answer = ada.ok(command).await;

@@ -155,7 +155,7 @@ async fn an_unasked_gigabyte_is_counted_and_never_kept() {
 #[tokio::test]
 async fn a_line_without_end_is_cut_off() {
     let world = with_mail().await;
-    for (mut client, length) in [(world.stranger().await, 9_000), (world.imap().await, 70_000)] {
+    for (mut client, length) in [(world.stranger().await, 50_000), (world.imap().await, 70_000)] {
         client.send(b"a LOGIN ").await;
         client.send(&vec![b'x'; length]).await;
         let answer = client.text().await;
@@ -189,12 +189,13 @@ async fn nul_and_bytes_that_are_no_text_are_bad() {
         b"SELECT \xc3\xa9",
         b"\xff\xfe\xfd",
         b"CREATE {2+}\r\n\xff\xfe",
-        b"SELECT \"&AGE\"",
-        b"SELECT \"&!!!-\"",
         b"STORE 1 +FLAGS (caf\xe9)",
     ] {
         imap.command_bytes(command).await.bad();
         imap.command("NOOP").await.ok();
+    }
+    for name in ["&AGE", "&!!!-"] {
+        imap.command(&format!("SELECT \"{name}\"")).await.no("NONEXISTENT");
     }
     let mut client = world.stranger().await;
     client.command_bytes(b"LOGIN {3+}\r\na\0b x").await.bad();
@@ -223,9 +224,9 @@ async fn another_protocol_on_this_port_is_shown_out() {
     let world = with_mail().await;
     for hello in [
         "GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n".repeat(10).into_bytes(),
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".repeat(1_000),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".repeat(5_000),
         b"EHLO client\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n".repeat(5),
-        b"\0".repeat(20_000),
+        b"\0".repeat(60_000),
     ] {
         let mut client = world.stranger().await;
         client.send(&hello).await;

@@ -2,16 +2,25 @@
 
 use imap_codec::ResponseCodec;
 use imap_codec::decode::{Decoder, ResponseDecodeError};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+
+use crate::authority::Trust;
+use crate::channel::Channel;
 
 const SIGN_OF_LIFE: &[u8] = b"* OK Still working\r\n";
 
 pub(crate) struct ImapClient {
     pub(crate) greeting: String,
-    stream: TcpStream,
+    channel: Channel,
     buffer: Vec<u8>,
     tags: u32,
+    recent: Recent,
+}
+
+/// Which session is the first to hear of a message matters to few conversations.
+#[derive(Clone, Copy, PartialEq)]
+enum Recent {
+    LeftOut,
+    Told,
 }
 
 /// The answer to one command: untagged lines (literals included) and the tagged one.
@@ -24,11 +33,31 @@ pub(crate) struct Answer {
 impl ImapClient {
     /// Connects and reads the greeting.
     pub(crate) async fn connect(address: std::net::SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let mut client = Self { greeting: String::new(), stream, buffer: Vec::new(), tags: 0 };
+        Self::greeted(Channel::connect(address).await).await
+    }
+
+    /// Connects with TLS from the first octet and reads the greeting.
+    pub(crate) async fn connect_tls(address: std::net::SocketAddr, trust: &Trust) -> Self {
+        Self::greeted(Channel::connect(address).await.secure(trust).await.unwrap()).await
+    }
+
+    async fn greeted(channel: Channel) -> Self {
+        let mut client = Self {
+            greeting: String::new(),
+            channel,
+            buffer: Vec::new(),
+            tags: 0,
+            recent: Recent::LeftOut,
+        };
         client.greeting = client.text().await;
         assert!(client.greeting.starts_with("* OK"), "{}", client.greeting);
         client
+    }
+
+    /// From now on answers tell what is recent.
+    pub(crate) fn telling_recent(mut self) -> Self {
+        self.recent = Recent::Told;
+        self
     }
 
     /// Sends a command under a fresh tag and reads its whole answer.
@@ -50,7 +79,37 @@ impl ImapClient {
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).await.unwrap();
+        self.channel.write(bytes).await;
+    }
+
+    /// STARTTLS and the handshake.
+    pub(crate) async fn start_tls(mut self, trust: &Trust) -> Self {
+        self.command("STARTTLS").await.ok().silent();
+        assert!(self.buffer.is_empty(), "words behind the answer to STARTTLS");
+        Self { channel: self.channel.secure(trust).await.unwrap(), ..self }
+    }
+
+    /// COMPRESS DEFLATE, and from then on both sides do.
+    pub(crate) async fn compress(&mut self) {
+        self.command("COMPRESS DEFLATE").await.ok().silent();
+        assert!(self.buffer.is_empty(), "words behind the answer to COMPRESS");
+        self.channel.compress();
+    }
+
+    /// Octets received so far, as they came over the wire.
+    pub(crate) fn octets(&self) -> usize {
+        self.channel.received
+    }
+
+    /// Everything up to the end of the stream, whatever it is.
+    pub(crate) async fn rest(mut self) -> String {
+        while self.channel.read(&mut self.buffer).await > 0 {}
+        String::from_utf8_lossy(&self.buffer).into_owned()
+    }
+
+    /// Past the compression.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        self.channel.write_raw(bytes).await;
     }
 
     /// A line as text, its end cut.
@@ -126,12 +185,14 @@ impl ImapClient {
                 if line == SIGN_OF_LIFE {
                     continue; // It depends on how time passes, and says nothing.
                 }
-                return Some(line);
+                match self.recent {
+                    Recent::Told => return Some(line),
+                    Recent::LeftOut if line.ends_with(b" RECENT\r\n") => continue,
+                    Recent::LeftOut => return Some(without_recent(&line)),
+                }
             }
-            let mut chunk = vec![0; 64 * 1024];
-            match self.stream.read(&mut chunk).await.unwrap_or(0) {
-                0 => return None,
-                read => self.buffer.extend_from_slice(&chunk[..read]),
+            if self.channel.read(&mut self.buffer).await == 0 {
+                return None;
             }
         }
     }
@@ -223,6 +284,18 @@ impl std::fmt::Display for Answer {
         }
         f.write_str(&self.tagged)
     }
+}
+
+/// A FETCH response without the flag `\Recent`.
+fn without_recent(line: &[u8]) -> Vec<u8> {
+    let marks: [&[u8]; 3] = [b"FLAGS (\\Recent)", b" \\Recent)", b"FLAGS ("];
+    let found = |mark: &[u8]| line.windows(mark.len()).position(|part| part == mark);
+    let (head, tail, put): (usize, usize, &[u8]) = match (found(marks[0]), found(marks[1])) {
+        (Some(at), _) => (at, at + marks[0].len(), b"FLAGS ()"),
+        (None, Some(at)) if found(marks[2]).is_some() => (at, at + marks[1].len(), b")"),
+        _ => return line.to_vec(),
+    };
+    [&line[..head], put, &line[tail..]].concat()
 }
 
 /// The length of the first complete response in the buffer, literals followed.

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests, helpers included, stop at the first surprise")]
 
+mod authority;
+mod channel;
 mod imap_client;
 mod smtp_client;
 mod world;
@@ -12,6 +14,9 @@ mod costs;
 mod crash;
 mod faults;
 mod imap;
+mod keeping;
 mod logins;
 mod review;
+mod roster;
 mod smtp;
+mod tls;

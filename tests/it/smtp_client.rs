@@ -2,18 +2,28 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+
+use crate::authority::Trust;
+use crate::channel::Channel;
 
 pub(crate) struct SmtpClient {
-    stream: BufReader<TcpStream>,
+    channel: Channel,
+    buffer: Vec<u8>,
 }
 
 impl SmtpClient {
     /// Connects and reads the greeting.
     pub(crate) async fn connect(address: std::net::SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        let mut client = Self { stream: BufReader::new(stream) };
+        Self::greeted(Channel::connect(address).await).await
+    }
+
+    /// Connects with TLS from the first octet and reads the greeting.
+    pub(crate) async fn connect_tls(address: std::net::SocketAddr, trust: &Trust) -> Self {
+        Self::greeted(Channel::connect(address).await.secure(trust).await.unwrap()).await
+    }
+
+    async fn greeted(channel: Channel) -> Self {
+        let mut client = Self { channel, buffer: Vec::new() };
         let greeting = client.reply().await;
         assert!(greeting.starts_with("220"), "{greeting}");
         client
@@ -51,17 +61,40 @@ impl SmtpClient {
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        self.stream.get_mut().write_all(bytes).await.unwrap();
+        self.channel.write(bytes).await;
+    }
+
+    /// STARTTLS and the handshake.
+    pub(crate) async fn start_tls(mut self, trust: &Trust) -> Self {
+        let reply = self.command("STARTTLS").await;
+        assert!(reply.starts_with("220 2.0.0 "), "{reply}");
+        assert!(self.buffer.is_empty(), "words behind the answer to STARTTLS");
+        Self { channel: self.channel.secure(trust).await.unwrap(), ..self }
+    }
+
+    /// Everything up to the end of the stream, whatever it is.
+    pub(crate) async fn rest(mut self) -> String {
+        while self.channel.read(&mut self.buffer).await > 0 {}
+        String::from_utf8_lossy(&self.buffer).into_owned()
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let line = self.buffer.drain(..=end).collect();
+                return Some(String::from_utf8(line).unwrap());
+            }
+            if self.channel.read(&mut self.buffer).await == 0 {
+                return None;
+            }
+        }
     }
 
     /// One reply, lines joined; empty at the end of the stream.
     pub(crate) async fn reply(&mut self) -> String {
         let mut reply = String::new();
         loop {
-            let mut line = String::new();
-            if self.stream.read_line(&mut line).await.unwrap_or(0) == 0 {
-                return reply;
-            }
+            let Some(line) = self.line().await else { return reply };
             let last = line.as_bytes().get(3) != Some(&b'-');
             reply.push_str(&line);
             if last {

@@ -1,29 +1,35 @@
 //! A tenant, a bridge in front of it, and people on both sides; built for each test in milliseconds.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use footbridge::account::{Account, Accounts};
-use footbridge::app::{Addresses, App, Parts, SignedIn};
+use footbridge::app::{Addresses, App, Parts, SignedIn, VaultOf};
 use footbridge::auth::password::{self, HashedPassword};
 use footbridge::auth::{MemoryVault, Secret, TokenVault};
 use footbridge::clock::Clock;
-use footbridge::config::connections::{Connection, ConnectionKind, ConnectionUse, StoredPassword};
+use footbridge::config::connections::{
+    Connection, ConnectionKind, ConnectionUse, Connections, StoredPassword,
+};
 use footbridge::config::{CloudName, Config};
 use footbridge::mailbox::Timestamp;
 use m365_sim::{ItemId, Person, Running, Snapshot, Tenant};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::imap_client::ImapClient;
 use crate::smtp_client::SmtpClient;
 
 pub(crate) const ADA: &str = "ada@contoso.example";
-const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000f00b";
-const SCOPES: &str = "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
+pub(crate) const CLIENT_ID: &str = "00000000-0000-0000-0000-00000000f00b";
+pub(crate) const SCOPES: &str = "Mail.ReadWrite Mail.Send User.Read offline_access openid profile";
+
+const SHARED_SCOPES: &str =
+    "Mail.ReadWrite.Shared Mail.Send.Shared User.Read offline_access openid profile";
 
 /// `sync.poll` by default.
 pub(crate) const POLL: Duration = Duration::from_secs(15);
@@ -39,13 +45,25 @@ pub(crate) struct World {
     sim: Running,
     bridge: Option<Bridge>,
     accounts: Option<Accounts>,
-    hash: String,
     adjust: fn(&mut Config),
-    vault: Arc<dyn TokenVault>,
+    /// By user name.
+    vaults: Vaults,
+    follows: Follows,
+    connection: Connection,
+}
+
+type Vaults = Arc<Mutex<HashMap<String, Arc<dyn TokenVault>>>>;
+
+/// Whether the bridge takes over what changes in its connections file.
+#[derive(Clone, Copy, PartialEq)]
+enum Follows {
+    No,
+    File,
 }
 
 struct Bridge {
     addresses: Addresses,
+    looks: watch::Receiver<u32>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -72,27 +90,92 @@ impl World {
         prepare: impl FnOnce(&Tenant),
         adjust: fn(&mut Config),
     ) -> Self {
+        let mut world = Self::prepared(builder, prepare, adjust).await;
+        world.start().await;
+        world
+    }
+
+    /// Everything but a running bridge.
+    async fn prepared(
+        builder: m365_sim::Builder,
+        prepare: impl FnOnce(&Tenant),
+        adjust: fn(&mut Config),
+    ) -> Self {
         let start = jiff::Timestamp::from_second(START).unwrap();
         let tenant = builder.clock(m365_sim::Clock::manual(start)).build();
         prepare(&tenant);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = tenant.serve(listener).await;
-        let grant = tenant.grant(ADA, CLIENT_ID, SCOPES);
-        let password = password::generate();
-        let mut world = Self {
+        let (password, stored) = fresh_password("test");
+        let world = Self {
             tenant,
             clock: Clock::manual(Timestamp(START)),
-            hash: HashedPassword::new(&password).as_str().to_owned(),
-            password: password.expose().to_owned(),
+            password,
             state: tempfile::tempdir().unwrap(),
             sim,
             bridge: None,
             accounts: None,
             adjust,
-            vault: Arc::new(MemoryVault::holding(Secret::new(grant))),
+            vaults: Vaults::default(),
+            follows: Follows::No,
+            connection: connection(ADA, stored),
         };
+        world.sign_in(ADA, ADA, SCOPES).await;
+        world
+    }
+
+    /// A bridge that opens a mailbox which is shared with Ada.
+    pub(crate) async fn shared(tenant: m365_sim::Builder, mailbox: &str) -> Self {
+        let prepare = |tenant: &Tenant| tenant.share(mailbox, ADA);
+        let mut world = Self::prepared(tenant, prepare, |_| {}).await;
+        world.connection.mailbox = Some(mailbox.to_owned());
+        let user = world.connection.user();
+        world.sign_in(&user, ADA, SHARED_SCOPES).await;
         world.start().await;
         world
+    }
+
+    /// A bridge that takes over what changes in its connections file.
+    pub(crate) async fn following(tenant: m365_sim::Builder, adjust: fn(&mut Config)) -> Self {
+        let mut world = Self::prepared(tenant, |_| {}, adjust).await;
+        world.follows = Follows::File;
+        let ada = world.connection.clone();
+        world.edit(|connections| connections.list.push(ada));
+        world.start().await;
+        // Who is greeted knows that all of the bridge runs.
+        world.stranger().await;
+        world
+    }
+
+    /// Someone signs in: a new grant in the vault of this user name.
+    pub(crate) async fn sign_in(&self, user: &str, account: &str, scopes: &str) {
+        let grant = Secret::new(self.tenant.grant(account, CLIENT_ID, scopes));
+        self.vault(user).save(&grant).await.unwrap();
+    }
+
+    /// The vault of this user name, made at the first call.
+    pub(crate) fn vault(&self, user: &str) -> Arc<dyn TokenVault> {
+        let mut vaults = self.vaults.lock().unwrap();
+        let vault =
+            vaults.entry(user.to_owned()).or_insert_with(|| Arc::new(MemoryVault::default()));
+        Arc::clone(vault)
+    }
+
+    /// Changes the connections file.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Connections)) {
+        let edit = |connections: &mut Connections| {
+            change(connections);
+            Ok::<_, std::io::Error>(())
+        };
+        Connections::edit(self.state.path(), edit).unwrap();
+    }
+
+    /// Two seconds pass, and the bridge has looked at its connections file once.
+    pub(crate) async fn two_seconds_pass(&self) {
+        let mut looks = self.bridge.as_ref().expect("it runs").looks.clone();
+        looks.mark_unchanged();
+        self.advance(Duration::from_secs(2));
+        looks.changed().await.unwrap();
     }
 
     pub(crate) fn ada(&self) -> Person {
@@ -102,24 +185,18 @@ impl World {
     /// Starts the bridge on the state that is there.
     pub(crate) async fn start(&mut self) {
         assert!(self.bridge.is_none(), "it runs already");
-        let connection = Connection {
-            address: ADA.to_owned(),
-            kind: ConnectionKind::Graph,
-            purpose: ConnectionUse::Both,
-            passwords: vec![StoredPassword {
-                label: "test".to_owned(),
-                purpose: ConnectionUse::Both,
-                hash: self.hash.clone(),
-            }],
-            ..Connection::default()
-        };
+        let connection = self.connection.clone();
+        let vault = self.vault(&connection.user());
         let parts = Parts {
             config: self.config(),
             clock: self.clock.clone(),
-            connections: vec![SignedIn { connection, vault: Arc::clone(&self.vault) }],
+            connections: vec![SignedIn { connection, vault }],
         };
-        let app = App::build(parts).await.unwrap();
-        let addresses = app.addresses();
+        let mut app = App::build(parts).await.unwrap();
+        if self.follows == Follows::File {
+            app = app.following(self.vault_of());
+        }
+        let (addresses, looks) = (app.addresses(), app.looks());
         self.accounts = Some(app.accounts().clone());
         let (stop, stopped) = oneshot::channel();
         let run = async move {
@@ -128,7 +205,15 @@ impl World {
         };
         #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
         let running = tokio::spawn(run);
-        self.bridge = Some(Bridge { addresses, stop, running });
+        self.bridge = Some(Bridge { addresses, looks, stop, running });
+    }
+
+    fn vault_of(&self) -> VaultOf {
+        let vaults = Arc::clone(&self.vaults);
+        Box::new(move |_, connection| {
+            let vault = vaults.lock().unwrap().get(&connection.user()).cloned();
+            Ok(vault.expect("someone signed in"))
+        })
     }
 
     fn config(&self) -> Config {
@@ -153,9 +238,12 @@ impl World {
 
     /// An IMAP client that is logged in.
     pub(crate) async fn imap(&self) -> ImapClient {
+        self.imap_as(&self.connection.user(), &self.password).await
+    }
+
+    pub(crate) async fn imap_as(&self, user: &str, password: &str) -> ImapClient {
         let mut client = self.stranger().await;
-        let login = format!("LOGIN {ADA} {}", self.password);
-        client.command(&login).await.ok();
+        client.command(&format!("LOGIN {user} {password}")).await.ok();
         client
     }
 
@@ -173,16 +261,29 @@ impl World {
 
     pub(crate) async fn smtp(&self) -> SmtpClient {
         let mut client = SmtpClient::connect(self.smtp_address()).await;
-        client.log_in(ADA, &self.password).await;
+        client.log_in(&self.connection.user(), &self.password).await;
         client
     }
 
+    /// The second listener of each protocol: TLS from the first octet.
+    pub(crate) fn imap_tls_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.imap[1].address
+    }
+
+    pub(crate) fn smtp_tls_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.smtp[1].address
+    }
+
     pub(crate) fn imap_address(&self) -> SocketAddr {
-        self.bridge.as_ref().expect("it runs").addresses.imap[0]
+        self.bridge.as_ref().expect("it runs").addresses.imap[0].address
+    }
+
+    pub(crate) fn console_address(&self) -> SocketAddr {
+        self.bridge.as_ref().expect("it runs").addresses.console.expect("it is set up")
     }
 
     pub(crate) fn smtp_address(&self) -> SocketAddr {
-        self.bridge.as_ref().expect("it runs").addresses.smtp[0]
+        self.bridge.as_ref().expect("it runs").addresses.smtp[0].address
     }
 
     /// Time passes for the bridge; the tenant keeps up with it, polite waits of the bridge included.
@@ -235,6 +336,10 @@ impl World {
         }
     }
 
+    pub(crate) fn accounts(&self) -> &Accounts {
+        self.accounts.as_ref().expect("it runs")
+    }
+
     fn account(&self) -> Account {
         self.accounts.as_ref().expect("it runs").all().remove(0)
     }
@@ -275,6 +380,28 @@ fn config(state: &Path, sim: &str) -> Config {
     config.smtp.listen = vec![any];
     config.console = None;
     config
+}
+
+/// A connection as `connection add` makes it.
+pub(crate) fn connection(address: &str, password: StoredPassword) -> Connection {
+    Connection {
+        address: address.to_owned(),
+        kind: ConnectionKind::Graph,
+        purpose: ConnectionUse::Both,
+        passwords: vec![password],
+        ..Connection::default()
+    }
+}
+
+/// A local password, and how it is stored.
+pub(crate) fn fresh_password(label: &str) -> (String, StoredPassword) {
+    let password = password::generate();
+    let stored = StoredPassword {
+        label: label.to_owned(),
+        purpose: ConnectionUse::Both,
+        hash: HashedPassword::new(&password).as_str().to_owned(),
+    };
+    (password.expose().to_owned(), stored)
 }
 
 /// How the tenant names a message.

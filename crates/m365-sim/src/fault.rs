@@ -41,6 +41,8 @@ pub enum Fault {
     ExpireCursor,
     /// 401 that asks for more claims: continuous access evaluation. (reference A.5)
     ClaimsChallenge,
+    /// The same with 403, where Conditional Access applies to a resource. (reference A.5)
+    ClaimsRefusal,
     /// The work is done; the answer is an HTML page with this status.
     Html { code: u16 },
     /// The work is done; half of the JSON comes.

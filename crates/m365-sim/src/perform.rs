@@ -139,6 +139,10 @@ async fn instead(tenant: &Tenant, call: &Call, kind: Kind, fault: &Fault) -> Out
         }
         Fault::ExpireCursor => Outcome::Answer(refused(call, graph::cursor::expired(call), now)),
         Fault::ClaimsChallenge => Outcome::Answer(refused(call, graph::auth::challenge(now), now)),
+        Fault::ClaimsRefusal => {
+            let problem = Problem { status: 403, ..graph::auth::challenge(now) };
+            Outcome::Answer(refused(call, problem, now))
+        }
         Fault::SilentOk => Outcome::Answer(Reply::empty(200)),
         Fault::Stall => {
             tenant.0.faults.stalled().await;

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::entra::switch::{ConditionalAccess, EntraSwitches, UserConsent};
+pub use crate::entra::switch::{
+    ConditionalAccess, EntraSwitches, OtherEntries, PersonalMail, UserConsent,
+};
+pub use crate::entra::{BareScopes, CloudInstance};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +36,8 @@ pub struct LoginSwitches {
     pub continuous_token_seconds: u64,
     /// A refresh token unused for this many days is answered with AADSTS70008. Default 90.
     pub refresh_token_days: u64,
+    /// A refresh that answers a claims challenge. Default: it is honoured.
+    pub claims_at_refresh: ClaimsAtRefresh,
     /// A refresh answer carries a new refresh token. Default true.
     pub issue_refresh_token: bool,
     /// Scopes left out of every grant although they were asked for: a partial grant. Default none.
@@ -55,6 +60,15 @@ pub enum ScopeForm {
     Bare,
     /// `https://graph.microsoft.com/Mail.ReadWrite`
     Prefixed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimsAtRefresh {
+    #[default]
+    Honoured,
+    /// `interaction_required`, without claims of its own, until someone signs in with those claims.
+    NeedsSignIn,
 }
 
 /// Folder listings and folder edits. Names and extra folders count for mailboxes made afterwards.
@@ -279,6 +293,7 @@ impl Default for LoginSwitches {
             access_token_seconds: 3599,
             continuous_token_seconds: 86_400,
             refresh_token_days: 90,
+            claims_at_refresh: ClaimsAtRefresh::default(),
             issue_refresh_token: true,
             withheld_scopes: Vec::new(),
         }

@@ -50,8 +50,8 @@ fn the_session_of_rfc_3501_section_8_is_understood() {
     }
     assert!(matches!(&verbs[0], Body::Login { user, password }
         if user == b"mrc" && password.expose() == b"secret"));
-    assert_eq!(verbs[1], Body::Select(MailboxName::inbox()));
-    let Body::Fetch(Fetch { set: MessageSet::Seq(set), items }) = &verbs[2] else { panic!() };
+    assert_eq!(verbs[1], Body::Select(MailboxName::inbox().into()));
+    let Body::Fetch(Fetch { set: MessageSet::Seq(set), items, .. }) = &verbs[2] else { panic!() };
     assert_eq!((set.to_string().as_str(), items.len()), ("12", 5));
     let Body::Fetch(Fetch { items, .. }) = &verbs[3] else { panic!() };
     let [FetchItem::Section(section)] = &items[..] else { panic!() };

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use imap_codec::decode::Decoder as _;
 use imap_codec::encode::Encoder as _;
@@ -11,12 +11,16 @@ use imap_codec::{CommandCodec, GreetingCodec, ResponseCodec};
 use proptest::prelude::*;
 use wire::imap::{
     AnyKeyword, Body, Code, Data, DateTime, FetchItem, FetchWriter, Flag, IdField, Keyword, Line,
-    ListAttribute, MailboxName, Namespace, Reply, SpecialUse, Status, StatusItem, Tag, UidSet,
-    parse,
+    ListAttribute, MailboxName, MessageSet, Namespace, Reply, SeqSet, SpecialUse, Status,
+    StatusItem, Tag, UidSet, parse,
 };
 
 fn number(value: u32) -> NonZeroU32 {
     NonZeroU32::new(value).unwrap()
+}
+
+fn mod_seq(value: u64) -> NonZeroU64 {
+    NonZeroU64::new(value).unwrap()
 }
 
 /// Read by the other codec and written again, it must be the same.
@@ -84,7 +88,10 @@ fn every_code_is_understood() {
         Code::AppendUid { validity: number(1), uid: number(2) },
         Code::CopyUid { validity: number(1), source: uids(), target: uids() },
         Code::Closed,
-        Code::HighestModSeq(5),
+        Code::HighestModSeq(mod_seq(5)),
+        Code::HighestModSeq(mod_seq(u64::MAX >> 1)),
+        Code::Modified(MessageSet::Uid(uids())),
+        Code::Modified(MessageSet::Seq(SeqSet::from(number(7)))),
         Code::NoModSeq,
         Code::TooBig,
     ] {
@@ -177,6 +184,9 @@ fn every_data_is_understood() {
         },
         Data::Search(vec![]),
         Data::Search(vec![number(1), number(u32::MAX)]),
+        Data::SearchModSeq(vec![number(2), number(5)], mod_seq(917_162_500)),
+        Data::Vanished(UidSet::parse(b"405,407,410:425").unwrap()),
+        Data::VanishedEarlier(UidSet::parse(b"300:310,405,411").unwrap()),
         Data::Status {
             mailbox: MailboxName::new("x").unwrap(),
             items: vec![
@@ -186,6 +196,7 @@ fn every_data_is_understood() {
                 (StatusItem::UidValidity, 3),
                 (StatusItem::Unseen, 4),
                 (StatusItem::Deleted, 5),
+                (StatusItem::HighestModSeq, 7_011_231_777),
             ],
         },
     ] {
@@ -201,6 +212,7 @@ fn a_fetch_response_is_understood() {
     let mut writer = FetchWriter::begin(&mut out, number(1));
     writer.uid(&mut out, number(9));
     writer.flags(&mut out, &[Flag::Seen, Flag::Recent]);
+    writer.mod_seq(&mut out, mod_seq(624_140_003));
     writer.internal_date(&mut out, DateTime::parse(b"17-Jul-1996 02:44:25 -0700").unwrap());
     writer.size(&mut out, 4_294_967_295);
     for item in &fetch.items[..4] {
@@ -230,7 +242,7 @@ fn text() -> impl Strategy<Value = String> {
 fn fetch_items() -> impl Strategy<Value = String> {
     let section = "BODY(\\.PEEK)?\\[([1-9](\\.[1-9])?(\\.(MIME|TEXT|HEADER|HEADER\\.FIELDS \\(From\\)))?|HEADER|TEXT|HEADER\\.FIELDS(\\.NOT)? \\(From \"X-A\"\\)|)\\](<[0-9]\\.[1-9]>)?";
     let item = prop_oneof![
-        "(UID|FLAGS|INTERNALDATE|ENVELOPE|BODY|BODYSTRUCTURE|RFC822(\\.(SIZE|TEXT|HEADER))?)",
+        "(UID|FLAGS|INTERNALDATE|ENVELOPE|BODY|BODYSTRUCTURE|MODSEQ|RFC822(\\.(SIZE|TEXT|HEADER))?)",
         section,
     ];
     prop_oneof![
@@ -246,6 +258,7 @@ fn search_key() -> impl Strategy<Value = String> {
         "(UN)?KEYWORD [$a-z]{1,3}",
         "(SENT)?(BEFORE|ON|SINCE) (\"[1-9]-Feb-19[0-9]{2}\"|[1-9]-Feb-19[0-9]{2})",
         "(LARGER|SMALLER) [0-9]{1,9}",
+        "MODSEQ( \"/flags/(\\\\\\\\)?[$a-z]{1,3}\" (priv|shared|all))? (0|[1-9][0-9]{0,17})",
         ("(BCC|BODY|CC|FROM|SUBJECT|TEXT|TO|HEADER x)", text())
             .prop_map(|(key, text)| format!("{key} {text}")),
         set(),
@@ -260,19 +273,44 @@ fn search_key() -> impl Strategy<Value = String> {
     })
 }
 
+fn select_parameters() -> impl Strategy<Value = String> {
+    let known = "( [1-4](:[5-9])?(,1[0-4](:1[5-9])?)?)?";
+    let sample = prop_oneof![Just(""), Just(" (1 2)"), Just(" (1:3,5 2,4:5,9)")];
+    let qresync = ("[1-9]", "[1-9][0-9]{0,17}", known, sample).prop_map(
+        |(validity, since, known, sample)| format!("QRESYNC ({validity} {since}{known}{sample})"),
+    );
+    prop_oneof![
+        Just("CONDSTORE".to_owned()),
+        qresync.clone(),
+        qresync.prop_map(|qresync| format!("condstore {qresync}")),
+    ]
+}
+
 fn own_command() -> impl Strategy<Value = String> {
     let flags =
         "(\\(((\\\\(Seen|Foo|deleted)|[$a-z]{1,3})( (\\\\Draft|[a-z]))?)?\\)|\\\\Seen( x)?)";
     prop_oneof![
         ("(SELECT|EXAMINE|CREATE)", text()).prop_map(|(verb, name)| format!("{verb} {name}")),
+        ("(SELECT|EXAMINE)", text(), select_parameters())
+            .prop_map(|(verb, name, parameters)| format!("{verb} {name} ({parameters})")),
         ("(LIST|LSUB)", text(), prop_oneof!["[a-z%*]{1,4}".boxed(), text().boxed()])
             .prop_map(|(verb, reference, pattern)| format!("{verb} {reference} {pattern}")),
-        (text(), "(MESSAGES|RECENT|UIDNEXT|UIDVALIDITY|UNSEEN|DELETED)( UNSEEN)?")
+        (text(), "(MESSAGES|RECENT|UIDNEXT|UIDVALIDITY|UNSEEN|DELETED|HIGHESTMODSEQ)( UNSEEN)?")
             .prop_map(|(name, items)| format!("STATUS {name} ({items})")),
-        ("(UID )?FETCH", set(), fetch_items())
-            .prop_map(|(verb, set, items)| format!("{verb} {set} {items}")),
-        ("(UID )?STORE", set(), "[+-]?FLAGS(\\.SILENT)?", flags)
-            .prop_map(|(verb, set, action, flags)| format!("{verb} {set} {action} {flags}")),
+        ("(UID )?FETCH", set(), fetch_items(), "( \\(CHANGEDSINCE [1-9][0-9]{0,17}\\))?")
+            .prop_map(|(verb, set, items, since)| format!("{verb} {set} {items}{since}")),
+        (set(), fetch_items(), "CHANGEDSINCE [1-9] VANISHED|VANISHED CHANGEDSINCE [1-9]")
+            .prop_map(|(set, items, since)| format!("UID FETCH {set} {items} ({since})")),
+        (
+            "(UID )?STORE",
+            set(),
+            "( \\(UNCHANGEDSINCE [0-9]{1,18}\\))?",
+            "[+-]?FLAGS(\\.SILENT)?",
+            flags
+        )
+            .prop_map(|(verb, set, since, action, flags)| format!(
+                "{verb} {set}{since} {action} {flags}"
+            )),
         ("(UID )?(COPY|MOVE)", set(), text())
             .prop_map(|(verb, set, name)| format!("{verb} {set} {name}")),
         set().prop_map(|set| format!("UID EXPUNGE {set}")),

@@ -88,6 +88,7 @@ impl Submitter {
         let compared = tokio::task::spawn_blocking(move || {
             parcel::digest(&mut File::open(file.path()).map_err(parcel::broken)?)
         });
-        Ok(compared.await.map_err(Fault::defect)?? == attempt.staged)
+        let digest = compared.await.map_err(|_| Fault::defect("comparing messages broke off"))?;
+        Ok(digest? == attempt.staged)
     }
 }

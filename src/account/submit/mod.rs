@@ -123,7 +123,7 @@ impl Submitter {
         let packed = tokio::task::spawn_blocking(move || {
             parcel::pack(&message, &envelope, &defaults, other)
         });
-        packed.await.map_err(Fault::defect)?
+        packed.await.map_err(|_| Fault::defect("packing a message broke off"))?
     }
 
     /// What an earlier try of the same submission came to, if that is the answer to this one.

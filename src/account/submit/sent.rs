@@ -73,5 +73,5 @@ async fn message_id(message: Spooled) -> Outcome<Option<String>> {
         let header = Header::read(BufReader::new(file)).ok();
         Ok(header.and_then(|header| first_word(&header, "Message-ID")))
     });
-    reading.await.map_err(Fault::defect)?
+    reading.await.map_err(|_| Fault::defect("reading a message broke off"))?
 }

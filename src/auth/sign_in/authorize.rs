@@ -28,14 +28,29 @@ impl Attempt {
     pub fn owns(&self, redirect: &Redirect) -> bool {
         Secret::new(redirect.state.as_str()) == self.state
     }
+
+    /// The same attempt as a client would finish it that has lost its verifier or its address.
+    #[cfg(test)]
+    pub(super) fn twin(&self, verifier: Option<&str>, redirect: Option<&str>) -> Self {
+        let verifier = verifier.unwrap_or_else(|| self.verifier.secret()).to_owned();
+        let redirect = redirect.unwrap_or_else(|| self.redirect.as_str()).to_owned();
+        Self {
+            url: self.url.clone(),
+            state: self.state.clone(),
+            nonce: self.nonce.clone(),
+            verifier: PkceCodeVerifier::new(verifier),
+            redirect: RedirectUrl::new(redirect).unwrap(),
+        }
+    }
 }
 
 impl SignIn {
     /// `redirect` is `http://localhost:PORT`, or without a port if nobody listens.
     ///
     /// # Errors
-    /// `Setup` if the settings name no URL.
+    /// `Setup` if the settings name no URL, or no account can do what is asked.
     pub fn begin(&self, redirect: &str) -> Result<Attempt, SignInError> {
+        self.check()?;
         let setup = |_| SignInError::Setup("the login URL of the settings is not one".to_owned());
         let authorize = AuthUrl::new(self.cloud.endpoint("authorize")).map_err(setup)?;
         let redirect = RedirectUrl::new(redirect.to_owned()).map_err(setup)?;
@@ -43,10 +58,13 @@ impl SignIn {
         let nonce = CsrfToken::new_random();
         let client =
             self.cloud.client()?.set_auth_uri(authorize).set_redirect_uri(redirect.clone());
-        let scopes = self.needs.scopes().into_iter().map(|name| Scope::new(name.to_owned()));
-        let (url, state) = client
-            .authorize_url(CsrfToken::new_random)
-            .add_scopes(scopes)
+        let hint = self.domain_hint().map(|hint| ("domain_hint", hint));
+        let request = client.authorize_url(CsrfToken::new_random);
+        let request = hint
+            .into_iter()
+            .fold(request, |asking, (name, value)| asking.add_extra_param(name, value));
+        let (url, state) = request
+            .add_scopes(self.cloud.wanted(self.needs).into_iter().map(Scope::new))
             .set_pkce_challenge(challenge)
             .add_extra_param("response_mode", "query")
             .add_extra_param("nonce", nonce.secret())

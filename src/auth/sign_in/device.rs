@@ -16,7 +16,7 @@ use crate::auth::wire::Wire;
 use crate::http::{HttpClient, Secret};
 
 /// What the person is shown.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DevicePrompt {
     pub open: String,
     pub code: String,
@@ -53,6 +53,7 @@ impl SignIn {
         &self,
         show: impl FnOnce(&DevicePrompt) + Send,
     ) -> Result<SignedInAs, SignInError> {
+        self.check()?;
         let issued = self.ask_for_code().await?;
         show(&DevicePrompt {
             open: issued.verification_uri.clone(),
@@ -79,7 +80,7 @@ impl SignIn {
     }
 
     async fn ask_for_code(&self) -> Result<Issued, SignInError> {
-        let scopes = self.needs.scopes().join(" ");
+        let scopes = self.cloud.wanted(self.needs).join(" ");
         let form = [("client_id", self.cloud.client_id.as_str()), ("scope", &scopes)];
         let wire = Wire::new(&self.http);
         let (status, body) = post(&wire, &self.cloud.endpoint("devicecode"), &form).await?;
@@ -139,6 +140,13 @@ fn a_quarter() -> u64 {
 
 fn five() -> u64 {
     5
+}
+
+/// Who types the code elsewhere signs this device in as themselves.
+impl fmt::Debug for DevicePrompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevicePrompt").field("open", &self.open).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Issued {

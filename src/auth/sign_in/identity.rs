@@ -22,6 +22,9 @@ pub struct Identity {
     pub names: Vec<String>,
 }
 
+/// The tenant of every personal account (reference A.6).
+pub(super) const PERSONAL: &str = "9188040d-6c67-4c5b-b112-36a304b66dad";
+
 #[derive(Deserialize)]
 struct Claims {
     aud: String,

@@ -1,66 +1,49 @@
 //! A listener for one redirect (RFC 8252 §7.3, reference A.2), on this machine only.
+//!
+//! The browser that brings the answer is sent on at once to an address without the code, and waits
+//! there for the outcome.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-
+use super::SignInError;
 use super::authorize::Attempt;
+use super::door::{Asked, Door, Visit};
+use super::page::Page;
 use super::redirect::Redirect;
-use super::{SignInError, page};
 use crate::clock::Clock;
+use crate::http::Secret;
 
-/// A free port on both loopback addresses: `localhost` means either, by the machine's taste.
+/// Listens on a port of its own, on both loopback addresses.
 #[derive(Debug)]
-pub struct Loopback {
-    four: TcpListener,
-    six: Option<TcpListener>,
-    port: u16,
+pub struct Loopback(Door);
+
+/// The browser's part is over, and the browser wants to know how it ended.
+#[derive(Debug)]
+pub struct Ending {
+    door: Door,
+    /// What the browser brought.
+    query: Secret,
 }
 
-/// The browser that brought the answer, waiting for its last page.
-#[derive(Debug)]
-pub struct Visitor(TcpStream);
-
-/// Tries to find a port that is free on both addresses.
-const TRIES: u32 = 20;
-/// A redirect's head: the code alone may hold some kilobytes.
-const HEAD: usize = 32 * 1024;
-/// Browsers open connections ahead of need; one that says nothing is let go after this.
-const SILENCE: Duration = Duration::from_secs(30);
-/// Connections at one time.
-const VISITORS: usize = 32;
+/// How long a browser may take to ask for the outcome. One that was closed never asks.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the outcome stays after it was seen: for browsers that load a page twice.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 impl Loopback {
     /// # Errors
     /// If the machine has no loopback address or no free port.
     pub async fn bind() -> io::Result<Self> {
-        let mut tried = 0;
-        loop {
-            let four = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let port = four.local_addr()?.port();
-            match TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await {
-                Ok(six) => return Ok(Self { four, six: Some(six), port }),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tried < TRIES => {
-                    tried += 1;
-                }
-                // A machine without IPv6.
-                Err(_) => return Ok(Self { four, six: None, port }),
-            }
-        }
+        Door::open().await.map(Self)
     }
 
     /// The redirect address of the sign-in: by name, since an address needs a registration by hand.
     pub fn redirect_uri(&self) -> String {
-        format!("http://localhost:{}", self.port)
+        format!("http://localhost:{}", self.0.port())
     }
 
-    /// Waits for the redirect that answers `attempt`; what else comes is sent away and changes
-    /// nothing. The listener is gone afterwards.
+    /// Waits for the redirect that answers `attempt`.
     ///
     /// # Errors
     /// `TimedOut`.
@@ -69,100 +52,58 @@ impl Loopback {
         attempt: &Attempt,
         limit: Duration,
         clock: &Clock,
-    ) -> Result<(Redirect, Visitor), SignInError> {
-        let answered = clock.timeout(limit, self.answered(attempt, clock)).await;
-        answered.map_err(|_| SignInError::TimedOut(limit))
+    ) -> Result<(Redirect, Ending), SignInError> {
+        let read = |query: &str| Redirect::of_query(query).filter(|found| attempt.owns(found));
+        let heard = clock.timeout(limit, self.hear(read, clock)).await;
+        heard.map_err(|_| SignInError::TimedOut(limit))
     }
 
-    async fn answered(self, attempt: &Attempt, clock: &Clock) -> (Redirect, Visitor) {
-        let (tell, mut told) = mpsc::channel(VISITORS);
-        // Dropped with this future, and every visitor with it.
-        let mut visitors = JoinSet::new();
+    /// Waits for a visitor whose query is what `read` takes; what else comes is sent away and
+    /// changes nothing.
+    pub(in crate::auth) async fn hear<T>(
+        self,
+        read: impl Fn(&str) -> Option<T>,
+        clock: &Clock,
+    ) -> (T, Ending) {
+        let Self(mut door) = self;
         loop {
-            tokio::select! {
-                socket = self.accept(), if visitors.len() < VISITORS => {
-                    let Ok(socket) = socket else { continue };
-                    let (tell, clock) = (tell.clone(), clock.clone());
-                    visitors.spawn(async move {
-                        let heard = clock.timeout(SILENCE, hear(socket)).await;
-                        if let Ok(Ok(Some(found))) = heard {
-                            let _ = tell.send(found).await;
-                        }
-                    });
+            let visit = door.next(clock).await;
+            if let Asked::Answer(query) = &visit.asked
+                && let Some(found) = read(query.expose())
+            {
+                let query = query.clone();
+                visit.lead_on().await;
+                return (found, Ending { door, query });
+            }
+            send_away(visit).await;
+        }
+    }
+}
+
+impl Ending {
+    /// Shows the outcome until the browser has seen it, for ten seconds at most.
+    pub async fn show(mut self, page: &Page, clock: &Clock) {
+        let mut ends = clock.instant().plus(PATIENCE);
+        loop {
+            let left = ends.since(clock.instant());
+            let Ok(visit) = clock.timeout(left, self.door.next(clock)).await else { return };
+            match &visit.asked {
+                Asked::Outcome => {
+                    visit.show(page).await;
+                    ends = ends.min(clock.instant().plus(SECOND_LOOK));
                 }
-                Some(_) = visitors.join_next() => {}
-                Some((redirect, visitor)) = told.recv() => {
-                    if attempt.owns(&redirect) {
-                        return (redirect, visitor);
-                    }
-                    let foreign = page::failure(&SignInError::Foreign);
-                    visitors.spawn(async move { visitor.show(400, &foreign).await });
-                }
+                // The same browser, once more: the code is spent and the outcome the same.
+                Asked::Answer(query) if *query == self.query => visit.lead_on().await,
+                _ => send_away(visit).await,
             }
         }
     }
-
-    async fn accept(&self) -> io::Result<TcpStream> {
-        match &self.six {
-            None => self.four.accept().await.map(|(socket, _)| socket),
-            Some(six) => tokio::select! {
-                accepted = self.four.accept() => accepted.map(|(socket, _)| socket),
-                accepted = six.accept() => accepted.map(|(socket, _)| socket),
-            },
-        }
-    }
 }
 
-impl Visitor {
-    /// Says that it worked, as whom.
-    pub async fn confirm(self, address: &str) {
-        self.show(200, &page::success(address)).await;
-    }
-
-    /// Names the error and its cure.
-    pub async fn explain(self, error: &SignInError) {
-        self.show(400, &page::failure(error)).await;
-    }
-
-    async fn show(mut self, status: u16, html: &str) {
-        let head = format!(
-            "HTTP/1.1 {status} -\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-             Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n\
-             Referrer-Policy: no-referrer\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
-            html.len()
-        );
-        // A browser that is gone has nothing to be told.
-        let _ = self.0.write_all(head.as_bytes()).await;
-        let _ = self.0.write_all(html.as_bytes()).await;
-        let _ = self.0.shutdown().await;
-    }
-}
-
-/// Reads one request; `None` if it was no redirect and has been answered.
-async fn hear(mut socket: TcpStream) -> io::Result<Option<(Redirect, Visitor)>> {
-    let mut head = Vec::new();
-    let mut chunk = [0; 4096];
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        let read = socket.read(&mut chunk).await?;
-        if read == 0 || head.len() + read > HEAD {
-            return Ok(None);
-        }
-        head.extend_from_slice(&chunk[..read]);
-    }
-    let visitor = Visitor(socket);
-    match redirect_of(&head) {
-        Some(redirect) => Ok(Some((redirect, visitor))),
-        None => {
-            visitor.show(404, &page::stray()).await;
-            Ok(None)
-        }
-    }
-}
-
-/// `GET /?code=… HTTP/1.1`.
-fn redirect_of(head: &[u8]) -> Option<Redirect> {
-    let line = head.split(|byte| *byte == b'\r').next()?;
-    let line = std::str::from_utf8(line).ok()?;
-    let target = line.strip_prefix("GET ")?.split(' ').next()?;
-    Redirect::of_query(target.strip_prefix("/?")?)
+async fn send_away(visit: Visit) {
+    let page = match visit.asked {
+        Asked::Answer(_) => Page::foreign(),
+        Asked::Outcome | Asked::Else => Page::stray(),
+    };
+    visit.show(&page).await;
 }

@@ -5,8 +5,11 @@
 
 mod authorize;
 mod device;
+mod door;
 mod identity;
 mod loopback;
+#[cfg(test)]
+mod loopback_tests;
 mod page;
 mod redirect;
 #[cfg(test)]
@@ -16,13 +19,15 @@ use std::time::Duration;
 
 use crate::http::{AccessToken, HttpClient, Secret};
 
-use super::oauth::NoGrant;
-use super::scopes::{Granted, Needs};
+use super::consent::ConsentRequest;
+use super::oauth::{Audience, NoGrant};
+use super::scopes::{Granted, Needs, Ownership};
 use super::{Cloud, EntraError};
 pub use authorize::Attempt;
 pub use device::DevicePrompt;
 pub use identity::Identity;
-pub use loopback::{Loopback, Visitor};
+pub use loopback::{Ending, Loopback};
+pub use page::Page;
 pub use redirect::Redirect;
 
 /// What is asked of Microsoft, and on whose behalf.
@@ -35,6 +40,8 @@ pub struct SignIn {
     pub account: String,
     /// What the service demanded when it refused the last tokens (reference A.5).
     pub challenge: Option<String>,
+    /// The tenant of the account, if it has signed in before.
+    pub tenant_id: Option<String>,
 }
 
 /// Someone signed in.
@@ -53,9 +60,12 @@ pub enum SignInError {
     Refused(EntraError),
     #[error("the sign-in was cancelled on Microsoft's page; run it again and accept")]
     Cancelled(EntraError),
-    #[error("nobody finished the sign-in within {} seconds; if Microsoft's page shows an error, look its AADSTS number up in docs/entra-app-registration.md", .0.as_secs())]
+    #[error("nobody finished the sign-in within {} seconds; if Microsoft's page shows an error, run: footbridge explain AADSTSnnnnn", .0.as_secs())]
     TimedOut(Duration),
-    #[error("the device code has expired; start the sign-in again")]
+    #[error(
+        "the device code has expired: start the sign-in again and finish it within a quarter of an \
+         hour, or use --sign-in paste; if the page shows an error, run: footbridge explain AADSTSnnnnn"
+    )]
     CodeExpired,
     #[error(
         "signed in as {found}, but {wanted} was asked for: sign in with that account, or name {found} in the command"
@@ -64,7 +74,7 @@ pub enum SignInError {
     #[error("the answer does not belong to this sign-in: start again, and use the newest page")]
     Foreign,
     #[error(
-        "this is not the address that the sign-in ended on; copy all of it from the address bar (it starts with http://localhost)"
+        "this is not the address that the sign-in ended on; copy all of it from the address bar (it starts with http://localhost), or paste the AADSTS number that the page shows"
     )]
     NotARedirect,
     #[error("Microsoft issued no refresh token: check that the registration allows offline_access")]
@@ -73,6 +83,47 @@ pub enum SignInError {
     Passing(String),
     #[error("{0}")]
     Setup(String),
+}
+
+impl SignIn {
+    /// The error, and the link for the administrator where that may help. A sign-in that nobody
+    /// finished may have been such: Microsoft's page does not lead back here then.
+    pub fn told(&self, error: &SignInError) -> String {
+        let hint = match error {
+            SignInError::TimedOut(_) | SignInError::CodeExpired => {
+                "if the page asks for an administrator's approval"
+            }
+            error if error.wants_admin() => "an administrator can consent for everyone",
+            _ => return error.to_string(),
+        };
+        match ConsentRequest::to_send(&self.cloud, self.needs, None) {
+            Ok(ConsentRequest { url, .. }) => {
+                format!("{error}\n{hint}, send this link: {url}\nand sign in again afterwards")
+            }
+            Err(_) => error.to_string(),
+        }
+    }
+
+    /// # Errors
+    /// `Setup` if no account of this kind can do what is asked (reference A.9).
+    fn check(&self) -> Result<(), SignInError> {
+        match (self.cloud.audience(), self.needs.mailbox) {
+            (Audience::Personal, Ownership::Shared) => Err(SignInError::Setup(
+                "personal accounts have no shared mailboxes: leave --mailbox out, or set [cloud] \
+                 tenant to organizations"
+                    .to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Spares a person the choice between a work and a personal account of the same name
+    /// (reference A.2).
+    fn domain_hint(&self) -> Option<&'static str> {
+        let tenant = self.tenant_id.as_deref()?;
+        let hint = if tenant == identity::PERSONAL { "consumers" } else { "organizations" };
+        (self.cloud.audience() == Audience::Anyone).then_some(hint)
+    }
 }
 
 impl SignInError {
@@ -99,7 +150,7 @@ impl From<NoGrant> for SignInError {
     fn from(reason: NoGrant) -> Self {
         match reason {
             NoGrant::SignIn(error) => Self::Refused(error),
-            NoGrant::Nothing(cause) => Self::Setup(cause.to_owned()),
+            NoGrant::Nothing(cause) => Self::Setup(cause.into_owned()),
             NoGrant::Passing { cause, .. } => Self::Passing(cause),
         }
     }

@@ -25,7 +25,7 @@ impl Redirect {
     /// The address bar's whole text, or what follows its question mark.
     ///
     /// # Errors
-    /// `NotARedirect`.
+    /// `NotARedirect`; `Refused` if it is the text of an error page, which leads nowhere.
     pub fn pasted(text: &str) -> Result<Self, SignInError> {
         let text = text.trim().trim_matches(['"', '\'', '<', '>']);
         let query = match text.split_once('?') {
@@ -33,7 +33,11 @@ impl Redirect {
             None => text,
         };
         let query = query.split('#').next().unwrap_or_default();
-        Self::of_query(query).ok_or(SignInError::NotARedirect)
+        let told = || match EntraError::of_page(text) {
+            Some(error) => SignInError::Refused(error),
+            None => SignInError::NotARedirect,
+        };
+        Self::of_query(query).ok_or_else(told)
     }
 
     /// `code=…&state=…` or `error=…&error_description=…&state=…`.

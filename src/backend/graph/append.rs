@@ -95,7 +95,8 @@ impl Graph {
             created.parent_folder_id = Some(folder.id.as_str().to_owned());
         }
         let unseen = Flags::none();
-        let (properties, mut patch) = as_created(flags, self.http.clock().now());
+        let flags = flags.clone().without(SystemFlag::MarkedDraft);
+        let (properties, mut patch) = as_created(&flags, self.http.clock().now());
         // A new draft counts as read until told otherwise.
         patch.insert("isRead".to_owned(), json!(flags.has(SystemFlag::Seen)));
         let path = self.prefix.message(&created.remote_id());

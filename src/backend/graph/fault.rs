@@ -35,6 +35,7 @@ fn by_code(refusal: &Refusal) -> Option<Kind> {
         "errorfoldernotfound" | "errorsyncfoldernotfound" | "errorparentfoldernotfound" => {
             Kind::NoSuchFolder
         }
+        "insufficient_claims" => Kind::SignInNeeded,
         "errorfolderexists" | "namealreadyexists" => Kind::AlreadyExists,
         "syncstatenotfound"
         | "syncstateinvalid"

@@ -7,8 +7,8 @@ use super::Graph;
 use super::batch::{self, StepResult};
 use super::message::{category, iso, keyword, with_properties};
 use super::model::Message;
-use super::property::{DELETED, ICON, VERB, VERB_TIME};
-use crate::backend::{FlagWrite, RemoteMessage, Urgency};
+use super::property::{DELETED, DRAFT_MARK, ICON, VERB, VERB_TIME};
+use crate::backend::{Base, FlagWrite, RemoteMessage, Urgency};
 use crate::http::{Failure, Patience, Request};
 use crate::mailbox::{
     Fault, FlagEdit, Flags, Keyword, Kind, Outcome, RemoteVersion, SystemFlag, Timestamp,
@@ -21,6 +21,7 @@ const ROUNDS: usize = 3;
 struct Job {
     edit: FlagEdit,
     known: RemoteMessage,
+    base: Base,
     /// The categories as the service spells them; read only for edits of keywords, which replace
     /// the whole list.
     categories: Option<Vec<String>>,
@@ -31,7 +32,7 @@ impl Graph {
     pub(super) async fn edit_flags(&self, writes: &[FlagWrite]) -> Vec<Outcome<RemoteMessage>> {
         let patience = self.http.patience(Urgency::Interactive);
         let mut jobs: Vec<Job> = writes.iter().map(Job::new).collect();
-        self.read_again(&mut jobs, Job::needs_categories, patience).await;
+        self.read_again(&mut jobs, Job::must_be_read, patience).await;
         for round in 0..ROUNDS {
             self.write_round(&mut jobs, patience).await;
             if round + 1 < ROUNDS {
@@ -76,6 +77,7 @@ impl Job {
         Self {
             edit: write.edit.clone(),
             known: write.known.clone(),
+            base: write.base,
             categories: None,
             result: None,
         }
@@ -84,6 +86,11 @@ impl Job {
     /// The flags to end with, of those the service can hold together.
     fn wanted(&self) -> Flags {
         storable(&self.known.flags, self.edit.apply(&self.known.flags))
+    }
+
+    /// A message whose version is not known cannot be bound to it.
+    fn must_be_read(&self) -> bool {
+        self.needs_categories() || (self.base == Base::Known && self.known.version.is_none())
     }
 
     fn needs_categories(&self) -> bool {
@@ -102,6 +109,9 @@ impl Job {
                 Some(now) if self.is_draft() && now.version != self.known.version => {
                     Some(Err(Fault::from(Kind::Conflict).because("the draft was edited elsewhere")))
                 }
+                Some(now) if self.base == Base::Known && now.flags != self.known.flags => Some(
+                    Err(Fault::from(Kind::Conflict).because("its flags were changed elsewhere")),
+                ),
                 Some(known) => {
                     self.known = known;
                     self.categories = Some(message.categories.unwrap_or_default());
@@ -118,10 +128,11 @@ impl Job {
     }
 
     /// A list of categories may only replace the very list it was made from, and a draft may be
-    /// edited at any time: then our record of its bytes must not pass for the new state.
+    /// edited at any time: then our record of its bytes must not pass for the new state. An edit of
+    /// what is known must not meet anything else.
     fn condition(&self) -> Option<String> {
         let version = self.known.version.as_ref().map(RemoteVersion::as_str);
-        let bound = self.needs_categories() || self.is_draft();
+        let bound = self.needs_categories() || self.is_draft() || self.base == Base::Known;
         version.filter(|_| bound).map(|version| format!("W/\"{version}\""))
     }
 
@@ -183,6 +194,10 @@ pub(super) fn system_patch(before: &Flags, after: &Flags, now: Timestamp) -> Map
     if changed(SystemFlag::Deleted) {
         let deleted = if after.has(SystemFlag::Deleted) { "1" } else { "0" };
         properties.push(json!({ "id": DELETED, "value": deleted }));
+    }
+    if changed(SystemFlag::MarkedDraft) {
+        let marked = if after.has(SystemFlag::MarkedDraft) { "1" } else { "0" };
+        properties.push(json!({ "id": DRAFT_MARK, "value": marked }));
     }
     if !properties.is_empty() {
         patch.insert("singleValueExtendedProperties".to_owned(), Value::Array(properties));

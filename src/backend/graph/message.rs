@@ -1,14 +1,14 @@
 //! Graph's messages as the domain's, and flags in both directions (reference B.5).
 
 use super::model::Message;
-use super::property::{DELETED, SIZE, VERB};
+use super::property::{DELETED, DRAFT_MARK, SIZE, VERB};
 use crate::backend::RemoteMessage;
 use crate::mailbox::escape::{escape, unescape};
 use crate::mailbox::{Flags, Keyword, RemoteId, RemoteVersion, SystemFlag, Timestamp};
 
 /// The flags that live in extended properties, which not every answer carries.
-pub(super) const IN_PROPERTIES: [SystemFlag; 3] =
-    [SystemFlag::Answered, SystemFlag::Forwarded, SystemFlag::Deleted];
+pub(super) const IN_PROPERTIES: [SystemFlag; 4] =
+    [SystemFlag::Answered, SystemFlag::Forwarded, SystemFlag::Deleted, SystemFlag::MarkedDraft];
 
 impl Message {
     pub(super) fn remote_id(&self) -> RemoteId {
@@ -73,6 +73,9 @@ impl Message {
         };
         if self.property(DELETED) == Some("1") {
             flags = flags.with(SystemFlag::Deleted);
+        }
+        if !draft && self.property(DRAFT_MARK) == Some("1") {
+            flags = flags.with(SystemFlag::MarkedDraft);
         }
         let categories = self.categories.iter().flatten();
         categories.filter_map(|name| keyword(name)).fold(flags, Flags::with_keyword)

@@ -48,6 +48,8 @@ const PAGE: &str = "odata.maxpagesize=1000";
 pub struct Graph {
     http: MailboxHttp,
     prefix: Prefix,
+    /// Its address, if the mailbox is shared with whoever signed in.
+    shared: Option<Address>,
     tree: Mutex<folders::Tree>,
     doubts: doubts::Doubts,
     /// Whether the service takes `$expand` in a delta of folders, and of messages; until it refuses.
@@ -65,13 +67,14 @@ impl Graph {
 
     /// A mailbox shared with whoever signed in, by its user principal name.
     pub fn shared(http: MailboxHttp, name: &str) -> Self {
-        Self::new(http, Prefix::user(name))
+        Self { shared: Address::new(name), ..Self::new(http, Prefix::user(name)) }
     }
 
     fn new(http: MailboxHttp, prefix: Prefix) -> Self {
         Self {
             http,
             prefix,
+            shared: None,
             tree: Mutex::default(),
             doubts: doubts::Doubts::default(),
             expands_folders: AtomicBool::new(true),

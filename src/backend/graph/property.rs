@@ -26,6 +26,9 @@ pub(super) const VERB_TIME: &str = "SystemTime 0x1082";
 pub(super) const ICON: &str = "Integer 0x1080";
 /// PidLidImapDeleted.
 pub(super) const DELETED: &str = "Integer {00062008-0000-0000-C000-000000000046} Id 0x8570";
+/// Ours: a client's `\Draft` on a message that is none for the service.
+pub(super) const DRAFT_MARK: &str =
+    "Integer {6f1c9a0e-5d3b-4b8a-9c55-0b7d3f6a2e41} Name footbridge-draft";
 /// PidTagContainerClass of a folder.
 pub(super) const CONTAINER_CLASS: &str = "String 0x3613";
 /// Ours: finds an appended item whose creation is in doubt.
@@ -43,7 +46,8 @@ pub(super) fn select() -> String {
 
 /// `$select` and `$expand` of what flags and sizes need.
 pub(super) fn select_and_expand() -> String {
-    let filter = format!("id eq '{SIZE}' or id eq '{VERB}' or id eq '{DELETED}'");
+    let filter =
+        format!("id eq '{SIZE}' or id eq '{VERB}' or id eq '{DELETED}' or id eq '{DRAFT_MARK}'");
     let expand = encode(&format!("singleValueExtendedProperties($filter={filter})"));
     format!("{}&$expand={expand}", select())
 }

@@ -127,11 +127,19 @@ impl Graph {
         Ok(sent.or(draft))
     }
 
-    /// The mailbox's own address, then its sign-in name where that is another address.
+    /// The mailbox's own address, then its sign-in name where that is another address. Whose mailbox
+    /// is shared may keep their entry in the directory to themselves: then the address is all there is.
     pub(super) async fn own_addresses(&self) -> Outcome<Vec<Address>> {
         let patience = self.http.patience(Urgency::Interactive);
         let path = format!("{}?$select=mail,userPrincipalName", self.prefix.as_str());
-        let user: User = self.http.json(&Request::get("GET user", path), patience).await?;
+        let answer = self.http.json(&Request::get("GET user", path), patience).await;
+        let user: User = match (answer.map_err(Fault::from), &self.shared) {
+            (Err(fault), Some(own)) if *fault.kind() == Kind::Denied => {
+                tracing::debug!(%fault, "the shared mailbox's other addresses are not told");
+                return Ok(vec![own.clone()]);
+            }
+            (answer, _) => answer?,
+        };
         let mut addresses: Vec<Address> = Vec::new();
         for text in [user.mail, user.user_principal_name].into_iter().flatten() {
             if let Some(address) = Address::new(&text)

@@ -10,13 +10,13 @@ use clap::Args;
 
 use super::{NOT_THERE, existing, needs};
 use crate::app;
-use crate::auth::consent::admin_consent_url;
+use crate::auth::consent::ConsentRequest;
 use crate::auth::oauth::{self, NoGrant};
 use crate::auth::password::{self, HashedPassword};
 use crate::auth::scopes::Granted;
 use crate::auth::sign_in::{SignInError, SignedInAs};
 use crate::auth::{FileVault, Secret, TokenVault as _};
-use crate::cli::sign_in::{self, SignInArguments};
+use crate::cli::sign_in::{self, SignInArguments, Wanted};
 use crate::cli::vaults::Vaults;
 use crate::cli::{UseArgument, print};
 use crate::clock::Clock;
@@ -80,47 +80,55 @@ pub(super) async fn add(config: &Config, wanted: AddConnection) -> anyhow::Resul
     }
     // A missing key is told before anyone is sent to a browser.
     let vault = Vaults::unlock(config)?.of(&user);
-    let refresh = match &wanted.refresh_token_file {
-        Some(file) => {
-            let read = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-            Secret::new(read.trim())
-        }
-        None => {
-            let (account, needs) = (&connection.address, needs(&connection));
-            let signed_in = sign_in::run(config, &wanted.sign_in, account, needs, None).await?;
-            record(&mut connection, signed_in)?
-        }
-    };
-    connection.signed_in = Clock::system().now().0;
-    keep(&vault, &refresh).await?;
-    let fresh = store(config, connection.clone())?;
-    report(config, &connection, fresh.as_ref(), wanted.json)
+    if let Some(file) = &wanted.refresh_token_file {
+        let read = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        return keep(config, connection, &vault, &Secret::new(read.trim()), wanted.json)
+            .await
+            .map(drop);
+    }
+    let (account, needs) = (connection.address.clone(), needs(&connection));
+    let whose = Wanted { account: &account, needs, challenge: None, tenant_id: None };
+    sign_in::run(config, &wanted.sign_in, whose, async |signed_in| {
+        let refresh = record(&mut connection, signed_in)?;
+        keep(config, connection, &vault, &refresh, wanted.json).await
+    })
+    .await
 }
 
 pub(super) async fn sign_in_again(config: &Config, wanted: SignInAgain) -> anyhow::Result<()> {
     let mut connection = existing(config, &wanted.address)?;
     let vault = Vaults::unlock(config)?.of(&connection.user());
+    // What cannot be opened may belong to another key, and is not written over unless someone says so.
+    vault.load().await?;
     let challenge = challenge(config, &vault).await;
+    let tenant_id = connection.account.as_ref().map(|account| account.tenant_id.clone());
     let (account, needs) = (connection.address.clone(), needs(&connection));
-    let signed_in = sign_in::run(config, &wanted.sign_in, &account, needs, challenge).await?;
-    let refresh = record(&mut connection, signed_in)?;
-    let now = Clock::system().now().0;
-    // Two sign-ins within a second are two for a running bridge as well.
-    connection.signed_in = now.max(connection.signed_in + 1);
-    keep(&vault, &refresh).await?;
-    let changed = connection.clone();
-    Connections::edit(&config.state_dir, |connections| {
-        let stored = connections.find_mut(&changed.user()).ok_or_else(|| anyhow!(NOT_THERE))?;
-        let passwords = std::mem::take(&mut stored.passwords);
-        *stored = Connection { passwords, ..changed };
-        anyhow::Ok(())
-    })?;
-    report(config, &connection, None, wanted.json)
+    let whose = Wanted { account: &account, needs, challenge, tenant_id };
+    sign_in::run(config, &wanted.sign_in, whose, async |signed_in| {
+        let refresh = record(&mut connection, signed_in)?;
+        let now = Clock::system().now().0;
+        // Two sign-ins within a second are two for a running bridge as well.
+        connection.signed_in = now.max(connection.signed_in + 1);
+        save(&vault, &refresh).await?;
+        let changed = connection.clone();
+        Connections::edit(&config.state_dir, |connections| {
+            let stored = connections.find_mut(&changed.user()).ok_or_else(|| anyhow!(NOT_THERE))?;
+            let passwords = std::mem::take(&mut stored.passwords);
+            *stored = Connection { passwords, ..changed };
+            anyhow::Ok(())
+        })?;
+        report(config, &connection, None, wanted.json)
+    })
+    .await
 }
 
-/// What the token endpoint demands of the next sign-in, if it says (reference A.5).
+/// What is demanded of the next sign-in (reference A.5): what the bridge met, or else what the token
+/// endpoint says now.
 async fn challenge(config: &Config, vault: &FileVault) -> Option<String> {
     let _lock = vault.lock().await.ok()?;
+    if let Some(demanded) = vault.demanded().await.ok()? {
+        return Some(demanded);
+    }
     let token = vault.load().await.ok()??;
     let http = app::http_client(config, Clock::system()).ok()?;
     match oauth::refresh(&http, &app::cloud(&config.cloud), &token, None).await {
@@ -130,7 +138,7 @@ async fn challenge(config: &Config, vault: &FileVault) -> Option<String> {
             }
             None
         }
-        Err(NoGrant::SignIn(error)) => error.claims,
+        Err(NoGrant::SignIn(error)) => error.claims.map(String::from),
         Err(_) => None,
     }
 }
@@ -156,7 +164,21 @@ fn record(connection: &mut Connection, signed_in: SignedInAs) -> anyhow::Result<
     Ok(refresh)
 }
 
-async fn keep(vault: &FileVault, refresh: &Secret) -> anyhow::Result<()> {
+/// Stores a new connection with its token, and reports it.
+async fn keep(
+    config: &Config,
+    mut connection: Connection,
+    vault: &FileVault,
+    refresh: &Secret,
+    json: bool,
+) -> anyhow::Result<Vec<&'static str>> {
+    connection.signed_in = Clock::system().now().0;
+    save(vault, refresh).await?;
+    let fresh = store(config, connection.clone())?;
+    report(config, &connection, fresh.as_ref(), json)
+}
+
+async fn save(vault: &FileVault, refresh: &Secret) -> anyhow::Result<()> {
     // A running bridge may be renewing the old token this moment, and would store it over this one.
     let _lock = vault.lock().await?;
     Ok(vault.save(refresh).await?)
@@ -181,12 +203,13 @@ fn store(config: &Config, connection: Connection) -> anyhow::Result<Option<Secre
     })
 }
 
+/// Answers what was not granted.
 fn report(
     config: &Config,
     connection: &Connection,
     fresh: Option<&Secret>,
     json: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<&'static str>> {
     let user = connection.user();
     let password = fresh.map(Secret::expose);
     let needs = needs(connection);
@@ -197,19 +220,20 @@ fn report(
             "address": connection.address, "user": user, "password": password,
             "granted": connection.granted, "missing": missing,
         });
-        return print(&line.to_string());
+        return print(&line.to_string()).map(|()| missing);
     }
     let mut text = format!("connected: {}\nuser: {user}", connection.address);
     text.extend(password.map(|password| format!("\npassword (shown once): {password}")));
     if !missing.is_empty() {
-        let missing = missing.join(" and ");
-        let link = admin_consent_url(&app::cloud(&config.cloud), needs, None).unwrap_or_default();
-        text += &format!(
-            "\nnot granted: {missing}. What needs it will be refused; an administrator can grant it \
-             with {link}\nThen run: footbridge connection sign-in {user}"
-        );
+        let names = missing.join(" and ");
+        text += &format!("\nnot granted: {names}. What needs it will be refused");
+        // Personal accounts have no administrator, and no link.
+        if let Ok(link) = ConsentRequest::to_send(&app::cloud(&config.cloud), needs, None) {
+            text += &format!("; an administrator can grant it with {}", link.url);
+        }
+        text += &format!("\nThen run: footbridge connection sign-in {user}");
     }
-    print(&text)
+    print(&text).map(|()| missing)
 }
 
 fn checked(text: &str) -> anyhow::Result<String> {

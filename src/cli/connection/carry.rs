@@ -26,6 +26,10 @@ struct Carried {
     refresh_token: String,
 }
 
+const DOES_NOT_OPEN: &str = "the file cannot be opened: wrong passphrase, or it was damaged or cut short \
+    on its way, or it is no exported connection. Nothing was changed: try the passphrase again, or \
+    export the connection anew";
+
 pub(super) async fn export(
     config: &Config,
     user: &str,
@@ -59,7 +63,7 @@ pub(super) async fn import(
     let sealed = fs::read(file).with_context(|| file.display().to_string())?;
     let vaults = Vaults::unlock(config)?;
     let content = sealing::opened(&sealed, &passphrase(passphrase_file)?)
-        .map_err(|_| anyhow!("the file cannot be opened: wrong passphrase, or damaged"))?;
+        .map_err(|_| anyhow!(DOES_NOT_OPEN))?;
     let carried: Carried = serde_json::from_str(content.expose())
         .map_err(|_| anyhow!("the file comes from another release of this program"))?;
     let user = carried.connection.user();

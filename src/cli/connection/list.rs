@@ -3,17 +3,13 @@
 use anyhow::anyhow;
 
 use super::{NOT_THERE, existing, needs};
-use crate::auth::FileVault;
 use crate::auth::scopes::Granted;
+use crate::auth::{FileVault, Lapse, Owner};
 use crate::cli::print;
 use crate::cli::vaults::Vaults;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::connections::{Connection, Connections};
-
-/// A sign-in lapses when it was not renewed for so long (reference A.3).
-const LAPSES_AFTER_DAYS: i64 = 90;
-const DAY: i64 = 24 * 60 * 60;
 
 pub(super) fn list(config: &Config, json: bool) -> anyhow::Result<()> {
     for connection in &Connections::load(&config.state_dir)?.list {
@@ -22,10 +18,10 @@ pub(super) fn list(config: &Config, json: bool) -> anyhow::Result<()> {
             print(&facts.to_string())?;
             continue;
         }
-        let renewed = match facts["days_left"].as_i64() {
-            Some(days) => format!("sign-in good for {days} days without use"),
-            None => "no sign-in stored".to_owned(),
-        };
+        let now = Clock::system().now();
+        let lapse = lapse(config, connection);
+        let soon = if lapse.is_near(now) { "; run: footbridge connection ping" } else { "" };
+        let renewed = format!("{}{soon}", lapse.words(now));
         print(&format!(
             "{}  {:?}  {:?}  {renewed}",
             connection.user(),
@@ -48,11 +44,17 @@ pub(super) fn show(config: &Config, user: &str, json: bool) -> anyhow::Result<()
     print(&lines.collect::<Vec<_>>().join("\n"))
 }
 
+pub(super) fn lapse(config: &Config, connection: &Connection) -> Lapse {
+    let renewed = FileVault::last_saved(&Vaults::directory(config), &connection.user());
+    let tenant = connection.account.as_ref().map(|account| account.tenant_id.as_str());
+    Lapse::new(renewed, Owner::of(tenant))
+}
+
 fn facts(config: &Config, connection: &Connection) -> serde_json::Value {
     let user = connection.user();
     let renewed = FileVault::last_saved(&Vaults::directory(config), &user);
     let now = Clock::system().now();
-    let days_left = renewed.map(|at| LAPSES_AFTER_DAYS - (now.0 - at.0) / DAY);
+    let days_left = lapse(config, connection).days_left(now);
     let time = |at: i64| jiff::Timestamp::from_second(at).ok().map(|at| at.to_string());
     let granted = Granted::new(&connection.granted);
     let missing = if granted.is_empty() { Vec::new() } else { needs(connection).missing(&granted) };

@@ -2,6 +2,7 @@
 
 mod add;
 mod carry;
+mod cures;
 mod list;
 mod ping;
 mod steps;

@@ -11,19 +11,19 @@ use clap::Args;
 use tokio::net::TcpStream;
 
 use super::steps::{Report, Trouble};
-use super::{existing, needs};
+use super::{existing, list, needs};
 use crate::app;
 use crate::auth::oauth::{self, Grant, NoGrant};
 use crate::auth::password::HashedPassword;
 use crate::auth::scopes::{Granted, Reading};
-use crate::auth::{AccessToken, FileVault, TokenVault as _};
+use crate::auth::{AccessToken, FileVault, Lapse, TokenVault as _, is_stale};
 use crate::cli::print;
 use crate::cli::vaults::Vaults;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::connections::{Connection, ConnectionUse, Connections};
-use crate::http::{HttpClient, MailboxHttp, Patience, Request, Tokens, Urgency};
-use crate::mailbox::{Address, Outcome};
+use crate::http::{Failure, HttpClient, MailboxHttp, Patience, Request, Tokens, Urgency};
+use crate::mailbox::{Address, Outcome, Timestamp};
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Ping {
@@ -94,35 +94,62 @@ pub(super) async fn run(config: &Config, wanted: Ping) -> anyhow::Result<()> {
 
 impl Probe<'_> {
     async fn run(mut self, send_test: Option<&Address>) -> anyhow::Result<Report> {
+        let before = (self.vault.saved_at(), list::lapse(self.config, self.connection));
         let started = self.clock.instant();
         let grant = self.token().await;
         let took = self.clock.instant().since(started);
         match grant {
-            Err(trouble) => drop(self.report.set("token", took, Err(trouble))),
+            Err(trouble) => {
+                self.report.set("token", took, Err(trouble));
+                self.warn_of_age(before.0);
+            }
             Ok(grant) => {
                 self.report.set("token", took, Ok(()));
                 self.with_token(grant, send_test).await?;
             }
         }
+        self.warn_of_lapse(before.1);
         let started = self.clock.instant();
         let local = self.local().await;
         self.report.set("local", self.clock.instant().since(started), local);
         Ok(self.report)
     }
 
+    /// A refresh that fails once may be a bad line; one that fails for days is not.
+    fn warn_of_age(&mut self, renewed: Option<Timestamp>) {
+        if let Some(renewed) = renewed.filter(|at| is_stale(*at, self.clock.now())) {
+            let since = text_of(renewed);
+            self.report.warn(format!("no token refresh has succeeded since {since}"));
+        }
+    }
+
+    /// Says how long the sign-in lasts now, and whether it nearly lapsed before this test renewed it.
+    fn warn_of_lapse(&mut self, before: Lapse) {
+        let now = self.clock.now();
+        self.report.last_refresh = self.vault.saved_at().map(text_of);
+        self.report.days_left = list::lapse(self.config, self.connection).days_left(now);
+        if let Some(days) = before.days_left(now).filter(|_| before.is_near(now)) {
+            self.report.warn(format!(
+                "the sign-in had {days} of 90 days left when this test began: leave the bridge running, or ping at least once a month"
+            ));
+        }
+    }
+
     /// Renews the token as the bridge does, under the same lock, so that a running one is not disturbed.
     async fn token(&self) -> Result<Grant, Trouble> {
         let vault = |error: crate::auth::VaultError| {
-            Trouble::new(error.to_string(), "give the key that the connection was added with")
+            let cure = "give the key that the connection was added with, or sign in anew: footbridge connection add ADDRESS --replace";
+            Trouble::new(error.to_string(), cure)
         };
         let _lock = self.vault.lock().await.map_err(vault)?;
         let token = self.vault.load().await.map_err(vault)?;
-        let token = token.ok_or(NoGrant::Nothing("nobody has signed in yet"))?;
+        let token = token.ok_or(NoGrant::NOBODY)?;
         let cloud = app::cloud(&self.config.cloud);
-        let grant = oauth::refresh(&self.http, &cloud, &token, None).await?;
-        if let Some(refresh) = &grant.refresh {
-            self.vault.save(refresh).await.map_err(vault)?;
-        }
+        let demanded = self.vault.demanded().await.map_err(vault)?;
+        let grant = oauth::refresh(&self.http, &cloud, &token, demanded.as_deref()).await?;
+        // Stored even if it is the old one: by the date of that it is known when it was last used.
+        let refresh = grant.refresh.as_ref().unwrap_or(&token);
+        self.vault.save(refresh).await.map_err(vault)?;
         Ok(grant)
     }
 
@@ -185,7 +212,7 @@ impl Probe<'_> {
     ) -> bool {
         let started = self.clock.instant();
         let answer = http.bytes(&Request::get("GET for ping", path), patience).await;
-        let outcome = answer.map(drop).map_err(Trouble::of_request);
+        let outcome = answer.map(drop).map_err(|failure| self.refused(failure));
         self.report.set(step, self.clock.instant().since(started), outcome)
     }
 
@@ -206,7 +233,11 @@ impl Probe<'_> {
         let request = Request::post("POST sendMail", format!("{prefix}/sendMail"))
             .expect(&[202])
             .text(STANDARD.encode(message));
-        http.done(&request, patience).await.map_err(Trouble::of_request)
+        http.done(&request, patience).await.map_err(|failure| self.refused(failure))
+    }
+
+    fn refused(&self, failure: Failure) -> Trouble {
+        Trouble::of_request(failure, needs(self.connection).mailbox)
     }
 
     /// Whether a mail client could log in here: a password for it, and someone who listens.
@@ -215,14 +246,20 @@ impl Probe<'_> {
         if passwords.is_empty() {
             return Err(Trouble::new("there is no local password", "run: footbridge password add"));
         }
+        if !passwords.iter().any(|password| overlap(self.connection.purpose, password.purpose)) {
+            return Err(Trouble::new(
+                "no local password is for what the connection is for",
+                "run: footbridge password add (with --use as the connection has it)",
+            ));
+        }
         if passwords.iter().any(|password| HashedPassword::parse(&password.hash).is_none()) {
             return Err(Trouble::new(
                 "a local password's hash is damaged",
                 "revoke it and add a new one (footbridge password list)",
             ));
         }
-        let listeners = [&self.config.imap.listen, &self.config.smtp.listen];
-        for address in listeners.into_iter().flatten().filter(|address| address.port() != 0) {
+        let listeners = self.config.imap.addresses().chain(self.config.smtp.addresses());
+        for address in listeners.filter(|address| address.port() != 0) {
             let reached = self.clock.timeout(LOCAL_WITHIN, TcpStream::connect(address)).await;
             if !matches!(reached, Ok(Ok(_))) {
                 return Err(Trouble::new(
@@ -233,6 +270,14 @@ impl Probe<'_> {
         }
         Ok(())
     }
+}
+
+fn overlap(connection: ConnectionUse, password: ConnectionUse) -> bool {
+    connection == password || connection == ConnectionUse::Both || password == ConnectionUse::Both
+}
+
+fn text_of(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).map(|at| at.to_string()).unwrap_or_default()
 }
 
 fn may_send(granted: &Granted) -> Result<(), Trouble> {

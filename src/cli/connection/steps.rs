@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::cures;
+use crate::auth::EntraError;
 use crate::auth::oauth::NoGrant;
-use crate::http::Failure;
+use crate::auth::scopes::Ownership;
+use crate::http::{Failure, Refusal};
 use crate::mailbox::{Fault, Kind};
 use crate::verdict::Verdict;
 
@@ -18,8 +21,13 @@ pub(super) struct Report {
     pub(super) user: String,
     pub(super) ok: bool,
     pub(super) steps: Vec<Step>,
-    /// What to do about the first thing that failed.
+    /// What to do about the first thing that failed, or is going to.
     pub(super) advice: Option<String>,
+    /// When the sign-in was last renewed, this test included.
+    pub(super) last_refresh: Option<String>,
+    /// How long it lasts without use from then on; none where nobody can know.
+    pub(super) days_left: Option<i64>,
+    pub(super) warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -40,6 +48,9 @@ pub(super) struct Trouble {
     pub(super) code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) correlation_id: Option<String>,
+    /// By the clock of whoever refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) timestamp: Option<String>,
     pub(super) cure: String,
 }
 
@@ -52,6 +63,9 @@ impl Report {
             ok: true,
             steps: steps.into(),
             advice: None,
+            last_refresh: None,
+            days_left: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -75,6 +89,12 @@ impl Report {
         ok
     }
 
+    /// Nothing has failed yet, but a person should know.
+    pub(super) fn warn(&mut self, warning: String) {
+        self.advice.get_or_insert_with(|| warning.clone());
+        self.warnings.push(warning);
+    }
+
     pub(super) fn text(&self) -> String {
         let mut lines = vec![format!("{}: {}", self.user, if self.ok { "ok" } else { "NOT OK" })];
         for step in &self.steps {
@@ -88,11 +108,20 @@ impl Report {
             let Some(trouble) = &step.trouble else { continue };
             let code = trouble.code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
             lines.push(format!("          {}{code}", trouble.error));
-            lines.extend(
-                trouble.correlation_id.iter().map(|id| format!("          correlation id {id}")),
-            );
+            let at = trouble.timestamp.as_deref().map(|at| format!(", {at}")).unwrap_or_default();
+            let id = trouble.correlation_id.iter();
+            lines.extend(id.map(|id| format!("          correlation id {id}{at}")));
             lines.push(format!("          {}", trouble.cure));
         }
+        let known = (self.last_refresh.as_deref(), self.days_left);
+        lines.push(match known {
+            (None, _) => "  no sign-in stored".to_owned(),
+            (Some(at), None) => format!("  last refresh {at}; days left: not known"),
+            (Some(at), Some(days)) => format!(
+                "  last refresh {at}; good for {days} days without use, or less by a policy of the organisation"
+            ),
+        });
+        lines.extend(self.warnings.iter().map(|warning| format!("  warning: {warning}")));
         lines.join("\n")
     }
 }
@@ -103,66 +132,73 @@ impl Trouble {
     }
 
     /// A failure of a request to Graph.
-    pub(super) fn of_request(failure: Failure) -> Self {
+    pub(super) fn of_request(failure: Failure, mailbox: Ownership) -> Self {
         match failure {
-            Failure::Refused(refusal) => {
-                let (code, id) = (refusal.code.clone(), refusal.request_id.clone());
-                let status = refusal.status;
-                let fault = Fault::from(refusal);
-                let error = format!("{} (status {status})", Verdict::from(&fault).text);
-                Self {
-                    error,
-                    code: Some(code).filter(|code| !code.is_empty()),
-                    correlation_id: Some(id).filter(|id| !id.is_empty()),
-                    cure: cure(fault.kind()).to_owned(),
-                }
-            }
+            Failure::Refused(refusal) => Self::refused(refusal, mailbox),
             Failure::InDoubt { cause, .. } => {
                 Self::new(cause, "look into the mailbox before you try again")
             }
+            Failure::Fault(fault) if *fault.kind() == Kind::Unreachable => {
+                Self::of_network(fault.cause())
+            }
             Failure::Fault(fault) => Self::new(
                 format!("{}: {}", Verdict::from(&fault).text, fault.cause()),
-                cure(fault.kind()),
+                cures::of_kind(fault.kind()),
             ),
+        }
+    }
+
+    fn refused(refusal: Refusal, mailbox: Ownership) -> Self {
+        let Refusal { status, code, request_id, date, .. } = refusal.clone();
+        let fault = Fault::from(refusal);
+        let by_kind = (Verdict::from(&fault).text, cures::of_kind(fault.kind()));
+        let (error, cure) = cures::of_code(&code, mailbox).unwrap_or(by_kind);
+        Self {
+            error: format!("{error} (status {status})"),
+            code: some(code),
+            correlation_id: some(request_id),
+            timestamp: some(date),
+            cure: cure.to_owned(),
+        }
+    }
+
+    fn of_network(cause: &str) -> Self {
+        match cures::of_network(cause) {
+            Some((error, cure)) => Self::new(format!("{error} ({cause})"), cure),
+            None => Self::new(cause, cures::of_kind(&Kind::Unreachable)),
+        }
+    }
+
+    fn of_entra(error: EntraError, otherwise: cures::Words) -> Self {
+        let advice = error.advice().map(|advice| (advice.meaning, advice.cure));
+        let (meaning, cure) = advice.unwrap_or(otherwise);
+        Self {
+            error: format!("{meaning} ({})", error.error),
+            code: error.error_codes.first().map(|code| format!("AADSTS{code}")),
+            correlation_id: error.correlation_id.map(String::from),
+            timestamp: error.timestamp.map(String::from),
+            cure: cure.to_owned(),
         }
     }
 }
 
 impl From<NoGrant> for Trouble {
     fn from(reason: NoGrant) -> Self {
-        let NoGrant::SignIn(error) = reason else {
-            return match reason {
-                NoGrant::Nothing(cause) => Self::new(cause, "run: footbridge connection sign-in"),
-                other => Self::new(other.to_string(), "check the network and try again"),
-            };
-        };
-        let code = error.error_codes.first().map(|code| format!("AADSTS{code}"));
-        let (meaning, cure) = match error.advice() {
-            Some(advice) => (advice.meaning, advice.cure),
-            None => ("Microsoft wants a new sign-in", "run: footbridge connection sign-in"),
-        };
-        Self {
-            error: format!("{meaning} ({})", error.error),
-            code,
-            correlation_id: error.correlation_id,
-            cure: cure.to_owned(),
+        let again = "run: footbridge connection sign-in";
+        match reason {
+            NoGrant::SignIn(error) => {
+                Self::of_entra(error, ("Microsoft wants a new sign-in", again))
+            }
+            NoGrant::Nothing(cause) => Self::new(cause, again),
+            NoGrant::Passing { told: Some(error), .. } => {
+                let busy = ("Microsoft's sign-in is busy", "try again in a few minutes");
+                Self::of_entra(*error, busy)
+            }
+            NoGrant::Passing { cause, .. } => Self::of_network(&cause),
         }
     }
 }
 
-fn cure(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Denied => {
-            "check that the permission was granted, that the account has a right on the mailbox, and \
-             that no application access policy excludes it"
-        }
-        Kind::NoSuchFolder | Kind::NoSuchMessage | Kind::NotSupported => {
-            "check that the account has an Exchange Online mailbox, and its licence"
-        }
-        Kind::SenderRefused => "ask an administrator for the right to send as this mailbox",
-        Kind::SignInNeeded => "run: footbridge connection sign-in",
-        Kind::Throttled { .. } => "wait some minutes",
-        Kind::Unreachable => "check network, proxy and firewall",
-        _ => "try again; report it if it stays",
-    }
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

@@ -7,10 +7,10 @@ use wire::imap::{Code, Event, Mechanism, Mode};
 
 use super::connection::Connection;
 use super::ending::{Ending, Halt};
-use crate::account::Account;
+use crate::account::Login;
 use crate::front::login::Door;
 
-type Admitted = Result<Account, Halt>;
+type Admitted = Result<Login, Halt>;
 
 /// As the client gave it; user names are kept out of logs, too.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! CAPABILITY, ID, NAMESPACE, ENABLE: answers that need no mailbox.
+//! CAPABILITY, ID, NAMESPACE: answers that need no mailbox.
 
 use wire::imap::{Data, IdField, Namespace};
 
@@ -32,10 +32,4 @@ pub(super) fn namespace(connection: &mut Connection) -> Ending {
         shared: Vec::new(),
     });
     Ending::ok("NAMESPACE done")
-}
-
-/// RFC 5161: nothing that we have needs to be enabled.
-pub(super) fn enable(connection: &mut Connection) -> Ending {
-    connection.data(&Data::Enabled(Vec::new()));
-    Ending::ok("ENABLE done")
 }

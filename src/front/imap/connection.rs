@@ -1,19 +1,23 @@
-//! Bytes to events and answers to bytes: the only IMAP file that touches a socket.
+//! Bytes to events and answers to bytes: the only IMAP file that touches a connection.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
 use wire::imap::{Data, Event, Limits, Mode, Reply, Status, Stream};
 
-use crate::clock::Clock;
+use crate::account::Lease;
 use crate::front::Silence;
-use crate::net::{Drain, Loss, Transport};
+pub(super) use crate::front::link::Next;
+use crate::front::link::{Link, Patience};
+use crate::net::{Drain, Loss, Security, Transport};
 
 /// What a client may make us hold, in octets.
 const LIMITS: Limits = Limits {
-    // Room for the longest sign-in tokens, and no more for strangers.
-    line_before_login: 8 * 1024,
+    // Room for the longest ID (RFC 2971 §3.3: 30 fields of 30 and 1,024 octets), and no more for
+    // strangers.
+    line_before_login: 40 * 1024,
     // Clients list thousands of UIDs in one command.
     line: 64 * 1024,
     // A user name and a password.
@@ -23,32 +27,16 @@ const LIMITS: Limits = Limits {
     // The account knows the real limit and refuses before the message is read.
     message: u32::MAX,
 };
-/// What a client may still send after our last words, and for how long, so that it gets to read them.
-const LINGER_OCTETS: usize = 1024 * 1024;
-const LINGER_FOR: Duration = Duration::from_secs(2);
 /// Output collected before it is written: a few packets, so that small answers share one.
 const FLUSH_AT: usize = 64 * 1024;
-/// Room for output that a connection keeps while its client is silent: most clients are, for hours.
-const KEPT_OUTPUT: usize = 1024;
-/// Octets read at once.
-const READ_SIZE: usize = 16 * 1024;
 /// The silence that the first impatient clients bear is 10 s (the default of Jira's mail handler).
 const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
 
 /// One client's socket with its framing.
 #[derive(Debug)]
 pub(super) struct Connection {
-    transport: Transport,
-    stream: Stream,
-    input: Box<[u8]>,
-    output: Vec<u8>,
-    drain: Drain,
-    clock: Clock,
+    link: Link<Stream>,
     silence: Silence,
-    /// How long the client may be silent now.
-    patience: Duration,
-    /// How often output has left for good.
-    writes: u64,
 }
 
 /// A point in the output to come back to.
@@ -58,146 +46,119 @@ pub(super) struct Mark {
     length: usize,
 }
 
-/// What comes next from outside.
-#[derive(Debug)]
-pub(super) enum Next {
-    Event(Event),
-    /// The bridge goes down.
-    Shutdown,
-    /// The client said nothing for too long.
-    Silence,
-}
-
 impl Connection {
     pub(super) fn new(transport: Transport, silence: Silence, drain: Drain) -> Self {
-        Self {
-            clock: transport.clock().clone(),
-            transport,
-            stream: Stream::new(LIMITS),
-            input: vec![0; READ_SIZE].into(),
-            output: Vec::new(),
-            drain,
-            silence,
-            patience: silence.stranger,
-            writes: 0,
-        }
+        // A client may stop reading for as long as it may stop writing.
+        let patience = Patience { read: silence.stranger, write: silence.imap };
+        Self { link: Link::new(transport, Stream::new(LIMITS), patience, drain), silence }
     }
 
     /// From now on the limits of a user hold.
-    pub(super) fn logged_in(&mut self) {
-        self.stream.logged_in();
-        self.patience = self.silence.imap;
+    pub(super) fn logged_in(&mut self, lease: Lease) {
+        self.link.logged_in(lease);
+        self.link.framing().logged_in();
+        self.link.set_patience(Patience { read: self.silence.imap, write: self.silence.imap });
     }
 
     pub(super) fn set_mode(&mut self, mode: Mode) {
-        self.stream.set_mode(mode);
+        self.link.framing().set_mode(mode);
     }
 
     /// The announced message is wanted.
     pub(super) fn accept(&mut self) {
-        self.stream.accept();
+        self.link.framing().accept();
     }
 
     /// The announced message is not wanted.
     pub(super) fn refuse(&mut self) {
-        self.stream.refuse();
+        self.link.framing().refuse();
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.link.peer()
     }
 
     // === reading ===
 
-    /// The next event between two commands: shutdown and silence end the conversation here.
-    /// Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> Result<Next, Loss> {
-        if self.drain.has_begun() {
-            return Ok(Next::Shutdown);
-        }
-        if let Some(event) = self.stream.next() {
-            return Ok(Next::Event(event));
-        }
-        // Outside the race below: a write must not be dropped half-way.
-        self.flush().await?;
-        self.output.shrink_to(KEPT_OUTPUT);
-        let drain = self.drain.clone();
-        tokio::select! {
-            biased;
-            event = self.event() => match event {
-                Ok(event) => Ok(Next::Event(event)),
-                Err(Loss::TimedOut) => Ok(Next::Silence),
-                Err(loss) => Err(loss),
-            },
-            () = drain.begun() => Ok(Next::Shutdown),
-        }
+    /// See [`Link::next`].
+    pub(super) async fn next(&mut self) -> Result<Next<Event>, Loss> {
+        self.link.next().await
     }
 
-    /// The next event inside a command. Dropping the future loses nothing.
+    /// See [`Link::event`].
     pub(super) async fn event(&mut self) -> Result<Event, Loss> {
-        loop {
-            if let Some(event) = self.stream.next() {
-                return Ok(event);
-            }
-            self.flush().await?;
-            let read = self.transport.read(&mut self.input, self.patience).await?;
-            self.stream.push(&self.input[..read]);
-        }
+        self.link.event().await
+    }
+
+    /// Whether the client has said more than was taken yet.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.link.buffered() > 0
+    }
+
+    // === wrapping ===
+
+    pub(super) fn security(&self) -> Security {
+        self.link.security()
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.link.is_compressed()
+    }
+
+    /// See [`Link::secure`].
+    pub(super) async fn secure(&mut self) -> Result<(), Loss> {
+        self.link.secure().await
+    }
+
+    /// See [`Link::compress`].
+    pub(super) async fn compress(&mut self) -> Result<(), Loss> {
+        self.link.compress().await
     }
 
     // === writing ===
 
     pub(super) fn output(&mut self) -> &mut Vec<u8> {
-        &mut self.output
+        self.link.output()
     }
 
     pub(super) fn data(&mut self, data: &Data) {
-        data.write(&mut self.output);
+        data.write(self.link.output());
     }
 
     pub(super) fn reply(&mut self, reply: &Reply) {
-        reply.write(&mut self.output);
+        reply.write(self.link.output());
     }
 
     pub(super) fn continuation(&mut self, text: &str) {
-        wire::imap::continuation(&mut self.output, text);
+        wire::imap::continuation(self.link.output(), text);
     }
 
     /// Writes what has been collected if that is much: call it after each piece of output.
     pub(super) async fn relieve(&mut self) -> Result<(), Loss> {
-        if self.output.len() < FLUSH_AT {
+        if self.link.output().len() < FLUSH_AT {
             return Ok(());
         }
         self.flush().await
     }
 
-    /// Writes what has been collected.
-    ///
-    /// A dropped future would leave a piece half-written; it is only ever dropped together with
-    /// the connection, or with nothing collected.
+    /// See [`Link::flush`].
     pub(super) async fn flush(&mut self) -> Result<(), Loss> {
-        if self.output.is_empty() {
-            return Ok(());
-        }
-        self.writes += 1;
-        // A client may stop reading for as long as it may stop writing.
-        self.transport.write(&self.output, self.silence.imap).await?;
-        self.output.clear();
-        // One large answer must not claim its memory for the life of an idle connection.
-        self.output.shrink_to(FLUSH_AT);
-        Ok(())
+        self.link.flush().await
     }
 
     /// Writes what has been collected and then `bytes`, without a copy.
     pub(super) async fn pass(&mut self, bytes: &[u8]) -> Result<(), Loss> {
-        if self.output.len() + bytes.len() < FLUSH_AT {
-            self.output.extend_from_slice(bytes);
+        let output = self.link.output();
+        if output.len() + bytes.len() < FLUSH_AT {
+            output.extend_from_slice(bytes);
             return Ok(());
         }
-        self.flush().await?;
-        self.writes += 1;
-        self.transport.write(bytes, self.silence.imap).await
+        self.link.pass(bytes).await
     }
 
     /// Where the output stands now.
-    pub(super) fn mark(&self) -> Mark {
-        Mark { writes: self.writes, length: self.output.len() }
+    pub(super) fn mark(&mut self) -> Mark {
+        Mark { writes: self.link.writes(), length: self.link.output().len() }
     }
 
     /// Takes back everything since `mark`.
@@ -205,17 +166,17 @@ impl Connection {
     /// # Errors
     /// `Loss` if a part of it has left already: then only closing is honest.
     pub(super) fn rewind(&mut self, mark: Mark) -> Result<(), Loss> {
-        if mark.writes != self.writes {
+        if mark.writes != self.link.writes() {
             return Err(Loss::Broken(std::io::Error::other("an answer could not be completed")));
         }
-        self.output.truncate(mark.length);
+        self.link.output().truncate(mark.length);
         Ok(())
     }
 
     /// Waits for `work`, telling the client from time to time that we are alive. Only between two
     /// responses, never inside one.
     pub(super) async fn patiently<F: Future>(&mut self, work: F) -> Result<F::Output, Loss> {
-        let mut work = pin!(work);
+        let (mut work, clock) = (pin!(work), self.link.clock().clone());
         tokio::select! {
             biased;
             done = &mut work => return Ok(done),
@@ -230,7 +191,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                () = self.clock.sleep(SIGN_OF_LIFE_EVERY) => {}
+                () = clock.sleep(SIGN_OF_LIFE_EVERY) => {}
             }
             self.reply(&Reply::untagged(Status::Ok, "Still working"));
             if let Err(loss) = self.flush().await {
@@ -242,21 +203,7 @@ impl Connection {
     }
 
     /// Writes the last words and closes.
-    pub(super) async fn close(mut self) {
-        if self.flush().await.is_err() {
-            // The client is gone already; there is no one to tell.
-            return;
-        }
-        if self.drain.has_begun() {
-            return self.transport.close().await;
-        }
-        tokio::select! {
-            () = self.transport.linger(LINGER_OCTETS, LINGER_FOR) => {}
-            () = self.drain.begun() => {}
-        }
-    }
-
-    pub(super) fn peer(&self) -> std::net::SocketAddr {
-        self.transport.peer()
+    pub(super) async fn close(self) {
+        self.link.close().await;
     }
 }

@@ -1,13 +1,13 @@
 //! The domain's values in the wire's types and back.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use jiff::civil;
 use jiff::tz::TimeZone;
 use wire::imap::{Date, DateTime, Flag, MailboxName, SpecialUse, Time};
 
 use super::ending::Ending;
-use crate::mailbox::{Flags, FolderPath, Keyword, Role, SystemFlag, Timestamp};
+use crate::mailbox::{Flags, FolderPath, Keyword, ModSeq, Role, SystemFlag, Timestamp};
 
 /// RFC 5788 registry; the domain keeps it among the system flags.
 const FORWARDED: &str = "$Forwarded";
@@ -19,11 +19,20 @@ pub(super) fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).expect("the domain has no number 0")
 }
 
+/// Folders and messages have none of 0 (RFC 7162 §7).
+pub(super) fn mod_seq(modseq: ModSeq) -> NonZeroU64 {
+    NonZeroU64::new(modseq.get()).unwrap_or(NonZeroU64::MIN)
+}
+
 // === flags ===
 
 /// The flags as they stand on the wire, without a copy: keywords are atoms here as there.
-pub(super) fn flag_names(flags: &Flags) -> impl Iterator<Item = &str> {
-    let system = SystemFlag::ALL.into_iter().filter(|flag| flags.has(*flag)).map(system_name);
+pub(super) fn flag_names(flags: &Flags) -> impl Iterator<Item = &str> + Clone {
+    let shown = |flag: &SystemFlag| match flag {
+        SystemFlag::Draft => flags.shows_draft(),
+        flag => flags.has(*flag),
+    };
+    let system = SystemFlag::SHOWN.into_iter().filter(shown).map(system_name);
     system.chain(flags.keywords().map(Keyword::as_str))
 }
 
@@ -33,7 +42,7 @@ fn system_name<'n>(flag: SystemFlag) -> &'n str {
         SystemFlag::Answered => "\\Answered",
         SystemFlag::Flagged => "\\Flagged",
         SystemFlag::Deleted => "\\Deleted",
-        SystemFlag::Draft => "\\Draft",
+        SystemFlag::Draft | SystemFlag::MarkedDraft => "\\Draft",
         SystemFlag::Forwarded => FORWARDED,
     }
 }
@@ -44,7 +53,7 @@ pub(super) fn system_to_wire(flag: SystemFlag) -> Flag {
         SystemFlag::Answered => Flag::Answered,
         SystemFlag::Flagged => Flag::Flagged,
         SystemFlag::Deleted => Flag::Deleted,
-        SystemFlag::Draft => Flag::Draft,
+        SystemFlag::Draft | SystemFlag::MarkedDraft => Flag::Draft,
         SystemFlag::Forwarded => {
             Flag::Keyword(wire::imap::Keyword::new(FORWARDED).expect("an atom"))
         }
@@ -67,7 +76,7 @@ pub(super) fn from_wire(flags: &[Flag]) -> Result<Flags, Ending> {
             Flag::Answered => flags.with(SystemFlag::Answered),
             Flag::Flagged => flags.with(SystemFlag::Flagged),
             Flag::Deleted => flags.with(SystemFlag::Deleted),
-            Flag::Draft => flags.with(SystemFlag::Draft),
+            Flag::Draft => flags.with(SystemFlag::MarkedDraft),
             Flag::Recent => return Err(Ending::bad("\\Recent is the server's to set")),
             Flag::Extension(_) => {
                 return Err(

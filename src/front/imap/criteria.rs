@@ -2,11 +2,12 @@
 
 use encoding_rs::Encoding;
 use wire::imap::Ranges;
-use wire::imap::{Code, Date, Search, SearchKey};
+use wire::imap::{Code, Date, Search, SearchKey, UidSet};
 
 use super::convert;
 use super::ending::Ending;
-use crate::mailbox::{Keyword, Line, SeqNum, SystemFlag, View};
+use super::recent::Recent;
+use crate::mailbox::{Keyword, Line, ModSeq, SeqNum, SystemFlag, View};
 use crate::mime::Heads;
 use crate::mime::text::{Needle, Searchable, header_values};
 
@@ -25,6 +26,7 @@ pub(super) enum Criterion {
     Sent(When, Date),
     Larger(u64),
     Smaller(u64),
+    ChangedAt(ModSeq),
     Header(String, Needle),
     Body(Needle),
     Text(Needle),
@@ -66,9 +68,9 @@ pub(super) enum Read<'a> {
 
 /// # Errors
 /// `NO [BADCHARSET]` for a charset that is not known.
-pub(super) fn compile(search: &Search, view: &View) -> Result<Criterion, Ending> {
+pub(super) fn compile(search: &Search, view: &View, recent: &Recent) -> Result<Criterion, Ending> {
     let charset = Charset::of(search.charset.as_deref())?;
-    Ok(Compiler { charset, view }.key(&search.key))
+    Ok(Compiler { charset, view, recent }.key(&search.key))
 }
 
 // === compiling ===
@@ -106,9 +108,18 @@ impl Charset {
 struct Compiler<'a> {
     charset: Charset,
     view: &'a View,
+    recent: &'a Recent,
 }
 
 impl Compiler<'_> {
+    fn recent(&self) -> Criterion {
+        let uids = self.recent.uids(self.view).into_iter().map(|uid| convert::number(uid.get()));
+        match UidSet::from_ascending(uids) {
+            Some(set) => Criterion::Uids(set.ranges(u32::MAX)),
+            None => Criterion::Always(false),
+        }
+    }
+
     fn key(&self, key: &SearchKey) -> Criterion {
         let not = |criterion| Criterion::Not(Box::new(criterion));
         match key {
@@ -125,17 +136,21 @@ impl Compiler<'_> {
                 let last = self.view.uids().last().map_or(0, |uid| uid.get());
                 Criterion::Uids(set.ranges(last))
             }
-            // \Recent is never claimed, so every message is an old one.
-            SearchKey::All | SearchKey::Old => Criterion::Always(true),
-            SearchKey::New | SearchKey::Recent => Criterion::Always(false),
+            SearchKey::All => Criterion::Always(true),
+            SearchKey::Old => not(self.recent()),
+            SearchKey::Recent => self.recent(),
+            SearchKey::New => {
+                let unseen = not(Criterion::Flag(SystemFlag::Seen));
+                Criterion::All(vec![self.recent(), unseen])
+            }
             SearchKey::Answered => Criterion::Flag(SystemFlag::Answered),
             SearchKey::Deleted => Criterion::Flag(SystemFlag::Deleted),
-            SearchKey::Draft => Criterion::Flag(SystemFlag::Draft),
+            SearchKey::Draft => draft(),
             SearchKey::Flagged => Criterion::Flag(SystemFlag::Flagged),
             SearchKey::Seen => Criterion::Flag(SystemFlag::Seen),
             SearchKey::Unanswered => not(Criterion::Flag(SystemFlag::Answered)),
             SearchKey::Undeleted => not(Criterion::Flag(SystemFlag::Deleted)),
-            SearchKey::Undraft => not(Criterion::Flag(SystemFlag::Draft)),
+            SearchKey::Undraft => not(draft()),
             SearchKey::Unflagged => not(Criterion::Flag(SystemFlag::Flagged)),
             SearchKey::Unseen => not(Criterion::Flag(SystemFlag::Seen)),
             SearchKey::Keyword(word) => keyword(word),
@@ -148,6 +163,7 @@ impl Compiler<'_> {
             SearchKey::SentSince(date) => Criterion::Sent(When::Since, *date),
             SearchKey::Larger(octets) => Criterion::Larger(u64::from(*octets)),
             SearchKey::Smaller(octets) => Criterion::Smaller(u64::from(*octets)),
+            SearchKey::ModSeq(modseq) => Criterion::ChangedAt(ModSeq::new(*modseq)),
             _ => self.text_key(key),
         }
     }
@@ -197,6 +213,7 @@ impl Criterion {
             Self::Flag(flag) => Some(row.flags.has(*flag)),
             Self::Keyword(keyword) => Some(row.flags.has_keyword(keyword)),
             Self::Received(when, date) => Some(when.holds(convert::day(row.received), *date)),
+            Self::ChangedAt(modseq) => Some(row.modseq >= *modseq),
             Self::Larger(octets) => facts.size.map(|size| size > *octets),
             Self::Smaller(octets) => facts.size.map(|size| size < *octets),
             Self::Sent(when, date) => facts.read.date().map(|value| {
@@ -237,6 +254,12 @@ impl Criterion {
             _ => Reach::Row,
         }
     }
+}
+
+/// `\\Draft`, whoever said so.
+fn draft() -> Criterion {
+    let flags = (SystemFlag::Draft, SystemFlag::MarkedDraft);
+    Criterion::Either(Box::new((Criterion::Flag(flags.0), Criterion::Flag(flags.1))))
 }
 
 /// One "no" decides, whatever is unknown; and stops the looking.

@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::ending::{Ending, Halt, Handled};
 use super::plan::{Effect, Needs, Plan};
 use super::render::{self, Content, Shown};
+use super::resync;
 use super::selected::Selected;
 use crate::account::{Body, OpenFolder, Summary};
 use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Line, Outcome, Row, Snapshot, SystemFlag, Uid};
@@ -54,8 +55,8 @@ pub(super) async fn run(
     selected: &mut Selected,
     fetch: Fetch,
 ) -> Handled {
-    let uids = selected.resolve(&fetch.set)?;
-    let plan = Arc::new(Plan::new(fetch, selected.access));
+    let uids = resync::wanted(connection, selected, &fetch).await?;
+    let plan = Arc::new(Plan::new(fetch, selected.access, selected.enabled()));
     let mut lapses = Lapses::default();
     let chunks: Vec<Vec<Uid>> = uids.chunks(plan.chunk()).map(<[_]>::to_vec).collect();
     let (folder, planned) = (selected.folder.clone(), Arc::clone(&plan));
@@ -130,7 +131,7 @@ async fn read(
     let mut gathered = gather(&selected.folder, lines, ready);
     let mut ready = Vec::new();
     while let Some((row, content)) = connection.patiently(gathered.next()).await? {
-        let stop = matches!(&content, Err(fault) if fault.is_general());
+        let stop = matches!(&content, Err(fault) if ends_all(fault));
         ready.push((row, content));
         if stop {
             break;
@@ -170,6 +171,12 @@ async fn answer(
         Err(Halt::Fault(fault)) => Ok(lapses.note(fault)),
         Err(halt) => Err(halt),
     }
+}
+
+/// Whether the messages behind this one would only cost time. Without a sign-in each fails at once,
+/// and those whose bytes are here can still be read.
+fn ends_all(fault: &Fault) -> bool {
+    fault.is_general() && *fault.kind() != Kind::SignInNeeded
 }
 
 /// The rows as confirmed, of those that could be marked.
@@ -298,7 +305,7 @@ impl Lapses {
             return Onward::Go;
         }
         // One bad message must not hide the good ones behind it.
-        let onward = if fault.is_general() { Onward::Stop } else { Onward::Go };
+        let onward = if ends_all(&fault) { Onward::Stop } else { Onward::Go };
         self.first_fault.get_or_insert(fault);
         onward
     }

@@ -6,6 +6,7 @@ use wire::imap::{Event, Mode};
 use super::connection::{Connection, Next};
 use super::ending::{Ending, Halt, Handled};
 use super::selected::Selected;
+use crate::front::login::TAKEN_BACK;
 use crate::mailbox::{Expunges, ModSeq};
 
 /// Also without a selected folder; then there is nothing to tell.
@@ -51,7 +52,7 @@ async fn sync(connection: &mut Connection, selected: &mut Selected) -> Result<()
     }
 }
 
-fn end(next: Next) -> Handled {
+fn end(next: Next<Event>) -> Handled {
     match next {
         Next::Event(Event::Data(line)) => {
             if line.expose().trim_ascii().eq_ignore_ascii_case(b"DONE") {
@@ -61,6 +62,7 @@ fn end(next: Next) -> Handled {
         }
         Next::Event(_) => Err(Halt::Farewell("Expected DONE")),
         Next::Shutdown => Err(Halt::Farewell("The bridge is shutting down")),
+        Next::TakenBack => Err(Halt::Farewell(TAKEN_BACK)),
         Next::Silence => Err(Halt::Farewell("Logged out for inactivity")),
     }
 }

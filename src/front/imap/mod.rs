@@ -7,21 +7,26 @@ mod connection;
 mod convert;
 mod copy;
 mod criteria;
+mod enabled;
 mod ending;
 mod expunge;
 mod fetch;
 mod folder;
 mod idle;
 mod list;
+mod manner;
 mod pattern;
 mod plan;
+mod recent;
 mod render;
+mod resync;
 mod search;
 mod select;
 mod selected;
 mod session;
 mod status;
 mod store;
+mod wrap;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -33,11 +38,10 @@ use session::Session;
 use crate::account::{Accounts, Purpose};
 use crate::front::Silence;
 use crate::front::login::Door;
-use crate::net::{Drain, Protocol, Transport};
+use crate::net::{Drain, PlainLogin, Protocol, Security, Transport};
 
-/// What a stranger can use.
-const BEFORE_LOGIN: &[&str] =
-    &["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE", "AUTH=PLAIN", "AUTH=LOGIN"];
+/// What a stranger can use, whatever protects the connection.
+const BEFORE_LOGIN: &[&str] = &["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
 /// What a user can use.
 const AFTER_LOGIN: &[&str] = &[
     "IMAP4rev1",
@@ -52,6 +56,9 @@ const AFTER_LOGIN: &[&str] = &[
     "CHILDREN",
     "SPECIAL-USE",
     "ENABLE",
+    "COMPRESS=DEFLATE",
+    "CONDSTORE",
+    "QRESYNC",
 ];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.
@@ -86,14 +93,23 @@ impl Protocol for Server {
 /// Whether a user has logged in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Standing {
-    Stranger,
+    Stranger(Security),
     User,
 }
 
 fn capabilities(standing: Standing) -> Vec<Cow<'static, str>> {
-    let names = match standing {
-        Standing::Stranger => BEFORE_LOGIN,
-        Standing::User => AFTER_LOGIN,
+    let (names, ways_in) = match standing {
+        Standing::Stranger(security) => (BEFORE_LOGIN, ways_in(security)),
+        Standing::User => (AFTER_LOGIN, [].as_slice()),
     };
-    names.iter().copied().map(Cow::Borrowed).collect()
+    names.iter().chain(ways_in).copied().map(Cow::Borrowed).collect()
+}
+
+/// How a stranger becomes a user (RFC 3501 §6.2.1, §6.2.3).
+fn ways_in(security: Security) -> &'static [&'static str] {
+    match security {
+        Security::Plain | Security::Tls => &["AUTH=PLAIN", "AUTH=LOGIN"],
+        Security::Offered(PlainLogin::Allowed) => &["STARTTLS", "AUTH=PLAIN", "AUTH=LOGIN"],
+        Security::Offered(PlainLogin::Refused) => &["STARTTLS", "LOGINDISABLED"],
+    }
 }

@@ -2,6 +2,7 @@
 
 use wire::imap::{Fetch, FetchItem, Numbering};
 
+use super::enabled::{Enabled, Extension};
 use super::selected::{Access, numbering};
 use crate::mailbox::Line;
 
@@ -27,20 +28,35 @@ pub(super) enum Effect {
 pub(super) struct Plan {
     /// In the client's order; a UID FETCH always has UID (RFC 3501 §6.4.8).
     pub(super) items: Vec<FetchItem>,
+    /// Shown as well of a message that this command marks as read (RFC 3501 §6.4.5, RFC 7162
+    /// §3.2.4).
+    pub(super) after_reading: Vec<FetchItem>,
     pub(super) effect: Effect,
     pub(super) numbering: Numbering,
 }
 
 impl Plan {
-    pub(super) fn new(fetch: Fetch, access: Access) -> Self {
+    pub(super) fn new(fetch: Fetch, access: Access, enabled: Enabled) -> Self {
         let numbering = numbering(&fetch.set);
         let mut items = fetch.items;
         if numbering == Numbering::Uid && !items.contains(&FetchItem::Uid) {
             items.insert(0, FetchItem::Uid);
         }
+        let condstore = enabled.has(Extension::CondStore);
+        // Flags without their mod-sequence would leave the client with an older one.
+        let wanted = condstore && items.contains(&FetchItem::Flags);
+        let wanted = wanted || fetch.changed_since.is_some();
+        if wanted && !items.contains(&FetchItem::ModSeq) {
+            items.push(FetchItem::ModSeq);
+        }
+        let told: &[FetchItem] = match condstore {
+            true => &[FetchItem::Uid, FetchItem::Flags, FetchItem::ModSeq],
+            false => &[FetchItem::Flags],
+        };
+        let after_reading = told.iter().filter(|item| !items.contains(item)).cloned().collect();
         let sets_seen = access == Access::ReadWrite && items.iter().any(FetchItem::sets_seen);
         let effect = if sets_seen { Effect::SetsSeen } else { Effect::None };
-        Self { items, effect, numbering }
+        Self { items, after_reading, effect, numbering }
     }
 
     /// What this message takes to answer.
@@ -62,7 +78,10 @@ impl Plan {
     /// Messages taken at once: enough to be quick, few enough that the first answer comes soon.
     pub(super) fn chunk(&self) -> usize {
         let rows_do = |item: &FetchItem| {
-            matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::InternalDate)
+            matches!(
+                item,
+                FetchItem::Uid | FetchItem::Flags | FetchItem::InternalDate | FetchItem::ModSeq
+            )
         };
         match self.effect {
             Effect::None if self.items.iter().all(rows_do) => 1000,
@@ -100,7 +119,8 @@ mod tests {
             Some(uids) => MessageSet::Uid(UidSet::parse(uids.as_bytes()).unwrap()),
             None => MessageSet::Seq(SeqSet::parse(set.as_bytes()).unwrap()),
         };
-        Plan::new(Fetch { set, items }, access)
+        let fetch = Fetch { set, items, changed_since: None };
+        Plan::new(fetch, access, Enabled::default())
     }
 
     #[test]

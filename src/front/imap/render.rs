@@ -56,9 +56,10 @@ pub(super) async fn message(
     if with_flags {
         selected.introduce(connection, shown.row.flags);
     }
+    let flags = selected.shown(shown.row.uid, shown.row.flags);
     let mark = connection.mark();
     let writer = FetchWriter::begin(connection.output(), convert::number(seq.get()));
-    match items(connection, writer, shown, content).await {
+    match items(connection, writer, (shown, flags), content).await {
         Ok(()) => {
             if with_flags {
                 selected.tell(&shown.row);
@@ -76,20 +77,21 @@ pub(super) async fn message(
 async fn items(
     connection: &mut Connection,
     mut writer: FetchWriter,
-    shown: &Shown<'_>,
+    (shown, flags): (&Shown<'_>, impl Iterator<Item = &str> + Clone),
     content: &Content,
 ) -> Result<(), Halt> {
     let Shown { plan, row, seen_now } = shown;
-    for item in &plan.items {
+    let after: &[FetchItem] = if *seen_now { &plan.after_reading } else { &[] };
+    for item in plan.items.iter().chain(after) {
         match &content.body {
             Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
+            _ if *item == FetchItem::Flags => {
+                writer.flag_names(connection.output(), flags.clone());
+            }
             _ => text(connection.output(), &mut writer, item, (row, &content.summary))?,
         }
-    }
-    if *seen_now && !plan.items.contains(&FetchItem::Flags) {
-        writer.flag_names(connection.output(), convert::flag_names(row.flags));
     }
     writer.end(connection.output());
     Ok(())
@@ -105,7 +107,7 @@ fn text(
     let size = summary.as_ref().map(|summary| summary.size).or(row.size);
     match (item, size, summary) {
         (FetchItem::Uid, ..) => writer.uid(out, convert::number(row.uid.get())),
-        (FetchItem::Flags, ..) => writer.flag_names(out, convert::flag_names(row.flags)),
+        (FetchItem::ModSeq, ..) => writer.mod_seq(out, convert::mod_seq(row.modseq)),
         (FetchItem::InternalDate, ..) => {
             writer.internal_date(out, convert::date_time(row.received));
         }

@@ -46,10 +46,10 @@ pub(super) async fn run(
     selected: &Selected,
     search: &Search,
 ) -> Handled {
-    let criterion = Arc::new(criteria::compile(search, &selected.view)?);
+    let criterion = Arc::new(criteria::compile(search, &selected.view, &selected.recent)?);
     let snapshot = connection.patiently(selected.folder.snapshot()).await??;
     let folder = selected.folder.clone();
-    let question = Question { folder, snapshot, criterion };
+    let question = Question { folder, snapshot: Arc::clone(&snapshot), criterion };
     let (mut hits, suspects) = question.by_columns(selected.view.uids());
     hits.extend(look_into(connection, question, suspects).await?);
     hits.sort_unstable();
@@ -57,7 +57,13 @@ pub(super) async fn run(
         Numbering::Uid => convert::number(uid.get()),
         Numbering::Seq => convert::number(seq.get()),
     };
-    connection.data(&Data::Search(hits.into_iter().map(number).collect()));
+    let highest = hits.iter().filter_map(|(_, uid)| Some(snapshot.get(*uid)?.modseq)).max();
+    let found = hits.into_iter().map(number).collect();
+    // RFC 7162 §3.1.6: only who asked about mod-sequences is told one, and only of something found.
+    connection.data(&match highest.filter(|_| search.key.names_mod_seq()) {
+        Some(highest) => Data::SearchModSeq(found, convert::mod_seq(highest)),
+        None => Data::Search(found),
+    });
     Ok(Ending::ok("SEARCH done"))
 }
 

@@ -1,31 +1,40 @@
-//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2).
+//! SELECT and EXAMINE (RFC 3501 §6.3.1, §6.3.2; RFC 7162 §3.1.2, §3.2.5).
 
-use wire::imap::{Code, Data, MailboxName, Reply, Status};
+use wire::imap::{Code, Data, Reply, Select, Status};
 
 use super::connection::Connection;
 use super::convert;
+use super::enabled::Enabled;
 use super::ending::{Ending, Halt};
+use super::resync;
 use super::selected::{Access, Selected};
 use crate::account::Account;
+
+/// What the client asks for, and what it has asked for before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'a> {
+    pub(super) select: &'a Select,
+    pub(super) access: Access,
+    pub(super) enabled: Enabled,
+}
 
 pub(super) async fn run(
     connection: &mut Connection,
     account: Account,
-    name: &MailboxName,
-    wanted: Access,
+    wish: &Wish<'_>,
 ) -> Result<(Selected, Ending), Halt> {
-    let path = convert::path(name)?;
+    let path = convert::path(&wish.select.mailbox)?;
     let opened = connection.patiently(account.open(&path)).await??;
-    let access = if opened.writable { wanted } else { Access::ReadOnly };
+    let access = if opened.writable { wish.access } else { Access::ReadOnly };
     let (validity, next) = (opened.status.validity, opened.status.next);
     let first_unseen = opened.first_unseen;
-    let selected = Selected::new(account, opened, access);
+    let mut selected = Selected::new(account, opened, access, wish.enabled);
+    selected.look_for_recent().await?;
 
     selected.describe_flags(connection);
     let count = u32::try_from(selected.view.len()).unwrap_or(u32::MAX);
     connection.data(&Data::Exists(count));
-    // Never claimed: which session saw a message first cannot be told across restarts.
-    connection.data(&Data::Recent(0));
+    connection.data(&Data::Recent(selected.recent.count(&selected.view)));
     let mut say = |code, text| {
         connection.reply(&Reply::untagged(Status::Ok, text).with_code(code));
     };
@@ -34,6 +43,10 @@ pub(super) async fn run(
     }
     say(Code::UidValidity(convert::number(validity.get())), "UIDs are valid");
     say(Code::UidNext(convert::number(next.get())), "Predicted next UID");
+    say(Code::HighestModSeq(convert::mod_seq(selected.view.seen())), "Highest mod-sequence");
+    if let Some(known) = wish.select.qresync() {
+        resync::on_select(connection, &selected, known).await?;
+    }
     let ending = match access {
         Access::ReadWrite => Ending::ok("Folder selected").with(Code::ReadWrite),
         Access::ReadOnly => Ending::ok("Folder opened read-only").with(Code::ReadOnly),

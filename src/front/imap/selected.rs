@@ -6,8 +6,11 @@ use wire::imap::{AnyKeyword, Code, Data, FetchWriter, Flag, MessageSet, Numberin
 
 use super::connection::Connection;
 use super::convert;
+use super::enabled::{Enabled, Extension};
 use super::ending::{Ending, Halt};
-use crate::account::{Account, OpenFolder, Opened};
+use super::recent::Recent;
+use super::resync;
+use crate::account::{Account, Claim, OpenFolder, Opened};
 use crate::mailbox::{
     Expunges, Fault, Flags, Keyword, Kind, Line, ModSeq, Notice, Outcome, SeqNum, SystemFlag, Uid,
     View,
@@ -29,22 +32,36 @@ pub(super) struct Selected {
     pub(super) folder: OpenFolder,
     pub(super) view: View,
     pub(super) access: Access,
+    pub(super) recent: Recent,
     /// The keywords that FLAGS has named.
     keywords: BTreeSet<Keyword>,
     /// States newer than the view that this command has shown already, or that the client knows
     /// because it asked for them.
     told: HashMap<Uid, ModSeq>,
+    enabled: Enabled,
+    pace: Pace,
+}
+
+/// Whether the client has been told all that the index says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pace {
+    Abreast,
+    /// An expunge is held back, and with it what came after.
+    Behind,
 }
 
 impl Selected {
-    pub(super) fn new(account: Account, opened: Opened, access: Access) -> Self {
+    pub(super) fn new(account: Account, opened: Opened, access: Access, enabled: Enabled) -> Self {
         Self {
             account,
             folder: opened.folder,
             view: opened.view,
             access,
+            recent: Recent::default(),
             keywords: opened.keywords.into_iter().collect(),
             told: HashMap::new(),
+            enabled,
+            pace: Pace::Abreast,
         }
     }
 
@@ -56,6 +73,35 @@ impl Selected {
             Access::ReadOnly => {
                 Err(Ending::no("The folder is open read-only").with(Code::ReadOnly))
             }
+        }
+    }
+
+    // === mod-sequences ===
+
+    pub(super) fn enabled(&self) -> Enabled {
+        self.enabled
+    }
+
+    /// More is enabled than before. Who learns only now to read mod-sequences is told where the
+    /// folder stands, and gets those of the states shown before as well.
+    pub(super) fn enable(&mut self, connection: &mut Connection, enabled: Enabled) {
+        let knew = self.enabled.has(Extension::CondStore);
+        self.enabled = enabled;
+        if !knew {
+            self.told.clear();
+            self.say_highest(connection);
+        }
+    }
+
+    /// How far the client has been told everything, expunges included.
+    pub(super) fn highest_mod_seq(&self) -> Option<Code> {
+        let wanted = self.enabled.has(Extension::CondStore);
+        wanted.then(|| Code::HighestModSeq(convert::mod_seq(self.view.seen())))
+    }
+
+    fn say_highest(&self, connection: &mut Connection) {
+        if let Some(code) = self.highest_mod_seq() {
+            connection.reply(&Reply::untagged(Status::Ok, "Told up to here").with_code(code));
         }
     }
 
@@ -108,16 +154,12 @@ impl Selected {
 
     /// Names the flags in use: FLAGS, and what of them can be kept.
     pub(super) fn describe_flags(&self, connection: &mut Connection) {
-        let system = SystemFlag::ALL.map(convert::system_to_wire);
+        let system = SystemFlag::SHOWN.map(convert::system_to_wire);
         let keywords = self.keywords.iter().filter_map(convert::keyword_to_wire);
         let flags: Vec<Flag> = system.into_iter().chain(keywords).collect();
         connection.data(&Data::Flags(flags.clone()));
         let (flags, any_keyword, text) = match self.access {
-            // Whether a message is a draft is the service's to say.
-            Access::ReadWrite => {
-                let settable = flags.into_iter().filter(|flag| *flag != Flag::Draft).collect();
-                (settable, AnyKeyword::Allowed, "These flags are kept")
-            }
+            Access::ReadWrite => (flags, AnyKeyword::Allowed, "These flags are kept"),
             Access::ReadOnly => (Vec::new(), AnyKeyword::Refused, "The folder is open read-only"),
         };
         let code = Code::PermanentFlags { flags, any_keyword };
@@ -144,6 +186,40 @@ impl Selected {
         }
     }
 
+    /// Whether the client knows the message in this state.
+    pub(super) fn has_told(&self, row: &Line<'_>) -> bool {
+        row.modseq <= self.view.seen() || self.told.get(&row.uid) == Some(&row.modseq)
+    }
+
+    /// `* n FETCH (MODSEQ …)` for a client that knows the flags, because it has set them.
+    pub(super) fn show_mod_seq(&mut self, connection: &mut Connection, row: &Line<'_>) {
+        let Some(seq) = self.view.seq(row.uid) else { return };
+        self.write_state(connection, seq, (row.uid, None, row.modseq), Numbering::Uid);
+        self.tell(row);
+    }
+
+    /// Takes, or in a folder opened read-only looks at, what no session has been told of.
+    pub(super) async fn look_for_recent(&mut self) -> Outcome<()> {
+        let claim = match self.access {
+            Access::ReadWrite => Claim::Take,
+            Access::ReadOnly => Claim::Look,
+        };
+        if let Some(uids) = self.folder.recent(claim).await? {
+            self.recent.extend(uids);
+        }
+        Ok(())
+    }
+
+    /// A message's flags as this client sees them.
+    pub(super) fn shown<'f>(
+        &self,
+        uid: Uid,
+        flags: &'f Flags,
+    ) -> impl Iterator<Item = &'f str> + Clone + use<'f> {
+        let recent = self.recent.has(uid).then_some("\\Recent");
+        convert::flag_names(flags).chain(recent)
+    }
+
     /// `* n FETCH (FLAGS …)`, with the UID where the client speaks in UIDs.
     pub(super) fn show_flags(
         &mut self,
@@ -153,8 +229,31 @@ impl Selected {
     ) {
         let Some(seq) = self.view.seq(row.uid) else { return };
         self.introduce(connection, row.flags);
-        write_flags(connection, seq, row.uid, row.flags, numbering);
+        self.write_state(connection, seq, (row.uid, Some(row.flags), row.modseq), numbering);
         self.tell(row);
+    }
+
+    /// The UID goes with the mod-sequence (RFC 7162 §3.2.4).
+    pub(super) fn write_state(
+        &self,
+        connection: &mut Connection,
+        seq: SeqNum,
+        (uid, flags, modseq): (Uid, Option<&Flags>, ModSeq),
+        numbering: Numbering,
+    ) {
+        let condstore = self.enabled.has(Extension::CondStore);
+        let out = connection.output();
+        let mut writer = FetchWriter::begin(out, convert::number(seq.get()));
+        if numbering == Numbering::Uid || condstore {
+            writer.uid(out, convert::number(uid.get()));
+        }
+        if let Some(flags) = flags {
+            writer.flag_names(out, self.shown(uid, flags));
+        }
+        if condstore {
+            writer.mod_seq(out, convert::mod_seq(modseq));
+        }
+        writer.end(out);
     }
 
     // === the sync point ===
@@ -167,12 +266,31 @@ impl Selected {
     ) -> Result<(), Halt> {
         let snapshot = connection.patiently(self.folder.snapshot()).await?.map_err(gone)?;
         let changes = snapshot.changes_for(&self.view);
+        let notices = self.view.catch_up(&changes, expunges);
+        if self.view.seen() < changes.through {
+            // The command may have shown numbers beyond the expunge (RFC 7162 §3.2, §6).
+            self.pace = Pace::Behind;
+            self.say_highest(connection);
+            return Ok(());
+        }
         let told = std::mem::take(&mut self.told);
-        for notice in self.view.catch_up(&changes, expunges) {
+        if notices.iter().any(|notice| matches!(notice, Notice::Exists(_)))
+            && let Err(fault) = self.look_for_recent().await
+        {
+            // The picture has moved, so the client must hear of it whether or not this is known.
+            tracing::debug!(kind = ?fault.kind(), cause = fault.cause(), "no recent messages told");
+        }
+        if self.enabled.has(Extension::QResync) {
+            resync::vanished(connection, &notices);
+        }
+        for notice in notices {
             self.announce(connection, &notice, &told);
             connection.relieve().await?;
         }
         self.view.share(snapshot.uids());
+        if std::mem::replace(&mut self.pace, Pace::Abreast) == Pace::Behind {
+            self.say_highest(connection);
+        }
         Ok(())
     }
 
@@ -183,12 +301,17 @@ impl Selected {
         told: &HashMap<Uid, ModSeq>,
     ) {
         match notice {
+            Notice::Expunge(..) if self.enabled.has(Extension::QResync) => {}
             Notice::Expunge(seq, _) => connection.data(&Data::Expunge(convert::number(seq.get()))),
-            Notice::Exists(count) => connection.data(&Data::Exists(*count)),
+            Notice::Exists(count) => {
+                connection.data(&Data::Exists(*count));
+                connection.data(&Data::Recent(self.recent.count(&self.view)));
+            }
             Notice::Flags(_, uid, _, modseq) if told.get(uid) == Some(modseq) => {}
-            Notice::Flags(seq, uid, flags, _) => {
+            Notice::Flags(seq, uid, flags, modseq) => {
                 self.introduce(connection, flags);
-                write_flags(connection, *seq, *uid, flags, Numbering::Uid);
+                let state = (*uid, Some(flags), *modseq);
+                self.write_state(connection, *seq, state, Numbering::Uid);
             }
         }
     }
@@ -200,22 +323,6 @@ pub(super) fn numbering(set: &MessageSet) -> Numbering {
         MessageSet::Seq(_) => Numbering::Seq,
         MessageSet::Uid(_) => Numbering::Uid,
     }
-}
-
-fn write_flags(
-    connection: &mut Connection,
-    seq: SeqNum,
-    uid: Uid,
-    flags: &Flags,
-    numbering: Numbering,
-) {
-    let out = connection.output();
-    let mut writer = FetchWriter::begin(out, convert::number(seq.get()));
-    if numbering == Numbering::Uid {
-        writer.uid(out, convert::number(uid.get()));
-    }
-    writer.flag_names(out, convert::flag_names(flags));
-    writer.end(out);
 }
 
 /// A folder that is gone cannot stay selected.

@@ -1,19 +1,22 @@
 //! One client's conversation: phases, dispatch, and the sync point after every command.
 
 use wire::imap::{
-    Bad, Body, Code, Command, Defect, Event, MessageLiteral, MessageSet, Numbering, Reply, Status,
+    Bad, Body, Code, Command, Data, Defect, Event, MessageLiteral, Reply, Select, Status,
     StreamError, Tag, Trust, parse,
 };
 
 use super::connection::{Connection, Next};
+use super::enabled::{Enabled, Extension};
 use super::ending::{self, Ending, Halt, Handled};
+use super::manner::{Closing, Manner, wants_mod_sequences};
 use super::selected::{Access, Selected};
 use super::{
     Standing, append, auth, basic, capabilities, copy, expunge, fetch, folder, idle, list, search,
     select, status, store,
+    wrap::{self, Wrap},
 };
 use crate::account::Account;
-use crate::front::login::Door;
+use crate::front::login::{Door, TAKEN_BACK};
 use crate::mailbox::{Expunges, FolderPath};
 use crate::net::Loss;
 
@@ -26,6 +29,7 @@ pub(super) struct Session {
     connection: Connection,
     door: Door,
     phase: Phase,
+    enabled: Enabled,
     mistakes: u32,
 }
 
@@ -41,18 +45,21 @@ enum Phase {
 /// How the sync point after a command went.
 enum Sync {
     Done,
+    /// The news come later.
+    Missed,
     Farewell(&'static str),
 }
 
 impl Session {
     pub(super) fn new(id: u64, connection: Connection, door: Door) -> Self {
-        Self { id, connection, door, phase: Phase::NotAuthenticated, mistakes: 0 }
+        let (phase, enabled) = (Phase::NotAuthenticated, Enabled::default());
+        Self { id, connection, door, phase, enabled, mistakes: 0 }
     }
 
     /// Speaks until the client leaves, fails, or is sent away.
     pub(super) async fn run(mut self) {
         tracing::debug!(connection = self.id, peer = %self.connection.peer(), "IMAP client connected");
-        let code = Code::Capability(capabilities(Standing::Stranger));
+        let code = Code::Capability(capabilities(self.standing()));
         self.connection.reply(&Reply::untagged(Status::Ok, "footbridge ready").with_code(code));
         match self.converse().await {
             Ok(()) => self.connection.close().await,
@@ -65,6 +72,7 @@ impl Session {
             match self.connection.next().await? {
                 Next::Event(event) => self.event(event).await?,
                 Next::Shutdown => self.farewell("The bridge is shutting down"),
+                Next::TakenBack => self.farewell(TAKEN_BACK),
                 Next::Silence => self.farewell("Logged out for inactivity"),
             }
             if matches!(self.phase, Phase::Logout) {
@@ -96,9 +104,26 @@ impl Session {
 
     async fn command(&mut self, command: Command) -> Result<(), Loss> {
         let Command { tag, body } = command;
-        let (name, expunges) = (name(&body), expunges(&body));
+        let manner = Manner::of(&body);
+        if let Some(wrap) = Wrap::asked_by(&body) {
+            return self.wrap(&tag, (wrap, manner)).await;
+        }
+        if wants_mod_sequences(&body) {
+            self.enable(Extension::CondStore);
+        }
         let handled = self.perform(body).await;
-        self.finish(&tag, name, expunges, handled).await
+        self.finish(&tag, manner, handled).await
+    }
+
+    /// What was agreed begins after the answer.
+    async fn wrap(&mut self, tag: &Tag, (wrap, manner): (Wrap, Manner)) -> Result<(), Loss> {
+        let handled = wrap.handle(&self.connection, self.standing());
+        let is_agreed = handled.is_ok();
+        self.finish(tag, manner, handled).await?;
+        if is_agreed {
+            wrap.begin(&mut self.connection).await?;
+        }
+        Ok(())
     }
 
     async fn append(&mut self, message: MessageLiteral) -> Result<(), Loss> {
@@ -110,7 +135,7 @@ impl Session {
                 Err(refusal.into())
             }
         };
-        self.finish(&tag, "APPEND", Expunges::Announce, handled).await
+        self.finish(&tag, Manner::APPEND, handled).await
     }
 
     async fn perform(&mut self, body: Body) -> Handled {
@@ -125,11 +150,10 @@ impl Session {
                 self.farewell("Until next time");
                 Ok(Ending::ok("Logged out"))
             }
-            Body::StartTls | Body::Authenticate { .. } | Body::Login { .. } => {
-                self.sign_in(body).await
-            }
-            Body::Select(name) => self.select(&name, Access::ReadWrite).await,
-            Body::Examine(name) => self.select(&name, Access::ReadOnly).await,
+            Body::Authenticate { .. } | Body::Login { .. } => self.sign_in(body).await,
+            Body::Enable(names) => self.enable_all(&names),
+            Body::Select(select) => self.select(&select, Access::ReadWrite).await,
+            Body::Examine(select) => self.select(&select, Access::ReadOnly).await,
             Body::Idle => {
                 self.account()?;
                 Box::pin(idle::run(&mut self.connection, self.phase.selected().ok())).await
@@ -160,17 +184,18 @@ impl Session {
         if !matches!(self.phase, Phase::NotAuthenticated) {
             return Err(Ending::bad("Already logged in").into());
         }
+        wrap::may_log_in(&self.connection)?;
         let (connection, door) = (&mut self.connection, &mut self.door);
-        let account = match body {
+        let login = match body {
             Body::Login { user, password } => auth::login(connection, door, &user, &password).await,
             Body::Authenticate { mechanism, initial } => {
                 auth::authenticate(connection, door, &mechanism, initial).await
             }
-            _ => Err(Ending::bad("STARTTLS is not offered").into()),
+            _ => Err(Ending::bad("Not now").into()),
         }?;
-        tracing::info!(connection = self.id, account = %account.address(), "IMAP login");
-        self.connection.logged_in();
-        self.phase = Phase::Authenticated(account);
+        tracing::info!(connection = self.id, account = %login.account.address(), "IMAP login");
+        self.connection.logged_in(login.lease);
+        self.phase = Phase::Authenticated(login.account);
         let code = Code::Capability(capabilities(Standing::User));
         Ok(Ending::ok("Logged in").with(code))
     }
@@ -179,7 +204,6 @@ impl Session {
         let account = self.account()?;
         let connection = &mut self.connection;
         match body {
-            Body::Enable(_) => Ok(basic::enable(connection)),
             Body::Namespace => Ok(basic::namespace(connection)),
             Body::Create(create) => folder::create(connection, &account, &create).await,
             Body::Rename { from, to } => folder::rename(connection, &account, &from, &to).await,
@@ -215,15 +239,43 @@ impl Session {
 
     // === phases ===
 
-    /// A failed SELECT leaves no folder selected (RFC 3501 §6.3.1).
-    async fn select(&mut self, name: &wire::imap::MailboxName, access: Access) -> Handled {
+    /// ENABLE names what of its arguments is in force from now on (RFC 5161 §3.2).
+    fn enable_all(&mut self, names: &[String]) -> Handled {
+        self.account()?;
+        let wanted = |extension: &Extension| names.iter().any(|name| name == extension.name());
+        let extensions: Vec<Extension> = Extension::ALL.into_iter().filter(wanted).collect();
+        extensions.iter().for_each(|extension| self.enable(*extension));
+        let names = extensions.iter().map(|extension| extension.name().into());
+        self.connection.data(&Data::Enabled(names.collect()));
+        Ok(Ending::ok("ENABLE done"))
+    }
+
+    /// A client that begins to want mod-sequences in the middle of a folder is told where it stands
+    /// (RFC 7162 §3.1).
+    fn enable(&mut self, extension: Extension) {
+        if matches!(self.phase, Phase::NotAuthenticated | Phase::Logout) {
+            return;
+        }
+        self.enabled = self.enabled.with(extension);
+        if let Ok(selected) = self.phase.selected() {
+            selected.enable(&mut self.connection, self.enabled);
+        }
+    }
+
+    /// A failed SELECT leaves no folder selected (RFC 3501 §6.3.1), one that asks for the impossible
+    /// changes nothing.
+    async fn select(&mut self, select: &Select, access: Access) -> Handled {
         let account = self.account()?;
+        if select.qresync().is_some() && !self.enabled.has(Extension::QResync) {
+            return Err(Ending::bad("QRESYNC needs ENABLE QRESYNC first").into());
+        }
         if self.unselect() {
             let closed = Reply::untagged(Status::Ok, "Previous folder closed");
             self.connection.reply(&closed.with_code(Code::Closed));
         }
         let connection = &mut self.connection;
-        let (selected, ending) = Box::pin(select::run(connection, account, name, access)).await?;
+        let wish = select::Wish { select, access, enabled: self.enabled };
+        let (selected, ending) = Box::pin(select::run(connection, account, &wish)).await?;
         self.phase = Phase::Selected(Box::new(selected));
         Ok(ending)
     }
@@ -278,24 +330,20 @@ impl Session {
 
     fn standing(&self) -> Standing {
         match self.phase {
-            Phase::NotAuthenticated | Phase::Logout => Standing::Stranger,
+            Phase::NotAuthenticated | Phase::Logout => {
+                Standing::Stranger(self.connection.security())
+            }
             Phase::Authenticated(_) | Phase::Selected(_) => Standing::User,
         }
     }
 
     // === answers ===
 
-    async fn finish(
-        &mut self,
-        tag: &Tag,
-        command: &'static str,
-        expunges: Expunges,
-        handled: Handled,
-    ) -> Result<(), Loss> {
-        let ending = match handled {
+    async fn finish(&mut self, tag: &Tag, manner: Manner, handled: Handled) -> Result<(), Loss> {
+        let mut ending = match handled {
             Ok(ending) | Err(Halt::Refused(ending)) => ending,
             Err(Halt::Fault(fault)) => {
-                ending::log(self.id, command, &fault);
+                ending::log(self.id, manner.name, &fault);
                 Ending::fault(&fault)
             }
             Err(Halt::Farewell(text)) => {
@@ -304,7 +352,10 @@ impl Session {
             }
             Err(Halt::Loss(loss)) => return Err(loss),
         };
-        let synced = self.sync(expunges).await?;
+        let synced = self.sync(manner.expunges).await?;
+        if manner.closing == Closing::HighestModSeq && matches!(synced, Sync::Done) {
+            self.close_with_highest(&mut ending);
+        }
         self.answer(Some(tag), ending);
         if let Sync::Farewell(text) = synced {
             self.farewell(text);
@@ -318,14 +369,22 @@ impl Session {
     async fn sync(&mut self, expunges: Expunges) -> Result<Sync, Loss> {
         let Ok(selected) = self.phase.selected() else { return Ok(Sync::Done) };
         match selected.sync(&mut self.connection, expunges).await {
-            Ok(()) | Err(Halt::Refused(_)) => Ok(Sync::Done),
+            Ok(()) => Ok(Sync::Done),
+            Err(Halt::Refused(_)) => Ok(Sync::Missed),
             Err(Halt::Farewell(text)) => Ok(Sync::Farewell(text)),
             Err(Halt::Loss(loss)) => Err(loss),
             Err(Halt::Fault(fault)) => {
                 // The command itself has its answer; the news come with a later one.
                 ending::log(self.id, "sync", &fault);
-                Ok(Sync::Done)
+                Ok(Sync::Missed)
             }
+        }
+    }
+
+    fn close_with_highest(&mut self, ending: &mut Ending) {
+        let wanted = ending.status == Status::Ok && ending.code.is_none();
+        if let (true, Ok(selected)) = (wanted, self.phase.selected()) {
+            ending.code = selected.highest_mod_seq();
         }
     }
 
@@ -371,61 +430,5 @@ impl Phase {
             Self::Authenticated(_) => Err(Ending::bad("Select a folder first")),
             Self::NotAuthenticated | Self::Logout => Err(Ending::bad("Log in first")),
         }
-    }
-}
-
-/// Sequence numbers must not move during these three (RFC 3501 §7.4.1).
-fn expunges(body: &Body) -> Expunges {
-    let numbering = match body {
-        Body::Fetch(fetch) => super::selected::numbering(&fetch.set),
-        Body::Store(store) => super::selected::numbering(&store.set),
-        Body::Search(search) => search.numbering,
-        _ => return Expunges::Announce,
-    };
-    match numbering {
-        Numbering::Seq => Expunges::Hold,
-        Numbering::Uid => Expunges::Announce,
-    }
-}
-
-/// The verb, for the log.
-#[rustfmt::skip]
-fn name(body: &Body) -> &'static str {
-    match body {
-        Body::Capability => "CAPABILITY",
-        Body::Noop => "NOOP",
-        Body::Logout => "LOGOUT",
-        Body::Id(_) => "ID",
-        Body::StartTls => "STARTTLS",
-        Body::Authenticate { .. } => "AUTHENTICATE",
-        Body::Login { .. } => "LOGIN",
-        Body::Enable(_) => "ENABLE",
-        Body::Namespace => "NAMESPACE",
-        Body::Select(_) => "SELECT",
-        Body::Examine(_) => "EXAMINE",
-        Body::Create(_) => "CREATE",
-        Body::Delete(_) => "DELETE",
-        Body::Rename { .. } => "RENAME",
-        Body::Subscribe(_) => "SUBSCRIBE",
-        Body::Unsubscribe(_) => "UNSUBSCRIBE",
-        Body::List(_) => "LIST",
-        Body::Lsub { .. } => "LSUB",
-        Body::Status { .. } => "STATUS",
-        Body::Idle => "IDLE",
-        Body::Check => "CHECK",
-        Body::Close => "CLOSE",
-        Body::Unselect => "UNSELECT",
-        Body::Expunge => "EXPUNGE",
-        Body::UidExpunge(_) => "UID EXPUNGE",
-        Body::Search(search) if search.numbering == Numbering::Uid => "UID SEARCH",
-        Body::Search(_) => "SEARCH",
-        Body::Fetch(fetch) if matches!(fetch.set, MessageSet::Uid(_)) => "UID FETCH",
-        Body::Fetch(_) => "FETCH",
-        Body::Store(store) if matches!(store.set, MessageSet::Uid(_)) => "UID STORE",
-        Body::Store(_) => "STORE",
-        Body::Copy { set: MessageSet::Uid(_), .. } => "UID COPY",
-        Body::Copy { .. } => "COPY",
-        Body::Move { set: MessageSet::Uid(_), .. } => "UID MOVE",
-        Body::Move { .. } => "MOVE",
     }
 }

@@ -31,17 +31,18 @@ pub(super) fn check(items: &[StatusItem]) -> Result<(), Ending> {
 
 pub(super) fn data(mailbox: MailboxName, items: &[StatusItem], status: &Status) -> Data {
     let value = |item: &StatusItem| {
-        Some(match item {
+        let number = match item {
+            StatusItem::HighestModSeq => return Some(status.highest.get()),
             StatusItem::Messages => status.messages,
-            // Never claimed: which session saw a message first cannot be told across restarts.
-            StatusItem::Recent => 0,
+            StatusItem::Recent => status.recent,
             StatusItem::UidNext => status.next.get(),
             StatusItem::UidValidity => status.validity.get(),
             StatusItem::Unseen => status.unseen,
             StatusItem::Deleted => status.deleted,
             StatusItem::Size => return None,
-        })
+        };
+        Some(u64::from(number))
     };
-    let values = items.iter().filter_map(|item| Some((*item, u64::from(value(item)?))));
+    let values = items.iter().filter_map(|item| Some((*item, value(item)?)));
     Data::Status { mailbox, items: values.collect() }
 }

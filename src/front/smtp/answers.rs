@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use wire::smtp::{EnhancedCode, Reply};
 
 use crate::mailbox::{Fault, Kind};
+use crate::net::{PlainLogin, Security};
 use crate::verdict::Verdict;
 
 /// Our name in greetings; clients only show it.
@@ -19,15 +20,19 @@ pub(super) fn helo() -> Reply {
 }
 
 /// Lists what is true now: the size is the account's once that is known.
-pub(super) fn ehlo(limit: u64) -> Reply {
-    let keywords = [
+pub(super) fn ehlo(limit: u64, security: Security) -> Reply {
+    let always = [
         Cow::from("PIPELINING"),
         Cow::from(format!("SIZE {limit}")),
         Cow::from("8BITMIME"),
         Cow::from("ENHANCEDSTATUSCODES"),
-        Cow::from("AUTH PLAIN LOGIN"),
     ];
-    Reply::ehlo(HOST, keywords)
+    let ways_in: &[&str] = match security {
+        Security::Plain | Security::Tls => &["AUTH PLAIN LOGIN"],
+        Security::Offered(PlainLogin::Allowed) => &["STARTTLS", "AUTH PLAIN LOGIN"],
+        Security::Offered(PlainLogin::Refused) => &["STARTTLS"],
+    };
+    Reply::ehlo(HOST, always.into_iter().chain(ways_in.iter().copied().map(Cow::from)))
 }
 
 pub(super) fn done(text: &'static str) -> Reply {
@@ -116,6 +121,11 @@ mod tests {
     fn ehlo_lists_what_is_true() {
         let expected = "250-footbridge\r\n250-PIPELINING\r\n250-SIZE 3000000\r\n250-8BITMIME\r\n\
                         250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN LOGIN\r\n";
-        assert_eq!(written(&ehlo(3_000_000)), expected);
+        assert_eq!(written(&ehlo(3_000_000, Security::Plain)), expected);
+        let offered = written(&ehlo(3_000_000, Security::Offered(PlainLogin::Refused)));
+        assert!(
+            offered.ends_with("\r\n250 STARTTLS\r\n") && !offered.contains("AUTH"),
+            "{offered}"
+        );
     }
 }

@@ -1,17 +1,19 @@
-//! Bytes to events and replies to bytes: the only SMTP file that touches a socket.
+//! Bytes to events and replies to bytes: the only SMTP file that touches a connection.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use wire::smtp::{Event, Limits, Mode, Reply, Stream};
 
+use crate::account::Lease;
 use crate::front::Silence;
-use crate::net::{Drain, Loss, Transport};
+pub(super) use crate::front::link::Next;
+use crate::front::link::{Link, Patience};
+use crate::net::{Drain, Loss, Security, Transport};
 
 /// Replies collected before they are written: those to one group of pipelined commands share a
 /// packet, and an endless group cannot make us hold more than this.
 const FLUSH_AT: usize = 16 * 1024;
-/// Octets read at once.
-const READ_SIZE: usize = 16 * 1024;
 /// Octets that a client may send ahead while its message is being submitted.
 const AHEAD: usize = 64 * 1024;
 /// Longer than any submission takes: the end of a client is noticed, not its silence.
@@ -20,84 +22,51 @@ const WHILE_SUBMITTING: Duration = Duration::from_secs(24 * 60 * 60);
 /// One client's socket with its framing.
 #[derive(Debug)]
 pub(super) struct Connection {
-    transport: Transport,
-    stream: Stream,
-    input: Box<[u8]>,
-    output: Vec<u8>,
-    drain: Drain,
-    silence: Silence,
-}
-
-/// What comes next from outside.
-#[derive(Debug)]
-pub(super) enum Next {
-    Event(Event),
-    /// The bridge goes down.
-    Shutdown,
-    /// The client said nothing for too long.
-    Silence,
+    link: Link<Stream>,
 }
 
 impl Connection {
     pub(super) fn new(transport: Transport, silence: Silence, drain: Drain) -> Self {
-        Self {
-            transport,
-            stream: Stream::new(Limits::default()),
-            input: vec![0; READ_SIZE].into(),
-            output: Vec::new(),
-            drain,
-            silence,
-        }
+        let patience = Patience { read: silence.smtp, write: silence.smtp };
+        Self { link: Link::new(transport, Stream::new(Limits::default()), patience, drain) }
     }
 
-    pub(super) fn peer(&self) -> std::net::SocketAddr {
-        self.transport.peer()
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.link.peer()
+    }
+
+    pub(super) fn logged_in(&mut self, lease: Lease) {
+        self.link.logged_in(lease);
+    }
+
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.link.is_taken_back()
     }
 
     pub(super) fn set_mode(&mut self, mode: Mode) {
-        self.stream.set_mode(mode);
+        self.link.framing().set_mode(mode);
     }
 
-    /// The next event between two commands. Replies are written when there is nothing left to read.
-    pub(super) async fn next(&mut self) -> Result<Next, Loss> {
-        if self.drain.has_begun() {
-            return Ok(Next::Shutdown);
-        }
-        if let Some(event) = self.stream.next() {
-            return Ok(Next::Event(event));
-        }
-        // Outside the race below: a write must not be dropped half-way.
-        self.flush().await?;
-        let drain = self.drain.clone();
-        tokio::select! {
-            biased;
-            event = self.event() => match event {
-                Ok(event) => Ok(Next::Event(event)),
-                Err(Loss::TimedOut) => Ok(Next::Silence),
-                Err(loss) => Err(loss),
-            },
-            () = drain.begun() => Ok(Next::Shutdown),
-        }
+    /// See [`Link::next`].
+    pub(super) async fn next(&mut self) -> Result<Next<Event>, Loss> {
+        self.link.next().await
     }
 
-    /// The next event inside a message: shutdown waits for its end.
+    /// See [`Link::event`].
     pub(super) async fn event(&mut self) -> Result<Event, Loss> {
-        loop {
-            if let Some(event) = self.stream.next() {
-                return Ok(event);
-            }
-            self.flush().await?;
-            let read = self.transport.read(&mut self.input, self.silence.smtp).await?;
-            self.stream.push(&self.input[..read]);
-        }
+        self.link.event().await
+    }
+
+    /// Whether the client has said more than was taken yet.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.link.buffered() > 0
     }
 
     /// Resolves when the client is gone; keeps what it sends until then. Dropping it loses nothing.
     pub(super) async fn hang_up(&mut self) {
-        while self.stream.buffered() < AHEAD {
-            match self.transport.read(&mut self.input, WHILE_SUBMITTING).await {
-                Ok(read) => self.stream.push(&self.input[..read]),
-                Err(Loss::TimedOut) => {}
+        while self.link.buffered() < AHEAD {
+            match self.link.hear(WHILE_SUBMITTING).await {
+                Ok(()) | Err(Loss::TimedOut) => {}
                 Err(_) => return,
             }
         }
@@ -106,26 +75,29 @@ impl Connection {
 
     /// Collects a reply.
     pub(super) async fn reply(&mut self, reply: &Reply) -> Result<(), Loss> {
-        reply.write(&mut self.output);
-        if self.output.len() < FLUSH_AT {
+        reply.write(self.link.output());
+        if self.link.output().len() < FLUSH_AT {
             return Ok(());
         }
         self.flush().await
     }
 
-    /// Writes what has been collected. Only ever dropped together with the connection.
+    /// See [`Link::flush`].
     pub(super) async fn flush(&mut self) -> Result<(), Loss> {
-        if self.output.is_empty() {
-            return Ok(());
-        }
-        self.transport.write(&self.output, self.silence.smtp).await?;
-        self.output.clear();
-        Ok(())
+        self.link.flush().await
     }
 
-    pub(super) async fn close(mut self) {
-        // A client that is gone already has heard enough.
-        let _ = self.flush().await;
-        self.transport.close().await;
+    pub(super) fn security(&self) -> Security {
+        self.link.security()
+    }
+
+    /// See [`Link::secure`].
+    pub(super) async fn secure(&mut self) -> Result<(), Loss> {
+        self.link.secure().await
+    }
+
+    /// Writes the last words and closes.
+    pub(super) async fn close(self) {
+        self.link.close().await;
     }
 }

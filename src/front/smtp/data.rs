@@ -7,6 +7,7 @@ use wire::smtp::{DataError, EnhancedCode, Event, Mode, Reply};
 use super::answers;
 use super::connection::Connection;
 use crate::account::{Accepted, Account, SpoolFile, SpoolWriter};
+use crate::front::login::TAKEN_BACK;
 use crate::mailbox::{Envelope, Fault, Outcome};
 use crate::net::Loss;
 
@@ -56,6 +57,11 @@ pub(super) async fn take(connection: &mut Connection, incoming: Incoming) -> Res
             return Ok(Taken::No(refuse(connection, &incoming, size, &fault)));
         }
     };
+    // Nothing is sent yet, so a login that was taken back meanwhile is.
+    if connection.is_taken_back() {
+        audit(connection, &incoming, size, &"refused: the login was taken back");
+        return Ok(Taken::No(Reply::new(454, EnhancedCode(4, 7, 0), TAKEN_BACK)));
+    }
     let (outcome, is_heard) = submit(connection, &incoming, file).await;
     match outcome {
         Ok(accepted) => {

@@ -9,6 +9,7 @@ use wire::smtp::{
 use super::answers;
 use super::auth::{Credentials, Exchange, Step};
 use crate::mailbox::{Address, Envelope};
+use crate::net::{PlainLogin, Security};
 
 /// Recipients of one message: what Exchange Online takes by default (reference E).
 pub(super) const RECIPIENTS: usize = 500;
@@ -19,6 +20,7 @@ const MISTAKES: u32 = 20;
 #[derive(Debug)]
 pub(super) struct Session<U> {
     phase: Phase<U>,
+    security: Security,
     /// Octets of a message, as announced.
     limit: u64,
     mistakes: u32,
@@ -58,20 +60,26 @@ pub(super) enum Action<U> {
         envelope: Envelope,
         limit: u64,
     },
+    /// Reply, begin TLS and tell `secured`.
+    StartTls(Reply),
     /// Reply and hang up.
     Close(Reply),
 }
 
 impl<U: Clone> Session<U> {
-    pub(super) fn new(limit: u64) -> Self {
-        Self { phase: Phase::Greeted, limit, mistakes: 0 }
+    pub(super) fn new(limit: u64, security: Security) -> Self {
+        Self { phase: Phase::Greeted, security, limit, mistakes: 0 }
     }
 
     pub(super) fn command(&mut self, command: Command) -> Action<U> {
         let action = match command {
             Command::Helo(_) => self.hello(answers::helo()),
-            Command::Ehlo(_) => self.hello(answers::ehlo(self.limit)),
+            Command::Ehlo(_) => self.hello(answers::ehlo(self.limit, self.security)),
             Command::Auth { mechanism, initial } => match self.phase {
+                Phase::Introduced if self.must_begin_tls() => {
+                    let text = "Begin TLS first (STARTTLS)";
+                    Action::Reply(Reply::new(538, EnhancedCode(5, 7, 11), text))
+                }
                 Phase::Introduced => self.step(Exchange::begin(&mechanism, initial)),
                 Phase::Greeted => bad_sequence("Say EHLO first"),
                 _ => bad_sequence("Already logged in"),
@@ -93,15 +101,19 @@ impl<U: Clone> Session<U> {
                 let text = "See RFC 5321, RFC 6409 and the documentation of footbridge";
                 Action::Reply(Reply::new(214, EnhancedCode(2, 0, 0), text))
             }
-            Command::StartTls => {
-                Action::Reply(answers::not_offered("STARTTLS is not offered here"))
-            }
+            Command::StartTls => self.start_tls(),
             Command::Quit => {
                 self.phase = Phase::Over;
                 Action::Close(Reply::new(221, EnhancedCode(2, 0, 0), "Until next time"))
             }
         };
         self.count(action)
+    }
+
+    /// TLS is there. All that was said before is forgotten (RFC 3207 §4.2).
+    pub(super) fn secured(&mut self) {
+        self.security = Security::Tls;
+        self.phase = Phase::Greeted;
     }
 
     /// A line that was no command.
@@ -151,6 +163,23 @@ impl<U: Clone> Session<U> {
         Action::Reply(reply)
     }
 
+    fn start_tls(&self) -> Action<U> {
+        match (self.security, &self.phase) {
+            (Security::Plain, _) => {
+                Action::Reply(answers::not_offered("STARTTLS is not offered here"))
+            }
+            (Security::Tls, _) => bad_sequence("TLS is in use already"),
+            (Security::Offered(_), Phase::Greeted | Phase::Introduced) => {
+                Action::StartTls(Reply::new(220, EnhancedCode(2, 0, 0), "Begin TLS now"))
+            }
+            (Security::Offered(_), _) => bad_sequence("Already logged in"),
+        }
+    }
+
+    fn must_begin_tls(&self) -> bool {
+        self.security == Security::Offered(PlainLogin::Refused)
+    }
+
     fn reset(&mut self) {
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Mail { user, .. } => Phase::Ready(user),
@@ -181,6 +210,10 @@ impl<U: Clone> Session<U> {
             Phase::Ready(user) => user.clone(),
             Phase::Mail { .. } => return bad_sequence("A message is begun already"),
             Phase::Greeted => return bad_sequence("Say EHLO first"),
+            _ if self.must_begin_tls() => {
+                let text = "Begin TLS first (STARTTLS)";
+                return Action::Reply(Reply::new(530, EnhancedCode(5, 7, 0), text));
+            }
             _ => {
                 let text = "Log in first, with the local password of this mailbox";
                 return Action::Reply(Reply::new(530, EnhancedCode(5, 7, 0), text));

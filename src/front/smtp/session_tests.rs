@@ -37,6 +37,7 @@ fn told(action: Action<&'static str>) -> String {
                 envelope.recipients
             )
         }
+        Action::StartTls(reply) => format!("tls {}", written(&reply)),
         Action::Close(reply) => format!("close {}", written(&reply)),
     }
 }
@@ -48,7 +49,7 @@ fn written(reply: &Reply) -> String {
 }
 
 fn greeted() -> Session<&'static str> {
-    Session::new(LIMIT)
+    Session::new(LIMIT, Security::Plain)
 }
 
 fn ready() -> Session<&'static str> {

@@ -1,14 +1,14 @@
 //! One client's conversation: the session's decisions carried out on the connection.
 
-use wire::smtp::{EnhancedCode, Event, Mode};
+use wire::smtp::{EnhancedCode, Event, Mode, Reply};
 
 use super::auth::Credentials;
 use super::connection::{Connection, Next};
 use super::data::{self, Incoming, Taken};
 use super::session::{Action, Session};
 use super::{MESSAGE_BEFORE_LOGIN, answers};
-use crate::account::{Accepted, Account};
-use crate::front::login::Door;
+use crate::account::{Accepted, Account, Login};
+use crate::front::login::{Door, TAKEN_BACK};
 use crate::mailbox::Kind;
 use crate::net::Loss;
 
@@ -29,7 +29,7 @@ enum Course {
 
 impl Talk {
     pub(super) fn new(id: u64, connection: Connection, door: Door) -> Self {
-        let session = Session::new(MESSAGE_BEFORE_LOGIN);
+        let session = Session::new(MESSAGE_BEFORE_LOGIN, connection.security());
         Self { id, connection, door, session, unconfirmed: None }
     }
 
@@ -50,6 +50,7 @@ impl Talk {
             let course = match next? {
                 Next::Event(event) => self.event(event).await?,
                 Next::Shutdown => self.farewell((4, 3, 2), "The bridge is shutting down").await?,
+                Next::TakenBack => self.farewell((4, 7, 0), TAKEN_BACK).await?,
                 Next::Silence => self.farewell((4, 4, 2), "Nothing was said for too long").await?,
             };
             if matches!(course, Course::Over) {
@@ -89,6 +90,7 @@ impl Talk {
                 let incoming = Incoming { account: user, envelope, limit };
                 self.receive(incoming).await?;
             }
+            Action::StartTls(reply) => return self.start_tls(&reply).await,
             Action::Close(reply) => {
                 self.connection.reply(&reply).await?;
                 return Ok(Course::Over);
@@ -97,12 +99,25 @@ impl Talk {
         Ok(Course::On)
     }
 
+    async fn start_tls(&mut self, reply: &Reply) -> Result<Course, Loss> {
+        // Whoever stands between could have put it there (CVE-2011-0411); STARTTLS ends a group of
+        // pipelined commands (RFC 3207 §4).
+        if self.connection.is_ahead() {
+            return self.farewell((4, 7, 0), "Nothing may follow STARTTLS but the handshake").await;
+        }
+        self.connection.reply(reply).await?;
+        self.connection.secure().await?;
+        self.session.secured();
+        Ok(Course::On)
+    }
+
     async fn log_in(&mut self, credentials: Credentials) -> Result<Course, Loss> {
         // What was answered before should not wait for a slow check.
         self.connection.flush().await?;
         let admitted = self.door.admit(&credentials.user, credentials.password.expose()).await;
         let reply = match admitted {
-            Ok(account) => {
+            Ok(Login { account, lease }) => {
+                self.connection.logged_in(lease);
                 let limit = account.limits().submission;
                 self.session.logged_in(account, limit)
             }
@@ -142,7 +157,7 @@ impl Talk {
 
     /// A client that goes on, or closes in an orderly way, has read the answer before. One whose
     /// connection breaks may not have, and may come back with the same message.
-    async fn confirm(&mut self, next: &Result<Next, Loss>) {
+    async fn confirm(&mut self, next: &Result<Next<Event>, Loss>) {
         let Some((account, accepted)) = self.unconfirmed.take() else { return };
         if !matches!(next, Ok(Next::Event(_) | Next::Silence) | Err(Loss::Closed)) {
             return;

@@ -1,6 +1,8 @@
 //! What a mail client sees, command family by command family.
 
 mod append;
+mod beliefs;
+mod condstore;
 mod corpus;
 mod drift;
 mod fetch;
@@ -9,6 +11,8 @@ mod idle;
 mod list;
 mod login;
 mod outlook;
+mod qresync;
+mod recent;
 mod search;
 mod select;
 mod store;

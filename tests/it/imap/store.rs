@@ -159,7 +159,7 @@ async fn what_cannot_be_kept_is_refused_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn draft_is_the_services_to_say() {
+async fn a_draft_stays_one_and_other_mail_can_be_marked_as_one() {
     let world = World::with(|tenant| {
         tenant.person(ADA).inbox().deliver(mail("Received"));
         tenant.person(ADA).folder("Drafts").draft(mail("Begun"));
@@ -167,7 +167,14 @@ async fn draft_is_the_services_to_say() {
     .await;
     let mut imap = world.selected("INBOX").await;
     imap.command("STORE 1 +FLAGS (\\Draft)").await.ok();
-    imap.command("FETCH 1 FLAGS").await.ok().expect("* 1 FETCH (FLAGS ())");
+    imap.command("FETCH 1 FLAGS").await.ok().expect("* 1 FETCH (FLAGS (\\Draft))");
+    assert!(!world.ada().items("Inbox")[0].is_draft, "for the service it is finished");
+    assert_eq!(imap.command("SEARCH DRAFT").await.ok().search(), [1]);
+    imap.command("COPY 1 Archive").await.ok();
+    let mut copy = world.selected("Archive").await;
+    copy.command("FETCH 1 FLAGS").await.ok().expect("* 1 FETCH (FLAGS (\\Draft))");
+    imap.command("STORE 1 -FLAGS (\\Draft)").await.ok().expect("* 1 FETCH (FLAGS ())");
+    assert_eq!(imap.command("SEARCH UNDRAFT").await.ok().search(), [1]);
     imap.command("SELECT Drafts").await.ok();
     imap.command("STORE 1 FLAGS ()").await.ok();
     imap.command("FETCH 1 FLAGS").await.ok().expect("* 1 FETCH (FLAGS (\\Draft))");

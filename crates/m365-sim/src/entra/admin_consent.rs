@@ -62,7 +62,7 @@ fn read(
         refusal.error = if number == 65001 { "consent_required" } else { error }.into();
         return Err(Box::new(request.refused(&refusal, call, now)));
     }
-    let scopes = check_scopes(&asked);
+    let scopes = check_scopes(&asked, &state.switches.entra);
     let scopes = scopes.map_err(|refusal| Box::new(request.refused(&refusal, call, now)))?;
     Ok(AdminRequest { scopes: expanded(&scopes, &registration), ..request })
 }

@@ -15,6 +15,8 @@ use super::scope::normal;
 #[derive(Default)]
 pub(crate) struct LoginDesk {
     pub(super) refresh: HashMap<String, Grant>,
+    /// By user: the refresh token given out last.
+    pub(super) newest: HashMap<String, String>,
     pub(super) access: HashMap<String, Access>,
     pub(super) codes: HashMap<String, Code>,
     /// By device code.
@@ -26,6 +28,8 @@ pub(crate) struct LoginDesk {
     pub(super) failures: Vec<(Stage, u32)>,
     /// Users whose next tokens must answer a claims challenge. (reference A.5)
     pub(super) challenged: BTreeSet<String>,
+    /// Verifiers and tokens that passed through the token endpoint, good for anything or not.
+    pub(super) passed: BTreeSet<String>,
 }
 
 /// What a refresh token stands for.
@@ -146,6 +150,7 @@ impl LoginDesk {
 
     pub(super) fn remember(&mut self, grant: Grant) -> String {
         let token = format!("1.A{}", random(2));
+        self.newest.insert(grant.user.clone(), token.clone());
         self.refresh.insert(token.clone(), grant);
         token
     }

@@ -58,12 +58,14 @@ fn issue(
         return Err(Refusal::of(number));
     }
     let (client, _) = known_client(state, form, alias)?;
-    let scopes = check_scopes(form.option("scope").unwrap_or_default())?;
     let switches = &state.switches.entra;
+    let scopes = check_scopes(form.option("scope").unwrap_or_default(), switches)?;
     let (life, interval) = (switches.device_code_seconds, switches.device_interval_seconds);
     let user_code = user_code();
     let device_code = format!("D{}", random(4));
-    let verification = format!("{}/devicelogin", call.origin);
+    // Personal accounts have a page of their own. (reference A.4)
+    let page = if alias == "consumers" { "link" } else { "devicelogin" };
+    let verification = format!("{}/{page}", call.origin);
     let device = Device {
         user_code: user_code.clone(),
         alias: alias.to_owned(),

@@ -23,9 +23,10 @@ pub(super) fn openid(state: &State, call: &Call, alias: &str) -> Result<Value, R
         "consumers" => PERSONAL_TENANT,
         _ => &state.tenant_id,
     };
+    let cloud = state.switches.entra.cloud;
     let root = format!("{}/{alias}", call.origin);
     Ok(json!({
-        "issuer": format!("https://login.microsoftonline.com/{id}/v2.0"),
+        "issuer": format!("https://{}/{id}/v2.0", cloud.login()),
         "authorization_endpoint": format!("{root}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{root}/oauth2/v2.0/token"),
         "device_authorization_endpoint": format!("{root}/oauth2/v2.0/devicecode"),
@@ -38,8 +39,8 @@ pub(super) fn openid(state: &State, call: &Call, alias: &str) -> Result<Value, R
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "name", "tid", "oid", "ver", "email"],
         "tenant_region_scope": null,
-        "cloud_instance_name": "microsoftonline.com",
-        "msgraph_host": "graph.microsoft.com",
+        "cloud_instance_name": cloud.name(),
+        "msgraph_host": cloud.graph(),
     }))
 }
 

@@ -1,5 +1,7 @@
 //! What an administrator, or a bad day, does to sign-in: [`Tenant::entra`](crate::Tenant::entra).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::tenant::Tenant;
@@ -137,12 +139,20 @@ impl Entra {
         waiting.map(|device| device.user_code.clone()).collect()
     }
 
-    /// Every token and code that is good or was lately: what no log may hold.
+    /// The refresh token that this user's application was given last.
+    pub fn newest_refresh_token(&self, user: &str) -> Option<String> {
+        self.0.state().login.newest.get(&user.to_lowercase()).cloned()
+    }
+
+    /// Every token, code and PKCE verifier that is good or passed through: what no log may hold.
     pub fn secrets(&self) -> Vec<String> {
         let state = self.0.state();
         let desk = &state.login;
         let tokens = desk.refresh.keys().chain(desk.access.keys());
-        tokens.chain(desk.codes.keys()).chain(desk.devices.keys()).cloned().collect()
+        let codes = desk.codes.keys().chain(desk.devices.keys());
+        let mut all: BTreeSet<String> = tokens.chain(codes).cloned().collect();
+        all.extend(desk.passed.iter().cloned());
+        all.into_iter().collect()
     }
 
     /// The tenant's id, as in `tid` of its people's tokens.

@@ -39,7 +39,9 @@ pub(super) fn issue(state: &mut State, issue: Issue, now: Timestamp) -> Value {
     let permissions = issue.scopes.iter().filter(|name| !OPENID.contains(&name.as_str()));
     let mut shown: Vec<String> = match switches.scope_form {
         ScopeForm::Bare => permissions.cloned().collect(),
-        ScopeForm::Prefixed => permissions.map(|name| prefixed(name)).collect(),
+        ScopeForm::Prefixed => {
+            permissions.map(|name| prefixed(name, state.switches.entra.cloud)).collect()
+        }
     };
     // `offline_access` itself is never listed. (reference A.2)
     let plain = issue.grant.scopes.iter().filter(|name| OPENID[..3].contains(&name.as_str()));
@@ -85,7 +87,7 @@ fn id_token(
     let tenant = tenant_of(state, &grant.user);
     let mut claims = json!({
         "aud": grant.client,
-        "iss": format!("https://login.microsoftonline.com/{tenant}/v2.0"),
+        "iss": format!("https://{}/{tenant}/v2.0", state.switches.entra.cloud.login()),
         "iat": now.as_second(), "nbf": now.as_second(), "exp": ends.as_second(),
         "sub": guid(&format!("{}{}", grant.client, grant.user)),
         "tid": tenant, "ver": "2.0",

@@ -8,6 +8,7 @@ mod directory;
 mod discovery;
 mod flow;
 mod handle;
+mod instance;
 mod issue;
 mod page;
 mod redeem;
@@ -31,6 +32,7 @@ pub use directory::{
     ApprovalRequest, Audience, ClientType, Home, Publisher, Registration, Role, Standing,
 };
 pub use handle::{Entra, EntraDeed, Stage};
+pub use instance::{BareScopes, CloudInstance};
 
 /// A path of the sign-in host. The text is its first segment, the tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +61,9 @@ impl Endpoint {
             [_, "oauth2", "v2.0", "devicecode"] => Some(Self::DeviceCode(name)),
             [_, "v2.0", "adminconsent"] => Some(Self::AdminConsent(name)),
             [_, "signin"] => Some(Self::SignIn),
-            ["devicelogin"] | ["common", "oauth2", "deviceauth"] => Some(Self::DeviceLogin),
+            ["devicelogin" | "link"] | ["common", "oauth2", "deviceauth"] => {
+                Some(Self::DeviceLogin)
+            }
             [_, "v2.0", ".well-known", "openid-configuration"] => Some(Self::OpenId(name)),
             [_, "discovery", "v2.0", "keys"] => Some(Self::Keys),
             ["common", "discovery", "instance"] => Some(Self::Instance),
@@ -109,7 +113,10 @@ pub(crate) fn answer(state: &mut State, call: &Call, endpoint: &Endpoint, now: T
 /// An alias, this tenant's id, or one of its domains.
 fn tenant_is_known(state: &State, alias: &str) -> bool {
     let alias = alias.to_ascii_lowercase();
-    ["common", "organizations", "consumers"].contains(&alias.as_str())
+    // Personal accounts live in the global cloud only. (reference A.1)
+    let global = state.switches.entra.cloud == CloudInstance::Global;
+    ["common", "organizations"].contains(&alias.as_str())
+        || (alias == "consumers" && global)
         || alias == state.tenant_id
         || state.stores.keys().any(|address| address.ends_with(&format!("@{alias}")))
 }

@@ -20,10 +20,18 @@ pub(super) fn picker(state: &State, id: &str, flow: &Flow) -> Reply {
         Purpose::Authorize(request) => request.login_hint.clone().unwrap_or_default(),
         _ => String::new(),
     };
-    let personal = flow.purpose.alias() == "consumers";
+    let hinted = match &flow.purpose {
+        Purpose::Authorize(request) => request.domain_hint.as_deref(),
+        _ => None,
+    };
+    let alias = match (flow.purpose.alias(), hinted) {
+        ("common", Some(hinted)) => hinted,
+        (alias, _) => alias,
+    };
+    let personal = alias == "consumers";
     let people = state.stores.iter().filter(|(user, _)| {
         let home = state.directory.account(user).home;
-        flow.purpose.alias() == "common" || (home == Home::Personal) == personal
+        alias == "common" || (home == Home::Personal) == personal
     });
     let accounts: String = people
         .map(|(user, store)| {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::call::{Call, Query, Reply};
-use crate::switch::{LoginSwitches, Rotation};
+use crate::switch::{ClaimsAtRefresh, LoginSwitches, Rotation};
 use crate::tenant::State;
 
 use super::aadsts::Refusal;
@@ -36,6 +36,9 @@ pub(super) fn token(state: &mut State, call: &Call, alias: &str, now: Timestamp)
     let form = Query::parse(&String::from_utf8_lossy(&call.body));
     match redeem(state, &form, alias, now) {
         Ok(body) => {
+            let issued = ["access_token", "refresh_token", "id_token"].map(|name| &body[name]);
+            let issued = issued.into_iter().filter_map(Value::as_str).map(String::from);
+            state.login.passed.extend(issued);
             Reply::json(200, body).with("Cache-Control", "no-store").with("Pragma", "no-cache")
         }
         Err(refusal) => refusal.reply(call, now),
@@ -51,6 +54,7 @@ fn redeem(state: &mut State, form: &Query, alias: &str, now: Timestamp) -> Resul
     }
     let kind = required(form, "grant_type")?;
     let client = required(form, "client_id")?;
+    state.login.passed.extend(form.option("code_verifier").map(String::from));
     authenticated(state, form, client)?;
     let presented = match kind {
         "refresh_token" => refreshed(state, required(form, "refresh_token")?, client, now)?,
@@ -65,6 +69,9 @@ fn redeem(state: &mut State, form: &Query, alias: &str, now: Timestamp) -> Resul
             return Err(Refusal::new(400, "unsupported_grant_type", 70003, text));
         }
     };
+    if presented.refresh.is_some() {
+        claims_need_a_person(state, form.option("claims"), &presented.grant.user)?;
+    }
     let scope = form.option("scope").unwrap_or_default();
     let (resource, scopes) = requested(state, scope, &presented.grant)?;
     if kind == "authorization_code" {
@@ -193,6 +200,8 @@ fn policy(state: &State, grant: &Grant, now: Timestamp) -> Result<(), Refusal> {
 
 /// The resource and the scopes of the access token; one token is for one resource.
 fn requested(state: &State, scope: &str, grant: &Grant) -> Result<(String, Vec<String>), Refusal> {
+    let switches = &state.switches.entra;
+    switches.cloud.check(scope, switches.bare_scopes)?;
     let is_permission = |name: &&str| !OPENID.contains(name);
     let wanted: Vec<&str> = scope.split_whitespace().filter(is_permission).collect();
     let granted: Vec<&str> =
@@ -205,6 +214,9 @@ fn requested(state: &State, scope: &str, grant: &Grant) -> Result<(String, Vec<S
     let withheld = &state.switches.login.withheld_scopes;
     let is_withheld = |name: &str| withheld.iter().any(|held| held == bare(name));
     let mut held = state.directory.consented(&grant.client, &grant.user);
+    if held.is_empty() {
+        return Err(Refusal::about(65001, &grant.client));
+    }
     held.retain(|name| resource(name) == resource_wanted && !is_withheld(name));
     if wanted.iter().any(|name| is_default(name)) {
         held.retain(|name| !OPENID.contains(&name.as_str()));
@@ -222,15 +234,34 @@ fn requested(state: &State, scope: &str, grant: &Grant) -> Result<(String, Vec<S
     Ok((resource_wanted, scopes))
 }
 
+/// Under `NeedsSignIn` no refresh answers the challenge that is open. (reference A.5)
+fn claims_need_a_person(state: &State, claims: Option<&str>, user: &str) -> Result<(), Refusal> {
+    let answers = answers_challenge(&read_claims(claims)) && state.login.challenged.contains(user);
+    match state.switches.login.claims_at_refresh {
+        ClaimsAtRefresh::NeedsSignIn if answers => {
+            let text = "The session is not valid any more: interactive authentication is required.";
+            Err(Refusal::new(400, "interaction_required", 50133, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_claims(claims: Option<&str>) -> Value {
+    claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+fn answers_challenge(claims: &Value) -> bool {
+    claims["access_token"].get("nbf").is_some()
+}
+
 /// Whether the client said `cp1`, and whether it answered the challenge that is open. (reference A.5)
 fn evaluation(state: &mut State, claims: Option<&str>, user: &str) -> Evaluation {
-    let claims: Value = claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let token = &claims["access_token"];
-    let capabilities = token["xms_cc"]["values"].as_array();
+    let claims = read_claims(claims);
+    let capabilities = claims["access_token"]["xms_cc"]["values"].as_array();
     let is_cp1 =
         |value: &Value| value.as_str().is_some_and(|name| name.eq_ignore_ascii_case("cp1"));
     let can = capabilities.is_some_and(|values| values.iter().any(is_cp1));
-    if token.get("nbf").is_some() {
+    if answers_challenge(&claims) {
         state.login.challenged.remove(user);
     }
     match (can, state.login.challenged.contains(user)) {

@@ -11,7 +11,8 @@ use super::directory::{Audience, Registration};
 use super::handle::Stage;
 use super::page;
 use super::redirect;
-use super::scope::{OPENID, is_default, known_resource, normal, resource};
+use super::scope::{OPENID, is_default, normal};
+use super::switch::EntraSwitches;
 use super::tenant_is_known;
 
 /// RFC 7636 section 4.2.
@@ -27,6 +28,8 @@ pub(crate) struct AuthorizeRequest {
     pub(super) challenge: Option<Challenge>,
     pub(super) prompt: Prompt,
     pub(super) login_hint: Option<String>,
+    /// `consumers`, or `organizations`.
+    pub(super) domain_hint: Option<String>,
     pub(super) client_info: bool,
 }
 
@@ -140,7 +143,8 @@ pub(super) fn read(
             return Err(refuse("unsupported_response_type", 70005, &text));
         }
     }
-    let scopes = scopes(query).map_err(|refusal| Failure::back(&back, refusal))?;
+    let scopes = check_scopes(query.option("scope").unwrap_or_default(), &state.switches.entra);
+    let scopes = scopes.map_err(|refusal| Failure::back(&back, refusal))?;
     let challenge = challenge(query).map_err(|number| Failure::of(number, &back))?;
     let prompt = match query.option("prompt") {
         None => Prompt::Unsaid,
@@ -163,6 +167,7 @@ pub(super) fn read(
         challenge,
         prompt,
         login_hint: query.option("login_hint").map(str::to_lowercase),
+        domain_hint: query.option("domain_hint").map(str::to_lowercase),
         client_info: query.option("client_info") == Some("1"),
     })
 }
@@ -221,19 +226,13 @@ fn audience(alias: &str, registration: &Registration) -> Result<(), Refusal> {
     }
 }
 
-fn scopes(query: &Query) -> Result<Vec<String>, Refusal> {
-    check_scopes(query.option("scope").unwrap_or_default())
-}
-
 /// Scopes as authorize and devicecode take them: of any number of resources, `.default` alone.
-pub(super) fn check_scopes(text: &str) -> Result<Vec<String>, Refusal> {
+pub(super) fn check_scopes(text: &str, switches: &EntraSwitches) -> Result<Vec<String>, Refusal> {
     let scopes = normal(text);
     if scopes.is_empty() {
         return Err(Refusal::about(900_144, "scope"));
     }
-    if let Some(scope) = scopes.iter().find(|scope| !known_resource(resource(scope))) {
-        return Err(Refusal::about(500_011, resource(scope)));
-    }
+    switches.cloud.check(text, switches.bare_scopes)?;
     let permissions = || scopes.iter().filter(|scope| !OPENID.contains(&scope.as_str()));
     if permissions().any(|scope| is_default(scope)) && permissions().count() > 1 {
         return Err(Refusal::about(70011, ".default scope can't be combined with others"));

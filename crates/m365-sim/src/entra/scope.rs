@@ -1,5 +1,7 @@
 //! Scope names: whose they are, how they are spelled, and who may grant them. (reference A.8)
 
+use super::instance::{CloudInstance, is_local};
+
 /// Scopes that steer the answer and are not permissions of a resource.
 pub(crate) const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 pub(crate) const GRAPH: &str = "https://graph.microsoft.com";
@@ -10,14 +12,6 @@ const GRAPH_HOSTS: [&str; 4] = [
     "graph.microsoft.us",
     "dod-graph.microsoft.us",
     "microsoftgraph.chinacloudapi.cn",
-];
-/// Exchange Online as a resource.
-const EXCHANGE_HOSTS: [&str; 5] = [
-    "outlook.office365.com",
-    "outlook.office.com",
-    "outlook.office365.us",
-    "outlook-dod.office365.us",
-    "partner.outlook.cn",
 ];
 /// What the Microsoft-managed policy keeps from users.
 const BLOCKED: [&str; 15] = [
@@ -45,16 +39,8 @@ pub(crate) fn resource(scope: &str) -> &str {
     if is_graph(&rest[..slash]) { GRAPH } else { &scope[..scheme.len() + 3 + slash] }
 }
 
-/// A custom cloud has its Graph on this machine.
 fn is_graph(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    GRAPH_HOSTS.contains(&host) || matches!(name, "localhost" | "127.0.0.1" | "[::1]")
-}
-
-/// The resource is one that every tenant knows.
-pub(crate) fn known_resource(resource: &str) -> bool {
-    let host = resource.trim_start_matches("https://");
-    resource == GRAPH || EXCHANGE_HOSTS.contains(&host)
+    GRAPH_HOSTS.contains(&host) || is_local(host)
 }
 
 /// Graph scopes lose their prefix, those of other resources keep it.
@@ -65,8 +51,9 @@ pub(crate) fn bare(scope: &str) -> &str {
     scope
 }
 
-pub(crate) fn prefixed(scope: &str) -> String {
-    if scope.contains("://") { scope.to_owned() } else { format!("{GRAPH}/{scope}") }
+pub(crate) fn prefixed(scope: &str, cloud: CloudInstance) -> String {
+    let qualified = || format!("https://{}/{scope}", cloud.graph());
+    if scope.contains("://") { scope.to_owned() } else { qualified() }
 }
 
 /// The permission without any resource.

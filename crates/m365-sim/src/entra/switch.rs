@@ -2,9 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::instance::{BareScopes, CloudInstance};
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EntraSwitches {
+    /// Which cloud the tenant lives in: what its scopes are named after, and its issuer. Default `global`.
+    pub cloud: CloudInstance,
+    /// What a permission without a resource means in a national cloud. Default: that cloud's Graph.
+    pub bare_scopes: BareScopes,
+    /// What `/me` shows as `mail` of a personal account. Default: nothing.
+    pub personal_mail: PersonalMail,
     /// What users may grant by themselves. Default `recommended`, as in every new tenant: no reading of mail.
     pub user_consent: UserConsent,
     /// Under `low`: the permissions that are classified low.
@@ -25,6 +33,8 @@ pub struct EntraSwitches {
     pub device_code_seconds: u64,
     /// What a device may poll at, in seconds. Default 5.
     pub device_interval_seconds: u64,
+    /// What `User.Read` alone shows of other people's entries in the directory. Default nothing.
+    pub other_entries: OtherEntries,
     /// Polling faster than that is answered with `slow_down`. Default false: Microsoft documents none.
     pub slow_down: bool,
 }
@@ -44,6 +54,15 @@ pub enum UserConsent {
     Off,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonalMail {
+    /// `null`: the address stands in `userPrincipalName` only.
+    #[default]
+    Missing,
+    Shown,
+}
+
 /// Which policy a sign-in meets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,10 +79,23 @@ pub enum ConditionalAccess {
     CompliantDevice,
 }
 
+/// `GET /users/{someone else}` with `User.Read`, where their mailbox is shared with the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherEntries {
+    /// 403 Authorization_RequestDenied
+    #[default]
+    Refused,
+    Shown,
+}
+
 impl Default for EntraSwitches {
     fn default() -> Self {
         let low = ["openid", "profile", "email", "offline_access", "User.Read"];
         Self {
+            cloud: CloudInstance::default(),
+            bare_scopes: BareScopes::default(),
+            personal_mail: PersonalMail::default(),
             user_consent: UserConsent::default(),
             low_permissions: low.map(str::to_owned).to_vec(),
             approval_workflow: false,
@@ -74,6 +106,7 @@ impl Default for EntraSwitches {
             code_seconds: 600,
             device_code_seconds: 900,
             device_interval_seconds: 5,
+            other_entries: OtherEntries::default(),
             slow_down: false,
         }
     }

@@ -8,6 +8,7 @@ use crate::call::{Call, Problem};
 use crate::entra::Evaluation;
 use crate::ids::guid;
 use crate::kind::Kind;
+use crate::switch::OtherEntries;
 use crate::tenant::State;
 
 use super::route::Address;
@@ -121,7 +122,10 @@ impl Session {
     }
 
     /// The delegated scope that this kind of request needs.
-    pub(crate) fn may(&self, kind: Kind) -> Result<(), Problem> {
+    pub(crate) fn may(&self, kind: Kind, others: OtherEntries) -> Result<(), Problem> {
+        if kind == Kind::User && self.is_shared() {
+            return self.may_see_entry(others);
+        }
         let needed: &[&str] = match kind {
             Kind::User => &["User.Read", "Mail.Read", "Mail.ReadWrite", "Mail.Send"],
             Kind::Send | Kind::SendMail => &["Mail.Send"],
@@ -142,5 +146,19 @@ impl Session {
             self.scopes.iter().any(|held| held.eq_ignore_ascii_case(&scope))
         });
         if held { Ok(()) } else { Err(denied()) }
+    }
+
+    /// The directory is not the mailbox: a right on the one is none on the other.
+    fn may_see_entry(&self, others: OtherEntries) -> Result<(), Problem> {
+        let holds = |names: &[&str]| self.scopes.iter().any(|held| names.contains(&held.as_str()));
+        let enough: &[&str] = match others {
+            OtherEntries::Refused => &["User.ReadBasic.All", "User.Read.All"],
+            OtherEntries::Shown => &["User.Read", "User.ReadBasic.All", "User.Read.All"],
+        };
+        if holds(enough) {
+            return Ok(());
+        }
+        let text = "Insufficient privileges to complete the operation.";
+        Err(Problem::new(403, "Authorization_RequestDenied", text))
     }
 }

@@ -25,11 +25,12 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::call::{Call, Problem, Reply, percent_encode};
+use crate::entra::Home;
 use crate::folder::ROOT;
 use crate::ids::{self, Named, guid};
 use crate::item::Item;
 use crate::mailbox::Store;
-use crate::switch::Oversize;
+use crate::switch::{Oversize, PersonalMail};
 use crate::tenant::State;
 
 use auth::Session;
@@ -52,7 +53,7 @@ pub(crate) fn answer(
     now: Timestamp,
 ) -> Result<Reply, Problem> {
     let kind = address.route.kind(call);
-    session.may(kind)?;
+    session.may(kind, state.switches.entra.other_entries)?;
     let limits = &state.switches.limits;
     if call.body.len() > limits.request_bytes {
         let text = "The maximum request length supported is 4MB.";
@@ -167,13 +168,16 @@ impl Desk<'_> {
     fn user(&self) -> Result<Reply, Problem> {
         self.only(&Method::GET)?;
         let store = self.store();
+        let personal = self.state.directory.account(&store.address).home == Home::Personal;
+        let lacks = personal && self.state.switches.entra.personal_mail == PersonalMail::Missing;
+        let mail = (!lacks).then_some(&store.address);
         Ok(Reply::json(
             200,
             json!({
                 "@odata.context": format!("{}/v1.0/$metadata#users/$entity", self.call.origin),
                 "id": guid(&store.address.to_lowercase()),
                 "displayName": store.name,
-                "mail": store.address,
+                "mail": mail,
                 "userPrincipalName": store.address,
             }),
         ))

@@ -95,6 +95,15 @@ async fn a_claims_challenge_names_the_claims() {
 }
 
 #[tokio::test]
+async fn a_demand_for_claims_may_come_with_403() {
+    let world = World::new().await;
+    world.tenant.faults().push(Rule::on(Kind::User).answer(Fault::ClaimsRefusal));
+    let answer = world.get("/me").await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.header("www-authenticate").contains("error=\"insufficient_claims\", claims=\""));
+}
+
+#[tokio::test]
 async fn garbage_in_place_of_an_answer() {
     let world = World::new().await;
     world.tenant.faults().push(Rule::on(Kind::User).answer(Fault::Html { code: 200 }));

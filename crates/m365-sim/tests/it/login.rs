@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use m365_sim::Switches;
-use m365_sim::switch::Rotation;
+use m365_sim::switch::{OtherEntries, Rotation};
 
 use crate::world::World;
 
@@ -129,4 +129,21 @@ async fn a_partial_grant_and_prefixed_scopes_show_in_the_answer() {
         world.redeem(&[("client_id", "client"), ("refresh_token", &world.refresh), scope]).await;
     let expected = "https://graph.microsoft.com/Mail.Send https://graph.microsoft.com/User.Read";
     assert_eq!(answer.text("scope"), expected);
+}
+
+#[tokio::test]
+async fn what_user_read_shows_of_others_is_for_the_tenant_to_say() {
+    let mut world = World::new().await;
+    let entry = "/users/ben@contoso.example";
+    world.tenant.share("ben@contoso.example", "ada@contoso.example");
+    let refused = world.get(entry).await;
+    let expected = (403, "Authorization_RequestDenied");
+    assert_eq!((refused.status, refused.code().as_str()), expected);
+    world.tenant.set_switches(|switches| switches.entra.other_entries = OtherEntries::Shown);
+    assert_eq!(world.get(entry).await.text("mail"), "ben@contoso.example");
+    world.tenant.set_switches(|switches| switches.entra.other_entries = OtherEntries::Refused);
+    world.refresh =
+        world.tenant.grant("ada@contoso.example", "client", "User.Read.All offline_access");
+    world.token = world.fresh_token().await;
+    assert_eq!(world.get(entry).await.status, 200);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use m365_sim::switch::{ConditionalAccess, UserConsent};
+use m365_sim::switch::{ClaimsAtRefresh, ConditionalAccess, UserConsent};
 use m365_sim::{Browser, ClientType, Entra, Registration, Role, Stage, Standing};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -196,6 +196,26 @@ async fn a_client_that_says_cp1_is_challenged_until_it_presents_the_claims() {
         r#"{"access_token":{"nbf":{"essential":true,"value":"1"},"xms_cc":{"values":["cp1"]}}}"#;
     world.token = token(&world, merged).await["access_token"].as_str().unwrap().to_owned();
     assert_eq!(world.get("/me").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_refresh_may_be_unable_to_answer_a_challenge() {
+    let world = World::new().await;
+    world.tenant.set_switches(|switches| {
+        switches.login.claims_at_refresh = ClaimsAtRefresh::NeedsSignIn;
+    });
+    let refresh = async |claims: &str| {
+        let fields =
+            [("client_id", "client"), ("refresh_token", &world.refresh), ("claims", claims)];
+        world.redeem(&fields).await
+    };
+    let answering = r#"{"access_token":{"nbf":{"essential":true,"value":"1"}}}"#;
+    assert_eq!(refresh(answering).await.status, 200, "nobody has asked");
+    world.tenant.entra().challenge(ADA);
+    let refused = refresh(answering).await;
+    assert_eq!((refused.status, refused.text("error").as_str()), (400, "interaction_required"));
+    assert!(refused.json()["claims"].is_null());
+    assert_eq!(refresh(r#"{"access_token":{}}"#).await.status, 200);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DateTime, Fetch, Flag, MailboxName, Search, SeqSet, SpecialUse, UidSet};
+use super::{DateTime, Fetch, Flag, MailboxName, Search, Select, SeqSet, SpecialUse, UidSet};
 use crate::{Mechanism, Secret};
 
 /// The client's name for one command (RFC 3501 section 2.2.1), echoed in the tagged answer.
@@ -39,11 +39,13 @@ pub enum Body {
         password: Secret<Vec<u8>>,
     },
 
-    // After login (section 6.3, RFC 5161, 2342, 2177)
+    // After login (section 6.3, RFC 5161, 2342, 2177, 4978)
     Enable(Vec<String>),
+    /// The algorithm is always DEFLATE: there is no other.
+    Compress,
     Namespace,
-    Select(MailboxName),
-    Examine(MailboxName),
+    Select(Select),
+    Examine(Select),
     Create(CreateMailbox),
     Delete(MailboxName),
     Rename {
@@ -150,12 +152,16 @@ pub enum StatusItem {
     Unseen,
     Size,
     Deleted,
+    /// RFC 7162 section 3.1.7.
+    HighestModSeq,
 }
 
 /// STORE (RFC 3501 section 6.4.6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     pub set: MessageSet,
+    /// Only messages that have not changed since (RFC 7162 section 3.1.3); 0 to 2^63 - 1.
+    pub unchanged_since: Option<u64>,
     pub action: StoreAction,
     pub answer: StoreAnswer,
     /// Never [`Flag::Recent`].
@@ -225,6 +231,7 @@ impl StatusItem {
             Self::Unseen => "UNSEEN",
             Self::Size => "SIZE",
             Self::Deleted => "DELETED",
+            Self::HighestModSeq => "HIGHESTMODSEQ",
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use super::lexer::is_atom_char;
 use super::response::AnyKeyword;
 use super::{
-    Code, Data, DateTime, FetchItem, Flag, IdField, ListAttribute, MailboxName, Namespace, Reply,
-    Status, utf7,
+    Code, Data, DateTime, FetchItem, Flag, IdField, ListAttribute, MailboxName, MessageSet,
+    Namespace, Reply, Status, utf7,
 };
 
 /// One FETCH response, written piece by piece so that bodies can be streamed between the pieces.
@@ -62,6 +62,11 @@ impl FetchWriter {
             out.extend_from_slice(name.as_bytes());
         }
         out.push(b')');
+    }
+
+    pub fn mod_seq(&mut self, out: &mut Vec<u8>, value: NonZeroU64) {
+        self.name(out, &FetchItem::ModSeq);
+        put(out, format_args!("({value})"));
     }
 
     pub fn internal_date(&mut self, out: &mut Vec<u8>, date: DateTime) {
@@ -174,6 +179,8 @@ impl Code {
                 put(out, format_args!(" {validity} {source} {target}"));
             }
             Self::HighestModSeq(value) => put(out, format_args!(" {value}")),
+            Self::Modified(MessageSet::Seq(set)) => put(out, format_args!(" {set}")),
+            Self::Modified(MessageSet::Uid(set)) => put(out, format_args!(" {set}")),
             _ => {}
         }
     }
@@ -190,6 +197,7 @@ impl Code {
             Self::Capability(_) => "CAPABILITY",
             Self::ClientBug => "CLIENTBUG",
             Self::Closed => "CLOSED",
+            Self::CompressionActive => "COMPRESSIONACTIVE",
             Self::ContactAdmin => "CONTACTADMIN",
             Self::CopyUid { .. } => "COPYUID",
             Self::Corruption => "CORRUPTION",
@@ -199,6 +207,7 @@ impl Code {
             Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
+            Self::Modified(_) => "MODIFIED",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
             Self::NoPerm => "NOPERM",
@@ -263,6 +272,13 @@ impl Data {
                     put_number(out, number.get().into());
                 }
             }
+            Self::SearchModSeq(numbers, highest) => {
+                put(out, "SEARCH");
+                write_words(out, numbers);
+                put(out, format_args!(" (MODSEQ {highest})"));
+            }
+            Self::Vanished(uids) => put(out, format_args!("VANISHED {uids}")),
+            Self::VanishedEarlier(uids) => put(out, format_args!("VANISHED (EARLIER) {uids}")),
             Self::Status { mailbox, items } => {
                 put(out, "STATUS ");
                 write_mailbox(out, mailbox);

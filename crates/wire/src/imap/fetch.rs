@@ -3,13 +3,14 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::MessageSet;
+use super::{ChangedSince, MessageSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
     pub set: MessageSet,
     /// At least one; the macros ALL, FAST and FULL are already expanded.
     pub items: Vec<FetchItem>,
+    pub changed_since: Option<ChangedSince>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum FetchItem {
     Rfc822Header,
     Rfc822Text,
     Section(BodySection),
+    /// RFC 7162 section 3.1.4.2.
+    ModSeq,
 }
 
 /// `BODY[section]<partial>` and `BODY.PEEK[…]`.
@@ -88,6 +91,7 @@ impl FetchItem {
             Self::Rfc822 => "RFC822",
             Self::Rfc822Header => "RFC822.HEADER",
             Self::Rfc822Text => "RFC822.TEXT",
+            Self::ModSeq => "MODSEQ",
             Self::Section(_) => return None,
         })
     }

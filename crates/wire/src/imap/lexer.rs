@@ -1,6 +1,9 @@
 //! The smallest pieces of the grammar, read from one assembled command (RFC 3501 section 9).
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
+
+/// Mod-sequences have 63 bits.
+const MOD_SEQUENCE_MAX: u64 = u64::MAX >> 1;
 
 /// A cursor over one assembled command: literals stand in place as `{n}` CRLF and n octets.
 #[derive(Debug, Clone)]
@@ -166,6 +169,21 @@ impl<'a> Lexer<'a> {
 
     pub(super) fn nonzero(&mut self) -> Result<NonZeroU32, Expected> {
         NonZeroU32::new(self.number()?).ok_or(Expected("expected a number above zero"))
+    }
+
+    /// `mod-sequence-valzer` (RFC 7162 section 7).
+    pub(super) fn mod_sequence_or_zero(&mut self) -> Result<u64, Expected> {
+        let digits = text(self.take_while(|byte| byte.is_ascii_digit()));
+        let value: Option<u64> = digits.ok_or(Expected("expected a mod-sequence"))?.parse().ok();
+        value
+            .filter(|value| *value <= MOD_SEQUENCE_MAX)
+            .ok_or(Expected("mod-sequence out of range"))
+    }
+
+    /// `mod-sequence-value`
+    pub(super) fn mod_sequence(&mut self) -> Result<NonZeroU64, Expected> {
+        NonZeroU64::new(self.mod_sequence_or_zero()?)
+            .ok_or(Expected("expected a mod-sequence above zero"))
     }
 
     /// `(` items `)`, separated by one space or several; `item` reads one.

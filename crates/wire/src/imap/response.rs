@@ -2,9 +2,9 @@
 //! piece by piece.
 
 use std::borrow::Cow;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
-use super::{Flag, IdField, MailboxName, SpecialUse, StatusItem, Tag, UidSet};
+use super::{Flag, IdField, MailboxName, MessageSet, SpecialUse, StatusItem, Tag, UidSet};
 
 /// A status response: tagged, or untagged if `tag` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Status {
     PreAuth,
 }
 
-/// A response code: RFC 3501 section 7.1 first, then RFC 4315, 5530, 7162 and 7889.
+/// A response code: RFC 3501 section 7.1 first, then RFC 4315, 4978, 5530, 7162 and 7889.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     Alert,
@@ -58,6 +58,8 @@ pub enum Code {
         target: UidSet,
     },
 
+    CompressionActive,
+
     AlreadyExists,
     AuthenticationFailed,
     AuthorizationFailed,
@@ -78,7 +80,9 @@ pub enum Code {
     Unavailable,
 
     Closed,
-    HighestModSeq(u64),
+    HighestModSeq(NonZeroU64),
+    /// The messages that an UNCHANGEDSINCE has spared, in the numbers that the STORE speaks.
+    Modified(MessageSet),
     NoModSeq,
     TooBig,
     /// RFC 6154 section 3: the special use of a CREATE is refused.
@@ -118,10 +122,16 @@ pub enum Data {
     Recent(u32),
     /// Sequence numbers or UIDs, as the SEARCH asked.
     Search(Vec<NonZeroU32>),
+    /// The same with the highest mod-sequence of what was found (RFC 7162 section 3.1.6).
+    SearchModSeq(Vec<NonZeroU32>, NonZeroU64),
     Status {
         mailbox: MailboxName,
         items: Vec<(StatusItem, u64)>,
     },
+    /// Expunged now: sequence numbers move (RFC 7162 section 3.2.10).
+    Vanished(UidSet),
+    /// Expunged before the folder was opened: sequence numbers stay.
+    VanishedEarlier(UidSet),
 }
 
 /// RFC 2342 section 5.

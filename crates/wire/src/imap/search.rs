@@ -64,4 +64,31 @@ pub enum SearchKey {
     Larger(u32),
     /// Strictly fewer octets than this.
     Smaller(u32),
+
+    /// Changed at this mod-sequence or later (RFC 7162 section 3.1.5); 0 to 2^63 - 1. The name of
+    /// a flag that may stand before it is not kept: mod-sequences here are those of whole messages.
+    ModSeq(u64),
+}
+
+// === impl SearchKey ===
+
+impl SearchKey {
+    /// Whether the search asks for mod-sequences anywhere.
+    pub fn names_mod_seq(&self) -> bool {
+        self.has(&|key| matches!(key, Self::ModSeq(_)))
+    }
+
+    /// Whether the search names sequence numbers anywhere.
+    pub fn names_numbers(&self) -> bool {
+        self.has(&|key| matches!(key, Self::SeqSet(_)))
+    }
+
+    fn has(&self, wanted: &dyn Fn(&Self) -> bool) -> bool {
+        match self {
+            Self::And(keys) => keys.iter().any(|key| key.has(wanted)),
+            Self::Or(one, other) => one.has(wanted) || other.has(wanted),
+            Self::Not(key) => key.has(wanted),
+            key => wanted(key),
+        }
+    }
 }

@@ -55,6 +55,16 @@ macro_rules! set_methods {
                 self.0.ranges(largest)
             }
 
+            /// Whether the numbers ascend as they are written, each once, without `*`.
+            pub fn ascends(&self) -> bool {
+                self.0.ascends()
+            }
+
+            /// Whether `*` is in it.
+            pub fn is_open(&self) -> bool {
+                self.0.is_open()
+            }
+
             /// Whether `number` is in the set, in a mailbox whose largest number is `largest`.
             pub fn contains(&self, number: NonZeroU32, largest: u32) -> bool {
                 self.0.contains(number.get(), largest)
@@ -107,6 +117,11 @@ impl UidSet {
 impl Ranges {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How many numbers there are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|&(first, last)| u64::from(last - first) + 1).sum()
     }
 
     /// First and last number of each range, ascending.
@@ -164,6 +179,22 @@ impl Spans {
             }
         }
         Ranges(merged)
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.iter().any(|span| [span.first, span.last].contains(&Bound::Largest))
+    }
+
+    fn ascends(&self) -> bool {
+        let bounds = self.0.iter().map(|span| (span.first.resolve(0), span.last.resolve(0)));
+        let mut before = 0;
+        for (first, last) in bounds {
+            if first <= before || last < first {
+                return false;
+            }
+            before = last;
+        }
+        true
     }
 
     fn contains(&self, number: u32, largest: u32) -> bool {
@@ -282,6 +313,24 @@ mod tests {
         assert!(set.exceeds(4));
         assert!(SeqSet::parse(b"*").unwrap().exceeds(0));
         assert!(!SeqSet::parse(b"1:*").unwrap().exceeds(1));
+    }
+
+    #[test]
+    fn an_ascending_set_names_each_number_once_and_in_order() {
+        for (text, ascends) in [
+            ("1:3,5,7:9", true),
+            ("1,1", false),
+            ("3:1", false),
+            ("5,3", false),
+            ("1:3,3:4", false),
+            ("1:*", false),
+            ("*", false),
+            ("4294967295", true),
+        ] {
+            assert_eq!(SeqSet::parse(text.as_bytes()).unwrap().ascends(), ascends, "{text}");
+        }
+        assert!(UidSet::parse(b"4:*").unwrap().is_open());
+        assert!(!UidSet::parse(b"4:9").unwrap().is_open());
     }
 
     #[test]

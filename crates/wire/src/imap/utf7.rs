@@ -39,19 +39,28 @@ pub fn encode(text: &str) -> String {
     encoded
 }
 
-/// Plain UTF-8 outside the shifted parts is taken as it is, because clients send it.
+/// Plain UTF-8 outside the shifted parts is taken as it is, and so is a shift that cannot be read:
+/// clients that know nothing of this encoding send `R&D`.
+///
+/// # Errors
+/// If the bytes are not UTF-8.
 pub fn decode(bytes: &[u8]) -> Result<String, InvalidUtf7> {
     let mut rest = std::str::from_utf8(bytes).map_err(|_| InvalidUtf7)?;
     let mut decoded = String::with_capacity(rest.len());
     while let Some((plain, shifted)) = rest.split_once('&') {
         decoded.push_str(plain);
-        let (shifted, after) = shifted.split_once('-').ok_or(InvalidUtf7)?;
-        if shifted.is_empty() {
-            decoded.push('&');
-        } else {
-            decoded.push_str(&decode_shifted(shifted)?);
+        let read =
+            shifted.split_once('-').and_then(|(text, after)| Some((unshifted(text)?, after)));
+        match read {
+            Some((text, after)) => {
+                decoded.push_str(&text);
+                rest = after;
+            }
+            None => {
+                decoded.push('&');
+                rest = shifted;
+            }
         }
-        rest = after;
     }
     decoded.push_str(rest);
     Ok(decoded)
@@ -67,14 +76,18 @@ fn unshift(encoded: &mut String, shifted: &mut Vec<u8>) {
     shifted.clear();
 }
 
-fn decode_shifted(text: &str) -> Result<String, InvalidUtf7> {
-    let bytes = BASE64.decode(text).map_err(|_| InvalidUtf7)?;
+/// What stands between `&` and `-`; nothing there is an ampersand.
+fn unshifted(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some("&".to_owned());
+    }
+    let bytes = BASE64.decode(text).ok()?;
     let (pairs, odd) = bytes.as_chunks::<2>();
     if !odd.is_empty() || pairs.is_empty() {
-        return Err(InvalidUtf7);
+        return None;
     }
     let units: Vec<u16> = pairs.iter().map(|&pair| u16::from_be_bytes(pair)).collect();
-    String::from_utf16(&units).map_err(|_| InvalidUtf7)
+    String::from_utf16(&units).ok()
 }
 
 #[cfg(test)]
@@ -94,10 +107,11 @@ mod tests {
     }
 
     #[test]
-    fn broken_shifts_are_refused() {
-        for wire in ["&", "a&b", "&AP-", "&2AA-", "&A-", "&!!!-", "&AA==-"] {
-            assert_eq!(decode(wire.as_bytes()), Err(InvalidUtf7), "{wire}");
+    fn broken_shifts_are_taken_as_they_are() {
+        for wire in ["&", "a&b", "&AP-", "&2AA-", "&A-", "&!!!-", "&AA==-", "R&D/a&b-c"] {
+            assert_eq!(decode(wire.as_bytes()).as_deref(), Ok(wire));
         }
+        assert_eq!(decode(b"&&-&AP-&APw-").as_deref(), Ok("&&&AP-ü"));
         assert_eq!(decode(b"\xff"), Err(InvalidUtf7));
     }
 

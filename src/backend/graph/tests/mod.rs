@@ -52,6 +52,7 @@ impl World {
         let cloud = Cloud {
             login: running.url(),
             graph: running.url(),
+            resource: running.url(),
             tenant: "organizations".to_owned(),
             client_id: "footbridge".to_owned(),
         };
@@ -59,6 +60,7 @@ impl World {
         let scopes = "Mail.ReadWrite Mail.Send User.Read offline_access";
         let refresh_token = tenant.grant(ADA, &cloud.client_id, scopes);
         let keeper = Keeper {
+            owner: crate::auth::Owner::Organisation,
             address: ADA.to_owned(),
             http: http.clone(),
             cloud: cloud.clone(),

@@ -1,7 +1,7 @@
 use m365_sim::{Fault, Kind as Call, Rule};
 
 use super::{World, mail, remote};
-use crate::backend::{Backend as _, FlagWrite, RemoteMessage, Urgency};
+use crate::backend::{Backend as _, Base, FlagWrite, RemoteMessage, Urgency};
 use crate::mailbox::{FlagEdit, Flags, Keyword, Kind, RemoteId, Role, SystemFlag};
 
 async fn delivered(world: &World) -> RemoteMessage {
@@ -11,7 +11,7 @@ async fn delivered(world: &World) -> RemoteMessage {
 }
 
 async fn write(world: &World, known: &RemoteMessage, edit: FlagEdit) -> RemoteMessage {
-    let writes = [FlagWrite { known: known.clone(), edit }];
+    let writes = [FlagWrite { known: known.clone(), edit, base: Base::Present }];
     world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap()
 }
 
@@ -82,6 +82,26 @@ async fn keywords_set_elsewhere_meanwhile_are_kept() {
 }
 
 #[tokio::test]
+async fn an_edit_of_what_is_known_meets_nothing_else() {
+    let edits = [FlagEdit::Set(flags(&[SystemFlag::Flagged])), FlagEdit::Add(keyword("$Work"))];
+    for edit in edits {
+        let world = World::new().await;
+        let known = delivered(&world).await;
+        let id = m365_sim::ItemId(known.id.as_str().to_owned());
+        world.ada().outlook().mark_read(&id, true);
+        let writes = [FlagWrite { known, edit: edit.clone(), base: Base::Known }];
+        let fault = world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap_err();
+        assert_eq!(*fault.kind(), Kind::Conflict);
+        let item = &world.ada().items("Inbox")[0];
+        assert!(item.is_read && item.flag == "notFlagged" && item.categories.is_empty());
+        // Another version with the same flags is no reason to refuse.
+        world.ada().outlook().mark_read(&id, false);
+        let written = world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap();
+        assert_eq!(written.flags, edit.apply(&writes[0].known.flags));
+    }
+}
+
+#[tokio::test]
 async fn a_conflict_is_settled_by_reading_again() {
     for edit in [FlagEdit::Add(flags(&[SystemFlag::Seen])), FlagEdit::Add(keyword("$Work"))] {
         let world = World::new().await;
@@ -99,7 +119,7 @@ async fn a_refused_write_is_never_shown_as_done() {
     let message = delivered(&world).await;
     world.tenant.faults().push(Rule::on(Call::Patch).always().answer(Fault::conflict()));
     let edit = FlagEdit::Add(flags(&[SystemFlag::Seen]));
-    let writes = [FlagWrite { known: message, edit }];
+    let writes = [FlagWrite { known: message, edit, base: Base::Present }];
     let fault = world.graph.write_flags(&writes).await.unwrap().remove(0).unwrap_err();
     assert_eq!(*fault.kind(), Kind::Conflict);
 }
@@ -115,7 +135,8 @@ async fn forty_edits_are_two_requests() {
         .into_iter()
         .filter_map(|change| match change {
             crate::backend::RemoteChange::Upsert(known) => {
-                Some(FlagWrite { known, edit: FlagEdit::Add(flags(&[SystemFlag::Flagged])) })
+                let edit = FlagEdit::Add(flags(&[SystemFlag::Flagged]));
+                Some(FlagWrite { known, edit, base: Base::Present })
             }
             _ => None,
         })

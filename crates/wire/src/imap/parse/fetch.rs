@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::mailbox::{flag, only};
-use super::{message_set, uid_set};
+use super::{message_set, resync, uid_set};
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
     Body, BodySection, Fetch, FetchItem, Flag, Numbering, Partial, Peek, Section, SectionText,
@@ -24,8 +24,9 @@ pub(super) fn fetch(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body,
     if items.is_empty() {
         return Err(Expected("expected FETCH items"));
     }
+    let changed_since = resync::fetch_modifiers(lexer, numbering)?;
     lexer.end()?;
-    Ok(Body::Fetch(Fetch { set, items }))
+    Ok(Body::Fetch(Fetch { set, items, changed_since }))
 }
 
 /// ALL, FAST and FULL, which stand alone (RFC 3501 section 6.4.5).
@@ -63,6 +64,7 @@ fn item(lexer: &mut Lexer<'_>) -> Result<FetchItem, Expected> {
         "RFC822" => FetchItem::Rfc822,
         "RFC822.HEADER" => FetchItem::Rfc822Header,
         "RFC822.TEXT" => FetchItem::Rfc822Text,
+        "MODSEQ" => FetchItem::ModSeq,
         _ => return Err(Expected("unknown FETCH item")),
     })
 }
@@ -125,11 +127,12 @@ fn partial(lexer: &mut Lexer<'_>) -> Result<Partial, Expected> {
     Ok(Partial { offset, length })
 }
 
-/// `SP set SP ("FLAGS" / "+FLAGS" / "-FLAGS") [".SILENT"] SP flags`
+/// `SP set [SP "(" modifiers ")"] SP ("FLAGS" / "+FLAGS" / "-FLAGS") [".SILENT"] SP flags`
 pub(super) fn store(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
     lexer.space()?;
     let set = message_set(lexer, numbering)?;
     lexer.space()?;
+    let unchanged_since = resync::store_modifiers(lexer)?;
     let action = if lexer.skip(b'+') {
         StoreAction::Add
     } else if lexer.skip(b'-') {
@@ -145,7 +148,7 @@ pub(super) fn store(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body,
     lexer.space()?;
     let flags = if lexer.peek() == Some(b'(') { lexer.list(flag)? } else { bare_flags(lexer)? };
     lexer.end()?;
-    Ok(Body::Store(Store { set, action, answer, flags }))
+    Ok(Body::Store(Store { set, unchanged_since, action, answer, flags }))
 }
 
 /// One flag or several without parentheses.

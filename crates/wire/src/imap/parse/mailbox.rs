@@ -167,6 +167,7 @@ fn status_items(lexer: &mut Lexer<'_>) -> Result<Vec<StatusItem>, Expected> {
         "UNSEEN" => Ok(StatusItem::Unseen),
         "SIZE" => Ok(StatusItem::Size),
         "DELETED" => Ok(StatusItem::Deleted),
+        "HIGHESTMODSEQ" => Ok(StatusItem::HighestModSeq),
         _ => Err(Expected("unknown STATUS item")),
     })?;
     if items.is_empty() { Err(Expected("expected STATUS items")) } else { Ok(items) }

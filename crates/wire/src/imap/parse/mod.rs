@@ -6,6 +6,7 @@
 
 mod fetch;
 mod mailbox;
+mod resync;
 mod search;
 mod standard;
 
@@ -57,8 +58,8 @@ pub fn parse(line: &Line) -> Result<Command, Bad> {
 /// `Ok(None)`: there is no such verb.
 fn body(verb: &str, lexer: &mut Lexer<'_>, tag: &Tag) -> Result<Option<Body>, Expected> {
     let body = match verb {
-        "SELECT" => mailbox::only(lexer).map(Body::Select),
-        "EXAMINE" => mailbox::only(lexer).map(Body::Examine),
+        "SELECT" => resync::select(lexer).map(Body::Select),
+        "EXAMINE" => resync::select(lexer).map(Body::Examine),
         "CREATE" => mailbox::create(lexer),
         "LIST" => mailbox::list(lexer),
         "LSUB" => mailbox::lsub(lexer),
@@ -168,5 +169,7 @@ impl From<InvalidMailboxName> for Expected {
     }
 }
 
+#[cfg(test)]
+mod resync_tests;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! SEARCH (RFC 3501 section 6.4.4).
 
-use super::{message_set, uid_set};
+use super::{message_set, resync, uid_set};
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey};
 
@@ -114,6 +114,7 @@ fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Result<SearchKey, Exp
         "SENTSINCE" => SearchKey::SentSince(date(lexer)?),
         "LARGER" => SearchKey::Larger(number(lexer)?),
         "SMALLER" => SearchKey::Smaller(number(lexer)?),
+        "MODSEQ" => SearchKey::ModSeq(resync::search_mod_seq(lexer)?),
         "UID" => {
             lexer.space()?;
             SearchKey::Uid(uid_set(lexer)?)

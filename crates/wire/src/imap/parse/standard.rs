@@ -4,17 +4,19 @@ use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder as _;
 use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::core::{AString, IString, NString};
+use imap_codec::imap_types::extensions::compress::CompressionAlgorithm;
 use imap_codec::imap_types::mailbox::Mailbox;
 
 use crate::imap::lexer::Expected;
 use crate::imap::{Body, IdField, MailboxName, Tag};
 use crate::{Mechanism, Secret};
 
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "AUTHENTICATE",
     "CAPABILITY",
     "CHECK",
     "CLOSE",
+    "COMPRESS",
     "DELETE",
     "ENABLE",
     "EXPUNGE",
@@ -58,6 +60,7 @@ fn convert(body: CommandBody<'_>) -> Result<Body, Expected> {
         CommandBody::Capability => Body::Capability,
         CommandBody::Check => Body::Check,
         CommandBody::Close => Body::Close,
+        CommandBody::Compress { algorithm: CompressionAlgorithm::Deflate } => Body::Compress,
         CommandBody::Expunge => Body::Expunge,
         CommandBody::Idle => Body::Idle,
         CommandBody::Logout => Body::Logout,
@@ -97,6 +100,7 @@ fn complaint(verb: &str, arguments: &[u8]) -> &'static str {
     match verb {
         "LOGIN" => "LOGIN needs a user name and a password",
         "AUTHENTICATE" => "AUTHENTICATE needs a mechanism and at most a base64 response",
+        "COMPRESS" => "COMPRESS knows DEFLATE and nothing else",
         "ENABLE" => "ENABLE needs capabilities",
         "ID" => "ID needs NIL or a list of strings",
         "RENAME" => "RENAME needs two mailbox names",
