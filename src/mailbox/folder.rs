@@ -80,7 +80,7 @@ impl FolderPath {
         let text = text.strip_suffix(Self::SEPARATOR).unwrap_or(text);
         let mut names = text.split(Self::SEPARATOR);
         let first = names.next()?;
-        if text.split(Self::SEPARATOR).any(str::is_empty) || text.chars().any(char::is_control) {
+        if text.split(Self::SEPARATOR).any(str::is_empty) || text.chars().any(is_unfit) {
             return None;
         }
         if first.eq_ignore_ascii_case(Self::INBOX) {
@@ -92,7 +92,7 @@ impl FolderPath {
 
     /// The path of a folder called `name` by the service, below `parent`.
     pub fn child(parent: Option<&Self>, name: &str) -> Self {
-        let keep = |c: char| !c.is_control() && !matches!(c, '/' | '%' | '*');
+        let keep = |c: char| !is_unfit(c) && !matches!(c, '/' | '%' | '*');
         let mut spelled = escape(name, keep);
         match parent {
             Some(parent) => Self(format!("{parent}{}{spelled}", Self::SEPARATOR).into()),
@@ -130,6 +130,11 @@ impl FolderPath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What no protocol lets a name hold: control characters, line and paragraph separators (RFC 6855 §3).
+fn is_unfit(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 impl fmt::Display for FolderPath {

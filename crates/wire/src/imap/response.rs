@@ -4,7 +4,10 @@
 use std::borrow::Cow;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use super::{Flag, IdField, MailboxName, MessageSet, SpecialUse, StatusItem, Tag, UidSet};
+use super::{
+    Flag, IdField, ListSelection, MailboxName, MessageSet, ObjectId, SpecialUse, StatusItem, Tag,
+    UidSet,
+};
 
 /// A status response: tagged, or untagged if `tag` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +84,8 @@ pub enum Code {
 
     Closed,
     HighestModSeq(NonZeroU64),
+    /// RFC 8474 section 4.
+    MailboxId(ObjectId),
     /// The messages that an UNCHANGEDSINCE has spared, in the numbers that the STORE speaks.
     Modified(MessageSet),
     NoModSeq,
@@ -109,6 +114,13 @@ pub enum Data {
         delimiter: Option<char>,
         mailbox: MailboxName,
     },
+    /// LIST with an extended data item (RFC 5258 section 6).
+    ListExtended {
+        attributes: Vec<ListAttribute>,
+        delimiter: Option<char>,
+        mailbox: MailboxName,
+        extended: ListExtended,
+    },
     Lsub {
         attributes: Vec<ListAttribute>,
         delimiter: Option<char>,
@@ -126,12 +138,34 @@ pub enum Data {
     SearchModSeq(Vec<NonZeroU32>, NonZeroU64),
     Status {
         mailbox: MailboxName,
-        items: Vec<(StatusItem, u64)>,
+        items: Vec<(StatusItem, StatusValue)>,
     },
     /// Expunged now: sequence numbers move (RFC 7162 section 3.2.10).
     Vanished(UidSet),
     /// Expunged before the folder was opened: sequence numbers stay.
     VanishedEarlier(UidSet),
+}
+
+/// More about a listed name than its attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListExtended {
+    /// Names below meet these selection options (RFC 5258 section 3.5).
+    ChildInfo(Vec<ListSelection>),
+    /// What the mailbox was called, by the client or until now (RFC 9051 section 6.3.9.7).
+    OldName(MailboxName),
+}
+
+/// What a STATUS item says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatusValue {
+    Number(u64),
+    ObjectId(ObjectId),
+}
+
+impl From<u64> for StatusValue {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
 }
 
 /// RFC 2342 section 5.
