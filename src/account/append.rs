@@ -23,6 +23,8 @@ impl Account {
         {
             return Ok(known);
         }
+        let desk = self.desk(folder.id);
+        let _arriving = desk.arrivals.begin(self.0.store.counts(folder.id).await?.next);
         let asked = self.0.store.epoch();
         let request = backend::Upload { message, flags: upload.flags, received: upload.received };
         let made: RemoteMessage = self.0.backend.append(&reference(&folder), &request).await?;
@@ -32,7 +34,7 @@ impl Account {
         let remote = incoming.remote.clone();
         let added = Applied::Added { rows: vec![incoming], asked };
         let receipt = self.0.store.apply(folder.id, added).await?;
-        self.desk(folder.id).note_ahead([remote.clone()], self.0.store.epoch());
+        desk.note_ahead([remote.clone()], self.0.store.epoch());
         let uid = receipt.uids.iter().find(|(known, _)| *known == remote).map(|(_, uid)| *uid);
         let uid = uid.ok_or_else(|| Fault::defect("an appended message got no UID"))?;
         Ok(Appended { validity: folder.validity, uid })

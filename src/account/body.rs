@@ -163,6 +163,7 @@ impl OpenFolder {
                 return Ok(found);
             }
             let row = self.row(uid).await?;
+            self.account.desk(self.folder.id).arrivals.settled(uid).await;
             let turn = self.account.download_turn(&row.remote);
             let _permit = turn.acquire().await.expect("the gate is never closed");
             // Someone else may have fetched it while we waited.

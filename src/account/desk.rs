@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::arrivals::Arrivals;
 use super::live::Live;
 use super::sync::LOOK_UPS_MAX;
 use super::turn::Turn;
@@ -17,6 +18,7 @@ const INTEREST: Duration = Duration::from_secs(600);
 pub(super) struct Desk {
     /// Looks at the folder, one at a time.
     pub(super) turn: Turn,
+    pub(super) arrivals: Arrivals,
     sessions: AtomicUsize,
     notes: Mutex<Notes>,
     /// While a session has the folder open, and a while after.

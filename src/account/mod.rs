@@ -5,6 +5,7 @@
 //! service has confirmed (docs/ARCHITECTURE.md, invariant 5).
 
 mod append;
+mod arrivals;
 mod body;
 mod condition;
 mod desk;

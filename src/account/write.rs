@@ -53,6 +53,8 @@ impl OpenFolder {
         let target = self.account.ready_target(to).await?;
         let rows = self.rows(uids).await?;
         let remotes = remotes_of(&rows);
+        let desk = self.account.desk(target.id);
+        let _arriving = desk.arrivals.begin(self.account.0.store.counts(target.id).await?.next);
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);

@@ -62,6 +62,14 @@ def reads_everything():
         equal([item["subject"] for item in bridge.tenant.items() if not item["is_read"]], [], "unread at the tenant")
 
 
+def rests(bridge, command):
+    """A second run, which must find nothing to do."""
+    bridge.tenant.forget_journal()
+    java(bridge, command, bridge.imap)
+    downloads = [entry["path"] for entry in bridge.tenant.journal() if entry["kind"] == "mime"]
+    equal((bridge.tenant.writes(), downloads), ([], []), "writes and downloads at the tenant in the second run")
+
+
 def compare_parts(path, lines):
     if path.stem in PARTS_READ_OTHERWISE:
         return []
@@ -93,6 +101,7 @@ def handles():
         equal(tenant.item("Seen me")["is_read"], True, "the seen message is read")
         equal(tenant.item("Leave me")["is_read"], False, "the other message is read")
         equal(len(tenant.items()), before - 1, "messages left")
+        rests(bridge, "handle")
 
 
 @scenario("copies, expunges and appends")

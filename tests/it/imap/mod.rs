@@ -1,6 +1,7 @@
 //! What a mail client sees, command family by command family.
 
 mod append;
+mod arrivals;
 mod beliefs;
 mod condstore;
 mod corpus;
