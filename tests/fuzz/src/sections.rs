@@ -143,9 +143,12 @@ fn made(message: &[u8], entity: &tree::Entity) {
         let known = numbered.iter().any(|part| part.path == next);
         assert_eq!(at(Section::Part(Path(next))).is_some(), known, "after {:?}", part.path);
     }
-    let parsed = MessageParser::new().parse(message).unwrap();
-    let theirs: Vec<_> = parsed.parts.iter().flat_map(leaves).collect();
-    assert_eq!(theirs, entity.leaves(), "mail-parser finds other parts");
+    // It loses what stands behind a message that is a message itself.
+    if !entity.has_message_in_message() {
+        let parsed = MessageParser::new().parse(message).unwrap();
+        let theirs: Vec<_> = parsed.parts.iter().flat_map(leaves).collect();
+        assert_eq!(theirs, entity.leaves(), "mail-parser: {}", message.escape_ascii());
+    }
 }
 
 fn leaves(part: &MessagePart<'_>) -> Vec<Range<u64>> {

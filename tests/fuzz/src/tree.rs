@@ -126,6 +126,16 @@ impl Entity {
         }
     }
 
+    pub(crate) fn has_message_in_message(&self) -> bool {
+        match &self.content {
+            Content::Leaf => false,
+            Content::Message(inner) => {
+                matches!(inner.content, Content::Message(_)) || inner.has_message_in_message()
+            }
+            Content::Multipart(parts) => parts.iter().any(Self::has_message_in_message),
+        }
+    }
+
     /// A message that is no multipart has one part, which is itself.
     fn parts_of_message(&self, prefix: &[u32], all: &mut Vec<Numbered>) {
         match &self.content {
