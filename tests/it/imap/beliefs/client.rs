@@ -1,4 +1,4 @@
-//! A client that keeps a picture of the inbox from nothing but what it is told, and remembers it when
+//! A client that keeps a picture of its folders from nothing but what it is told, and remembers it when
 //! it goes away, as RFC 7162 §6 says it should.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,9 +24,19 @@ pub(super) type Cache = BTreeMap<u32, State>;
 
 pub(super) struct Client {
     pub(super) kind: Kind,
-    pub(super) imap: Option<ImapClient>,
+    imap: Option<ImapClient>,
     /// By sequence number: the UID, where it is known.
     pub(super) places: Vec<Option<u32>>,
+    /// Which of the two folders is selected, or was when it went.
+    pub(super) at: usize,
+    memories: [Memory; 2],
+    /// UIDVALIDITY of folders that are gone.
+    former: Vec<String>,
+}
+
+/// What it remembers of a folder.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
     pub(super) cache: Cache,
     pub(super) highest: u64,
     validity: String,
@@ -42,8 +52,14 @@ struct Told {
 
 impl Client {
     pub(super) fn new(kind: Kind) -> Self {
-        let (places, cache) = (Vec::new(), Cache::new());
-        Self { kind, imap: None, places, cache, highest: 0, validity: String::new() }
+        Self {
+            kind,
+            imap: None,
+            places: Vec::new(),
+            at: 0,
+            memories: Default::default(),
+            former: Vec::new(),
+        }
     }
 
     pub(super) fn is_here(&self) -> bool {
@@ -56,53 +72,65 @@ impl Client {
 
     // === coming and going ===
 
-    pub(super) async fn come(&mut self, world: &World, sample: bool) {
+    pub(super) async fn come(&mut self, world: &World, name: &str, (at, sample): (usize, bool)) {
         self.imap = Some(world.imap().await);
         self.places.clear();
-        let resync = match self.kind {
+        if self.kind == Kind::QResync {
+            self.imap().command("ENABLE QRESYNC").await.ok();
+        }
+        self.at = at;
+        self.select(name, (at, sample)).await;
+    }
+
+    /// From wherever it is into a folder, on the connection that it has.
+    pub(super) async fn select(&mut self, name: &str, (at, sample): (usize, bool)) {
+        let parameter = match self.kind {
             Kind::Plain => {
-                self.cache.clear();
+                self.memories[at].cache.clear();
                 String::new()
             }
             Kind::CondStore => " (CONDSTORE)".to_owned(),
-            Kind::QResync => {
-                self.imap().command("ENABLE QRESYNC").await.ok();
-                self.resync(sample)
-            }
+            Kind::QResync => self.memories[at].parameter(sample),
         };
-        let since = self.highest;
-        let newest = self.newest();
-        let answer = self.command(&format!("SELECT INBOX{resync}")).await.ok();
-        let validity = answer.code("UIDVALIDITY");
-        assert!(self.validity.is_empty() || self.validity == validity, "UIDVALIDITY changed");
-        self.validity = validity;
-        if self.kind == Kind::CondStore {
-            if since > 0 {
-                let fetch = format!("UID FETCH 1:* (FLAGS) (CHANGEDSINCE {since})");
-                self.command(&fetch).await.ok();
-            }
-            let there: BTreeSet<u32> = self.imap().uids().await.into_iter().collect();
-            self.cache.retain(|uid, _| there.contains(uid));
+        let (since, newest) = (self.memories[at].highest, self.memories[at].newest());
+        let mut answer = self.imap().command(&format!("SELECT {name}{parameter}")).await.ok();
+        // What comes before this is about the folder that is left.
+        let closed = answer.lines().iter().position(|line| line.starts_with("* OK [CLOSED]"));
+        if let Some(closed) = closed {
+            let untagged = answer.untagged.drain(..=closed).collect();
+            self.hear(&Answer { untagged, tagged: String::new() });
         }
-        if self.places.len() > self.cache.len() || since == 0 {
+        (self.at, self.places) = (at, Vec::new());
+        self.hear(&answer);
+        let validity = answer.code("UIDVALIDITY");
+        let known = &mut self.memories[at].validity;
+        assert!(known.is_empty() || *known == validity, "UIDVALIDITY changed");
+        assert!(!self.former.contains(&validity), "UIDVALIDITY of a folder that is gone");
+        *known = validity;
+        if self.kind == Kind::CondStore {
+            self.catch_up(since).await;
+        }
+        if self.places.len() > self.here().cache.len() || since == 0 {
             self.fetch(&format!("UID FETCH {}:* (FLAGS", newest + 1)).await;
         }
         self.compare("after coming back").await;
     }
 
-    /// The parameter, with as much detail as clients like to give.
-    fn resync(&self, sample: bool) -> String {
-        if self.highest == 0 {
-            return String::new();
+    /// RFC 7162 §6: what changed, then what is gone.
+    async fn catch_up(&mut self, since: u64) {
+        if since > 0 {
+            let fetch = format!("UID FETCH 1:* (FLAGS) (CHANGEDSINCE {since})");
+            self.command(&fetch).await.ok();
         }
-        let (validity, highest) = (&self.validity, self.highest);
-        let uids: Vec<String> = self.cache.keys().map(u32::to_string).collect();
-        if !sample || uids.is_empty() {
-            return format!(" (QRESYNC ({validity} {highest}))");
-        }
-        let middle = uids.len() / 2;
-        let (seq, uid, uids) = (middle + 1, &uids[middle], uids.join(","));
-        format!(" (QRESYNC ({validity} {highest} {uids} ({seq} {uid})))")
+        let answer = self.command("UID SEARCH ALL").await.ok();
+        let there: BTreeSet<u32> = answer.search().into_iter().collect();
+        self.here_mut().cache.retain(|uid, _| there.contains(uid));
+    }
+
+    /// The folder is another one now, under the same name.
+    pub(super) fn forget(&mut self, at: usize) {
+        let forgotten = std::mem::take(&mut self.memories[at]);
+        self.former.extend((!forgotten.validity.is_empty()).then_some(forgotten.validity));
     }
 
     pub(super) fn go(&mut self) {
@@ -123,12 +151,24 @@ impl Client {
 
     pub(super) async fn command(&mut self, text: &str) -> Answer {
         let answer = self.imap().command(text).await;
+        let still = ["FETCH ", "STORE ", "SEARCH "].iter().any(|verb| text.starts_with(verb));
+        if still {
+            // RFC 3501 §7.4.1: numbers must not move while a command speaks in them.
+            let moves = |line: &String| {
+                line.ends_with(" EXPUNGE")
+                    || line.starts_with("* VANISHED ") && !line.contains("(EARLIER)")
+            };
+            assert!(!answer.lines().iter().any(moves), "{text}: {answer}");
+        }
+        if text.contains("SEARCH ") && answer.tagged.starts_with("OK") {
+            self.check_search(text, &answer);
+        }
         self.hear(&answer);
         answer
     }
 
-    pub(super) async fn append(&mut self, message: &[u8]) {
-        let answer = self.imap().append("INBOX", message).await.ok();
+    pub(super) async fn append(&mut self, name: &str, message: &[u8]) {
+        let answer = self.imap().append(name, message).await.ok();
         self.hear(&answer);
     }
 
@@ -140,7 +180,7 @@ impl Client {
 
     /// A STORE of which the client assumes that it did what it was told to do.
     pub(super) async fn store(&mut self, command: &str, uid: u32, (sign, flag): (&str, &str)) {
-        let before = self.cache.get(&uid).cloned();
+        let before = self.here().cache.get(&uid).cloned();
         let answer = self.command(command).await;
         let shown = answer.lines().iter().any(|line| {
             fetched(line).is_some_and(|(number, told)| {
@@ -155,7 +195,7 @@ impl Client {
             } else {
                 state.flags.insert(flag.to_owned());
             }
-            if let Some(known) = self.cache.get_mut(&uid) {
+            if let Some(known) = self.here_mut().cache.get_mut(&uid) {
                 known.flags = state.flags;
             }
         }
@@ -175,8 +215,12 @@ impl Client {
         assert_eq!(self.known().len(), self.places.len(), "some messages are never told");
     }
 
-    fn newest(&self) -> u32 {
-        self.cache.last_key_value().map_or(0, |(uid, _)| *uid)
+    pub(super) fn here(&self) -> &Memory {
+        &self.memories[self.at]
+    }
+
+    fn here_mut(&mut self) -> &mut Memory {
+        &mut self.memories[self.at]
     }
 
     // === hearing ===
@@ -189,14 +233,14 @@ impl Client {
                 self.hear_fetch(number, told, &line);
             } else if let Some(uids) = line.strip_prefix("* VANISHED (EARLIER) ") {
                 assert_eq!(self.kind, Kind::QResync, "{line}");
-                numbers(uids).for_each(|uid| drop(self.cache.remove(&uid)));
+                numbers(uids).for_each(|uid| drop(self.here_mut().cache.remove(&uid)));
             } else if let Some(uids) = line.strip_prefix("* VANISHED ") {
                 assert_eq!(self.kind, Kind::QResync, "{line}");
                 numbers(uids).for_each(|uid| self.vanish(uid));
             } else if let Some(number) = number_before(&line, " EXPUNGE") {
                 assert_ne!(self.kind, Kind::QResync, "{line}");
                 if let Some(uid) = self.places.remove(number - 1) {
-                    self.cache.remove(&uid);
+                    self.here_mut().cache.remove(&uid);
                 }
             } else if let Some(count) = number_before(&line, " EXISTS") {
                 assert!(count >= self.places.len(), "{line} of {}", self.places.len());
@@ -208,10 +252,27 @@ impl Client {
         if answer.tagged.contains("[HIGHESTMODSEQ ") {
             code = Some(answer.code("HIGHESTMODSEQ"));
         }
-        self.highest = match code {
+        let here = self.here_mut();
+        here.highest = match code {
             Some(code) => code.parse().unwrap(),
-            None => self.highest.max(heard),
+            None => here.highest.max(heard),
         };
+    }
+
+    /// A search for all names what it counts; only what is gone and not yet said to be may be missing.
+    fn check_search(&self, text: &str, answer: &Answer) {
+        let found = answer.search();
+        let counts = self.places.len();
+        if text.starts_with("UID ") {
+            let unknown = self.places.iter().filter(|place| place.is_none()).count();
+            let strange = |uid: &&u32| !self.places.contains(&Some(**uid));
+            assert!(found.iter().filter(strange).count() <= unknown, "{:?}: {answer}", self.places);
+        } else {
+            let largest = found.iter().max().copied().unwrap_or(0);
+            assert!(usize::try_from(largest).unwrap() <= counts, "{counts} messages: {answer}");
+        }
+        assert!(found.len() <= counts, "{counts} messages: {answer}");
+        assert!(found.is_sorted_by(|one, next| one < next), "{answer}");
     }
 
     fn hear_fetch(&mut self, number: usize, told: Told, line: &str) {
@@ -227,20 +288,35 @@ impl Client {
         }
         *place = place.or(told.uid);
         let Some(uid) = *place else { return };
-        let state = self.cache.entry(uid).or_default();
+        let state = self.here_mut().cache.entry(uid).or_default();
         state.flags = told.flags.unwrap_or_else(|| state.flags.clone());
         state.modseq = told.modseq.unwrap_or(state.modseq);
     }
 
     /// A UID may vanish before the client has learnt which number it has.
     fn vanish(&mut self, uid: u32) {
-        self.cache.remove(&uid);
+        self.here_mut().cache.remove(&uid);
         let place = self.places.iter().position(|place| *place == Some(uid)).or_else(|| {
             let after = self.places.iter().rposition(|place| place.is_some_and(|one| one < uid));
             let begin = after.map_or(0, |index| index + 1);
             self.places[begin..].first().is_some_and(Option::is_none).then_some(begin)
         });
         self.places.remove(place.unwrap_or_else(|| panic!("{uid} is not in {:?}", self.places)));
+    }
+
+    /// The subjects of all messages, sorted.
+    pub(super) async fn subjects(&mut self) -> Vec<String> {
+        let fetch = "FETCH 1:* (BODY.PEEK[HEADER.FIELDS (Subject)])";
+        let answer = self.command(fetch).await;
+        let subject =
+            |line: &String| Some(line.lines().next()?.strip_prefix("Subject: ")?.to_owned());
+        let bodies = answer
+            .lines()
+            .into_iter()
+            .filter_map(|line| line.split_once("\r\n").map(|(_, body)| body.to_owned()));
+        let mut subjects: Vec<String> = bodies.filter_map(|body| subject(&body)).collect();
+        subjects.sort_unstable();
+        subjects
     }
 
     // === the truth ===
@@ -258,11 +334,32 @@ impl Client {
             let (flags, modseq) = (told.flags.unwrap(), told.modseq.unwrap_or(0));
             truth.insert(uid, State { flags, modseq });
         }
-        assert_eq!(self.cache, truth, "{:?} {when}", self.kind);
+        assert_eq!(self.here().cache, truth, "{:?} {when}", self.kind);
         assert_eq!(self.places.len(), order.len(), "{:?} {when}", self.kind);
         for (place, uid) in self.places.iter_mut().zip(order) {
             assert_eq!(*place.get_or_insert(uid), uid, "{:?} {when}", self.kind);
         }
+    }
+}
+
+impl Memory {
+    fn newest(&self) -> u32 {
+        self.cache.last_key_value().map_or(0, |(uid, _)| *uid)
+    }
+
+    /// The QRESYNC parameter, with as much detail as clients like to give.
+    fn parameter(&self, sample: bool) -> String {
+        if self.highest == 0 {
+            return String::new();
+        }
+        let (validity, highest) = (&self.validity, self.highest);
+        let uids: Vec<String> = self.cache.keys().map(u32::to_string).collect();
+        if !sample || uids.is_empty() {
+            return format!(" (QRESYNC ({validity} {highest}))");
+        }
+        let middle = uids.len() / 2;
+        let (seq, uid, uids) = (middle + 1, &uids[middle], uids.join(","));
+        format!(" (QRESYNC ({validity} {highest} {uids} ({seq} {uid})))")
     }
 }
 

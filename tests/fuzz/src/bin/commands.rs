@@ -1,0 +1,5 @@
+//! See `fuzz::commands`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::program!(commands);

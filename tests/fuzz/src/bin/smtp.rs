@@ -1,0 +1,5 @@
+//! See `fuzz::smtp`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::program!(smtp);

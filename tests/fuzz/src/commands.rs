@@ -1,0 +1,146 @@
+//! The command stream: whatever octets come, and however the network cuts them, the same events come out, within the
+//! limits, and every answer to them is IMAP.
+
+use imap_codec::CommandCodec;
+use imap_codec::decode::Decoder as _;
+use wire::imap::{BadKind, Body, Event, Limits, Line, Mode, Stream, Trust, continuation, parse};
+
+use crate::chance::{Chance, splits};
+use crate::{memory, opinion};
+
+/// Small, so that small inputs reach them.
+pub(crate) const LIMITS: Limits = Limits {
+    line_before_login: 64,
+    line: 256,
+    literal_before_login: 32,
+    literal: 128,
+    message: 512,
+};
+
+/// What is held of a command between two reads: its line and its literals so far, and what a growing `Vec` sets aside.
+const HELD: usize = 16 * 1024;
+
+/// How the server meets the client.
+#[derive(Clone, Copy)]
+struct Manner {
+    logged_in: bool,
+    accepts: bool,
+}
+
+pub fn check(data: &[u8]) {
+    let mut chance = Chance::of(data);
+    let manner = Manner { logged_in: chance.heads(), accepts: chance.heads() };
+    let mut splits = splits(data).into_iter();
+    let whole = drive(manner, splits.next().unwrap());
+    for reads in splits {
+        assert_eq!(drive(manner, reads), whole, "the cut of the stream shows");
+    }
+    whole.iter().for_each(inspect);
+    text_of_answers(data);
+}
+
+/// A session's part: it takes all events of each read, and changes the mode when a command asks for more.
+fn drive(manner: Manner, reads: Vec<&[u8]>) -> Vec<Event> {
+    let mut stream = Stream::new(LIMITS);
+    if manner.logged_in {
+        stream.logged_in();
+    }
+    let mut events = Vec::new();
+    for read in reads {
+        let met = memory::within(HELD + 16 * read.len(), || {
+            stream.push(read);
+            let mut met = Vec::new();
+            while let Some(event) = stream.next() {
+                react(&mut stream, manner, &event);
+                met.push(event);
+            }
+            met
+        });
+        assert!(stream.buffered() <= LIMITS.line + 1, "{} octets wait", stream.buffered());
+        met.into_iter().for_each(|event| add(&mut events, event));
+    }
+    events
+}
+
+fn react(stream: &mut Stream, manner: Manner, event: &Event) {
+    match event {
+        Event::Message(_) if manner.accepts => stream.accept(),
+        Event::Message(_) => stream.refuse(),
+        Event::Data(_) => stream.set_mode(Mode::Command),
+        Event::Command(line) => match parse(line).map(|command| command.body) {
+            Ok(Body::Idle | Body::Authenticate { initial: None, .. }) => {
+                stream.set_mode(Mode::Data);
+            }
+            Ok(Body::Login { .. }) => stream.logged_in(),
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+/// Pieces of a message are cut as the reads are.
+pub(crate) fn add(events: &mut Vec<Event>, event: Event) {
+    match (events.last_mut(), event) {
+        (Some(Event::Chunk(last)), Event::Chunk(more)) => last.extend(more),
+        (Some(Event::Broken(error)), event) if error.trust == Trust::Lost => {
+            panic!("{event:?} after trust was lost")
+        }
+        (_, event) => events.push(event),
+    }
+}
+
+fn inspect(event: &Event) {
+    let bad = match event {
+        Event::Command(line) => {
+            assert!(line.as_bytes().ends_with(b"\r\n"));
+            let read = memory::within(HELD + 64 * line.as_bytes().len(), || parse(line));
+            agree(line, read.as_ref().map_err(|bad| bad.kind));
+            read.err()
+        }
+        Event::Message(message) => {
+            assert!(message.size <= LIMITS.message);
+            None
+        }
+        Event::MessageEnd(end) => end.clone().err(),
+        Event::Bad(bad) => Some(bad.clone()),
+        Event::Broken(error) => {
+            let mut answer = Vec::new();
+            error.reply().write(&mut answer);
+            opinion::response(&answer);
+            None
+        }
+        Event::Continue | Event::Chunk(_) | Event::Data(_) => None,
+    };
+    if let Some(bad) = bad {
+        assert!(
+            bad.text.len() < 100 && bad.text.bytes().all(|octet| (b' '..=b'~').contains(&octet))
+        );
+        let mut answer = Vec::new();
+        bad.reply().write(&mut answer);
+        opinion::response(&answer);
+    }
+}
+
+/// What another codec reads of a verb that we know, we read as well.
+fn agree(line: &Line, ours: Result<&wire::imap::Command, BadKind>) {
+    if ours == Err(BadKind::Arguments) {
+        let theirs = CommandCodec::default().decode(line.as_bytes());
+        let taken = theirs.is_ok_and(|(rest, _)| rest.is_empty());
+        assert!(
+            !taken,
+            "only the other codec takes {:?}",
+            line.as_bytes().escape_ascii().to_string()
+        );
+    }
+}
+
+/// Text for people goes out whatever it holds.
+fn text_of_answers(data: &[u8]) {
+    let mut answer = Vec::new();
+    let text = String::from_utf8_lossy(data).into_owned();
+    continuation(&mut answer, &text);
+    opinion::response(&answer);
+    answer.clear();
+    wire::imap::Reply::untagged(wire::imap::Status::No, text).write(&mut answer);
+    opinion::response(&answer);
+}
