@@ -155,7 +155,7 @@ fn decoded_header(header: &[u8]) -> String {
 }
 
 /// RFC 2047 words resolved anywhere in the value; raw octets are UTF-8 or else Windows-1252.
-fn decoded_words(value: &[u8]) -> String {
+pub(super) fn decoded_words(value: &[u8]) -> String {
     let mut line = unlabelled(value).into_owned();
     line.push_str("\r\n");
     let decoded = MessageStream::new(line.as_bytes()).parse_unstructured();
