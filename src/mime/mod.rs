@@ -12,6 +12,7 @@ mod collation;
 mod delimiter;
 mod envelope;
 mod field;
+mod heads;
 mod media;
 mod message_id;
 mod nstring;
@@ -27,6 +28,7 @@ mod transfer;
 
 pub use envelope::envelope;
 pub use field::{Keep, filter_fields};
+pub use heads::Heads;
 pub use message_id::MessageId;
 pub use outline::{Content, Outline, Part, PartIndex, header_value};
 pub use scanner::Scanner;
