@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
 use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Row, Uid};
-use crate::mime::{self, Form, Heads, Outline, Scanner};
+use crate::mime::{self, Form, Heads, Outline, Scanner, SortKeys};
 use crate::store::{self, Freezing, Texts};
 
 /// Octets read in one call: large enough to be quick, small enough to hold many at a time.
@@ -123,6 +123,11 @@ impl OpenFolder {
     /// What SEARCH compares first (`mime::Heads`), of those of `uids` (ascending) of which it is kept.
     pub async fn heads(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Bytes)>> {
         self.account.0.store.heads(self.folder.id, uids).await
+    }
+
+    /// What SORT and THREAD compare (`mime::SortKeys`), of those of `uids` (ascending) of which it is kept.
+    pub async fn sort_keys(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Bytes)>> {
+        self.account.0.store.sort_keys(self.folder.id, uids).await
     }
 
     /// The bytes; fetches them if needed.
@@ -264,17 +269,18 @@ pub(super) async fn describe(path: &Path) -> Outcome<Texts> {
     let envelope = mime::envelope(&outline);
     let structure = mime::structure(&outline, Form::BodyStructure);
     let body = mime::structure(&outline, Form::Body);
-    let heads = heads(&outline);
+    let heads = whole_header(&outline).and_then(Heads::collect);
+    let sort_keys = whole_header(&outline).and_then(SortKeys::collect_to_keep);
     let slim = outline.without_headers();
     let outline = serde_json::to_vec(&slim).map_err(Fault::defect)?;
-    Ok(Texts { outline, envelope, structure, body, heads })
+    Ok(Texts { outline, envelope, structure, body, heads, sort_keys })
 }
 
-/// Only of a header that was kept whole.
-fn heads(outline: &Outline) -> Option<Vec<u8>> {
+/// `None` if only the beginning of it was kept.
+fn whole_header(outline: &Outline) -> Option<&[u8]> {
     let root = outline.root();
-    let whole = root.fields.len() as u64 >= root.header.end - root.header.start;
-    whole.then(|| Heads::collect(&root.fields)).flatten()
+    let is_whole = root.fields.len() as u64 >= root.header.end - root.header.start;
+    is_whole.then_some(&root.fields[..])
 }
 
 /// The whole of a file that has exactly this size. Any other is read, and mended, one by one.

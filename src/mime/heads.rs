@@ -1,8 +1,10 @@
 //! The fields that mail is searched by, ready to be compared: kept beside a message so that SEARCH FROM,
 //! SUBJECT and the like need not open it.
 
+use super::address;
+use super::collation::folded;
 use super::field;
-use super::text::{Needle, decoded_words, folded};
+use super::text::{Needle, decoded_words};
 
 /// Octets kept of one message. A field list longer than that (hundreds of recipients) is not kept at all: then
 /// the message itself is read.
@@ -12,8 +14,11 @@ const HEADS_MAX: usize = 4 * 1024;
 const KEPT: [(&str, u8); 6] =
     [("Subject", b's'), ("From", b'f'), ("To", b't'), ("Cc", b'c'), ("Bcc", b'b'), ("Date", b'd')];
 
-/// The fields of one message: a line for each, decoded, in lower case, blanks taken together. Only here is the
-/// form known.
+/// The marks of those that hold addresses.
+const ADDRESSES: [u8; 4] = [b'f', b't', b'c', b'b'];
+
+/// The fields of one message: a line for each, decoded and folded (`collation`), and one more for addresses with
+/// something inside them. Only here is the form known.
 #[derive(Clone, Copy, Debug)]
 pub struct Heads<'a>(&'a str);
 
@@ -23,9 +28,14 @@ impl<'a> Heads<'a> {
         let mut kept = String::new();
         for field in field::fields(header) {
             let Some((_, mark)) = KEPT.iter().find(|(name, _)| field.is(name)) else { continue };
-            kept.push(char::from(*mark));
-            kept.push_str(&folded(&decoded_words(&field.unfolded())));
-            kept.push('\n');
+            let value = field.unfolded();
+            let shown = folded(&decoded_words(&value));
+            let hidden = hidden_addresses(*mark, &value, &shown);
+            for line in [shown].into_iter().chain(hidden) {
+                kept.push(char::from(*mark));
+                kept.push_str(&line);
+                kept.push('\n');
+            }
             if kept.len() > HEADS_MAX {
                 return None;
             }
@@ -43,11 +53,21 @@ impl<'a> Heads<'a> {
         Some(self.values(name)?.any(|value| needle.is_in_folded(value)))
     }
 
-    /// The values of the fields of this name, in lower case. `None` if such are not kept.
+    /// The values of the fields of this name, folded. `None` if such are not kept.
     pub fn values(self, name: &str) -> Option<impl Iterator<Item = &'a str>> {
         let (_, mark) = KEPT.iter().find(|(kept, _)| kept.eq_ignore_ascii_case(name))?;
         Some(self.0.split_terminator('\n').filter_map(|line| line.strip_prefix(char::from(*mark))))
     }
+}
+
+/// The bare addresses of a field that does not show each in one piece, because of comments inside.
+fn hidden_addresses(mark: u8, value: &[u8], shown: &str) -> Option<String> {
+    if !ADDRESSES.contains(&mark) || !value.contains(&b'(') {
+        return None;
+    }
+    let bare = String::from_utf8_lossy(&address::bare(value)).into_owned();
+    let is_hidden = bare.lines().any(|address| !shown.contains(&folded(address)));
+    is_hidden.then(|| folded(&bare))
 }
 
 #[cfg(test)]
@@ -75,6 +95,19 @@ mod tests {
         }
         assert_eq!(heads.contains("X-Other", &Needle::new("x")), None);
         assert_eq!(heads.values("To").unwrap().count(), 2);
+    }
+
+    #[test]
+    fn an_address_with_a_comment_inside_is_found_without_it() {
+        let message = b"To: Ada <ada(home)@(the)x.example>, b@x\r\nFrom: eve@y (Eve)\r\n\r\n";
+        let kept = Heads::collect(message).unwrap();
+        let heads = Heads::new(&kept).unwrap();
+        for (name, text) in [("To", "ada@x.example"), ("To", "(home)"), ("From", "eve@y"), ("To", "none")] {
+            let needle = Needle::new(text);
+            let expected = Searchable::new(message).header_contains(name, &needle);
+            assert_eq!(heads.contains(name, &needle), Some(expected), "{name} {text}");
+        }
+        assert_eq!(heads.values("From").unwrap().count(), 1);
     }
 
     #[test]

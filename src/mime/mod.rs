@@ -8,26 +8,34 @@
 //! Pure: no input or output, no clock, nothing else of the bridge.
 
 mod address;
+mod collation;
 mod delimiter;
 mod envelope;
 mod field;
 mod heads;
 mod media;
+mod message_id;
 mod nstring;
 mod outline;
 mod scanner;
 mod section;
+mod sent;
+mod sort_keys;
 mod structure;
+mod subject;
 pub mod text;
 mod transfer;
 
 pub use envelope::envelope;
 pub use field::{Keep, filter_fields};
 pub use heads::Heads;
+pub use message_id::MessageId;
 pub use outline::{Content, Outline, Part, PartIndex, header_value};
 pub use scanner::Scanner;
 pub use section::{Located, Path, Section, locate};
+pub use sort_keys::SortKeys;
 pub use structure::{Form, structure};
+pub use subject::Standing;
 
 /// Header octets kept in one outline, all parts together. A header of 60 KB is rare, a digest of a thousand
 /// messages has about this much; past it parts are still found, but described by defaults.

@@ -1,8 +1,7 @@
 //! Decoded text, for SEARCH only: RFC 2047 words, transfer encodings and charsets resolved.
 //!
-//! A key is found when the text holds it after lower-casing both (RFC 3501 §6.4.4 wants case-insensitive matching)
-//! and taking any run of blanks and line ends for one blank, so that a phrase is found across a folded or
-//! wrapped line.
+//! A key is found when the text holds it after both were brought into the form of `collation` (RFC 3501 §6.4.4
+//! wants case-insensitive matching, RFC 5255 §4.4 says how).
 
 use std::borrow::Cow;
 
@@ -13,7 +12,9 @@ use mail_parser::{
 };
 
 use super::{
-    Content, Outline, Part, Scanner, address, field,
+    Content, Outline, Part, Scanner, address,
+    collation::folded,
+    field,
     media::{DefaultType, Media, without_comments},
     transfer::{base64_decoded, quoted_printable_decoded},
 };
@@ -48,7 +49,7 @@ impl Needle {
         Self(folded(text))
     }
 
-    /// Like `is_in`, for text that is in lower case and has its blanks taken together already.
+    /// Like `is_in`, for text that is folded already.
     pub(super) fn is_in_folded(&self, text: &str) -> bool {
         text.contains(&self.0)
     }
@@ -133,24 +134,6 @@ impl<'a> Searchable<'a> {
         let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
         self.message.get(offset(range.start)..offset(range.end)).unwrap_or_default()
     }
-}
-
-/// In lower case, any run of blanks and line ends taken for one blank.
-pub(super) fn folded(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    let mut after_blank = false;
-    for c in text.chars() {
-        // Most text is US-ASCII, and there both questions are cheap.
-        let blank = if c.is_ascii() { matches!(c, ' ' | '\t'..='\r') } else { c.is_whitespace() };
-        match (blank, after_blank) {
-            (true, true) => {}
-            (true, false) => folded.push(' '),
-            (false, _) if c.is_ascii() => folded.push(c.to_ascii_lowercase()),
-            (false, _) => folded.extend(c.to_lowercase()),
-        }
-        after_blank = blank;
-    }
-    folded
 }
 
 /// The whole header as `name: value` lines.

@@ -78,26 +78,42 @@ impl Store {
 
     /// What SEARCH compares, of those of `uids` (ascending) of which it is kept, in that order.
     pub async fn heads(&self, folder: FolderId, uids: &[Uid]) -> Outcome<Vec<(Uid, Bytes)>> {
+        self.kept(folder, uids, "b.heads").await
+    }
+
+    /// What SORT and THREAD compare, of those of `uids` (ascending) of which it is kept, in that order.
+    pub async fn sort_keys(&self, folder: FolderId, uids: &[Uid]) -> Outcome<Vec<(Uid, Bytes)>> {
+        self.kept(folder, uids, "b.sort_keys").await
+    }
+
+    async fn kept(
+        &self,
+        folder: FolderId,
+        uids: &[Uid],
+        column: &'static str,
+    ) -> Outcome<Vec<(Uid, Bytes)>> {
         let uids = uids.to_owned();
         self.read(move |connection| {
-            let sql = "SELECT m.uid, b.heads FROM messages m
-                       JOIN bodies b ON b.remote = m.remote AND b.content = m.content";
+            let sql = format!(
+                "SELECT m.uid, {column} FROM messages m
+                 JOIN bodies b ON b.remote = m.remote AND b.content = m.content"
+            );
             let (mut texts, mut ends) = (Vec::new(), Vec::with_capacity(uids.len()));
-            each(connection, sql, (folder, &uids), |uid, record| {
-                if let Some(heads) = record.get_ref(1)?.as_blob_or_null()? {
-                    texts.extend_from_slice(heads);
+            each(connection, &sql, (folder, &uids), |uid, record| {
+                if let Some(kept) = record.get_ref(1)?.as_blob_or_null()? {
+                    texts.extend_from_slice(kept);
                     ends.push((uid, texts.len()));
                 }
                 Ok(())
             })?;
             let texts = Bytes::from(texts);
             let mut begin = 0;
-            let heads = ends.into_iter().map(|(uid, end)| {
-                let heads = texts.slice(begin..end);
+            let kept = ends.into_iter().map(|(uid, end)| {
+                let kept = texts.slice(begin..end);
                 begin = end;
-                (uid, heads)
+                (uid, kept)
             });
-            Ok(heads.collect())
+            Ok(kept.collect())
         })
         .await
     }

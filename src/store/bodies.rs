@@ -28,6 +28,8 @@ pub struct Texts {
     pub body: Vec<u8>,
     /// What SEARCH compares, if it is not too much.
     pub heads: Option<Vec<u8>>,
+    /// What SORT and THREAD compare, if it is not too much.
+    pub sort_keys: Option<Vec<u8>>,
 }
 
 /// The record of a message's bytes. It outlives the bytes themselves.
@@ -177,7 +179,8 @@ struct Given {
     pin: Pin,
 }
 
-const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads";
+const BODY: &str =
+    "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads, b.sort_keys";
 
 /// Decides between the bytes that are there and the bytes that are given, and records the outcome.
 fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) -> Outcome<Frozen> {
@@ -235,8 +238,9 @@ fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> O
     }
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body, heads)
-               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads
+               (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys)
+               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads,
+                      b.sort_keys
                FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
                WHERE m.folder = ?1 AND m.uid = ?2 AND m.content = ''";
     let (folder, uid) = source;
@@ -253,8 +257,8 @@ fn find(writing: &Writing<'_>, name: &Name) -> Outcome<Option<Body>> {
 
 fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
     let sql = "INSERT OR REPLACE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body, heads)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+               (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     writing.transaction.prepare_cached(sql)?.execute(params![
         name.remote,
         name.content,
@@ -265,6 +269,7 @@ fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
         body.texts.structure,
         body.texts.body,
         body.texts.heads,
+        body.texts.sort_keys,
     ])?;
     Ok(())
 }
@@ -279,6 +284,7 @@ fn body(record: &Record<'_>) -> rusqlite::Result<Body> {
             structure: record.get(4)?,
             body: record.get(5)?,
             heads: record.get(6)?,
+            sort_keys: record.get(7)?,
         },
     })
 }

@@ -11,6 +11,7 @@ use crate::account::Lease;
 use crate::front::Silence;
 pub(super) use crate::front::link::Next;
 use crate::front::link::{Link, Patience};
+use crate::mailbox::Timestamp;
 use crate::net::{Drain, Loss, Security, Transport};
 
 /// What a client may make us hold, in octets.
@@ -105,6 +106,10 @@ impl Connection {
     /// Whether the client has said more than was taken yet.
     pub(super) fn is_ahead(&self) -> bool {
         self.link.buffered() > 0
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.link.clock().now()
     }
 
     // === wrapping ===

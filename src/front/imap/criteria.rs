@@ -1,13 +1,18 @@
 //! SEARCH keys, evaluated with what is known so far (RFC 3501 §6.4.4).
 
+use std::num::NonZeroU32;
+
 use encoding_rs::Encoding;
 use wire::imap::Ranges;
-use wire::imap::{Code, Date, Search, SearchKey, UidSet};
+use wire::imap::{Code, Date, SearchKey, UidSet};
 
 use super::convert;
 use super::ending::Ending;
 use super::recent::Recent;
-use crate::mailbox::{Keyword, Line, ModSeq, SeqNum, SystemFlag, View};
+use super::saved::Saved;
+use super::search::Asked;
+use super::selected::Selected;
+use crate::mailbox::{Keyword, Line, ModSeq, SeqNum, SystemFlag, Timestamp, View};
 use crate::mime::Heads;
 use crate::mime::text::{Needle, Searchable, header_values};
 
@@ -27,6 +32,10 @@ pub(super) enum Criterion {
     Larger(u64),
     Smaller(u64),
     ChangedAt(ModSeq),
+    /// At this moment or before.
+    ReceivedBy(Timestamp),
+    /// At this moment or after.
+    ReceivedFrom(Timestamp),
     Header(String, Needle),
     Body(Needle),
     Text(Needle),
@@ -68,9 +77,14 @@ pub(super) enum Read<'a> {
 
 /// # Errors
 /// `NO [BADCHARSET]` for a charset that is not known.
-pub(super) fn compile(search: &Search, view: &View, recent: &Recent) -> Result<Criterion, Ending> {
-    let charset = Charset::of(search.charset.as_deref())?;
-    Ok(Compiler { charset, view, recent }.key(&search.key))
+pub(super) fn compile(
+    asked: Asked<'_>,
+    selected: &Selected,
+    now: Timestamp,
+) -> Result<Criterion, Ending> {
+    let charset = Charset::of(asked.charset)?;
+    let Selected { view, recent, saved, .. } = selected;
+    Ok(Compiler { charset, view, recent, saved, now }.key(asked.key))
 }
 
 // === compiling ===
@@ -109,6 +123,8 @@ struct Compiler<'a> {
     charset: Charset,
     view: &'a View,
     recent: &'a Recent,
+    saved: &'a Saved,
+    now: Timestamp,
 }
 
 impl Compiler<'_> {
@@ -118,6 +134,11 @@ impl Compiler<'_> {
             Some(set) => Criterion::Uids(set.ranges(u32::MAX)),
             None => Criterion::Always(false),
         }
+    }
+
+    /// RFC 5032 §3.
+    fn ago(&self, seconds: NonZeroU32) -> Timestamp {
+        Timestamp(self.now.0 - i64::from(seconds.get()))
     }
 
     fn key(&self, key: &SearchKey) -> Criterion {
@@ -136,6 +157,12 @@ impl Compiler<'_> {
                 let last = self.view.uids().last().map_or(0, |uid| uid.get());
                 Criterion::Uids(set.ranges(last))
             }
+            SearchKey::Saved => {
+                let saved = self.saved.ranges(self.view);
+                saved.map_or(Criterion::Always(false), Criterion::Uids)
+            }
+            SearchKey::Older(seconds) => Criterion::ReceivedBy(self.ago(*seconds)),
+            SearchKey::Younger(seconds) => Criterion::ReceivedFrom(self.ago(*seconds)),
             SearchKey::All => Criterion::Always(true),
             SearchKey::Old => not(self.recent()),
             SearchKey::Recent => self.recent(),
@@ -213,6 +240,8 @@ impl Criterion {
             Self::Flag(flag) => Some(row.flags.has(*flag)),
             Self::Keyword(keyword) => Some(row.flags.has_keyword(keyword)),
             Self::Received(when, date) => Some(when.holds(convert::day(row.received), *date)),
+            Self::ReceivedBy(moment) => Some(row.received <= *moment),
+            Self::ReceivedFrom(moment) => Some(row.received >= *moment),
             Self::ChangedAt(modseq) => Some(row.modseq >= *modseq),
             Self::Larger(octets) => facts.size.map(|size| size > *octets),
             Self::Smaller(octets) => facts.size.map(|size| size < *octets),

@@ -1,6 +1,6 @@
 //! EXPUNGE, UID EXPUNGE (RFC 4315 §2.1) and what CLOSE does.
 
-use wire::imap::UidSet;
+use wire::imap::MessageSet;
 
 use super::connection::Connection;
 use super::ending::{Ending, Halt, Handled};
@@ -19,10 +19,10 @@ pub(super) async fn all(connection: &mut Connection, selected: &Selected) -> Han
 pub(super) async fn some(
     connection: &mut Connection,
     selected: &Selected,
-    set: &UidSet,
+    set: &MessageSet,
 ) -> Handled {
     selected.writable()?;
-    remove(connection, selected, &selected.resolve_uids(set)).await?;
+    remove(connection, selected, &selected.resolve(set)?).await?;
     Ok(Ending::ok("Expunged"))
 }
 

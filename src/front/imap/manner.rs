@@ -1,6 +1,6 @@
 //! What a command says of itself before it is carried out.
 
-use wire::imap::{Body, ListReturn, MessageSet, Numbering, SelectParameter, StatusItem};
+use wire::imap::{Body, ListReturn, Numbering, SelectParameter, StatusItem};
 
 use super::selected::numbering;
 use crate::mailbox::Expunges;
@@ -52,6 +52,8 @@ pub(super) fn wants_mod_sequences(body: &Body) -> bool {
             fetch.changed_since.is_some() || fetch.items.contains(&wire::imap::FetchItem::ModSeq)
         }
         Body::Search(search) => search.key.names_mod_seq(),
+        Body::Sort(sort) => sort.key.names_mod_seq(),
+        Body::Thread(thread) => thread.key.names_mod_seq(),
         Body::Store(store) => store.unchanged_since.is_some(),
         _ => false,
     }
@@ -65,6 +67,10 @@ fn expunges(body: &Body) -> Expunges {
         Body::Store(store) => numbering(&store.set),
         Body::Search(search) if search.key.names_numbers() => Numbering::Seq,
         Body::Search(search) => search.numbering,
+        Body::Sort(sort) if sort.key.names_numbers() => Numbering::Seq,
+        Body::Sort(sort) => sort.numbering,
+        Body::Thread(thread) if thread.key.names_numbers() => Numbering::Seq,
+        Body::Thread(thread) => thread.numbering,
         _ => return Expunges::Announce,
     };
     match numbering {
@@ -105,13 +111,17 @@ fn name(body: &Body) -> &'static str {
         Body::UidExpunge(_) => "UID EXPUNGE",
         Body::Search(search) if search.numbering == Numbering::Uid => "UID SEARCH",
         Body::Search(_) => "SEARCH",
-        Body::Fetch(fetch) if matches!(fetch.set, MessageSet::Uid(_)) => "UID FETCH",
+        Body::Sort(sort) if sort.numbering == Numbering::Uid => "UID SORT",
+        Body::Sort(_) => "SORT",
+        Body::Thread(thread) if thread.numbering == Numbering::Uid => "UID THREAD",
+        Body::Thread(_) => "THREAD",
+        Body::Fetch(fetch) if numbering(&fetch.set) == Numbering::Uid => "UID FETCH",
         Body::Fetch(_) => "FETCH",
-        Body::Store(store) if matches!(store.set, MessageSet::Uid(_)) => "UID STORE",
+        Body::Store(store) if numbering(&store.set) == Numbering::Uid => "UID STORE",
         Body::Store(_) => "STORE",
-        Body::Copy { set: MessageSet::Uid(_), .. } => "UID COPY",
+        Body::Copy { set, .. } if numbering(set) == Numbering::Uid => "UID COPY",
         Body::Copy { .. } => "COPY",
-        Body::Move { set: MessageSet::Uid(_), .. } => "UID MOVE",
+        Body::Move { set, .. } if numbering(set) == Numbering::Uid => "UID MOVE",
         Body::Move { .. } => "MOVE",
     }
 }

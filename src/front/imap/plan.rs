@@ -119,7 +119,7 @@ mod tests {
             Some(uids) => MessageSet::Uid(UidSet::parse(uids.as_bytes()).unwrap()),
             None => MessageSet::Seq(SeqSet::parse(set.as_bytes()).unwrap()),
         };
-        let fetch = Fetch { set, items, changed_since: None };
+        let fetch = Fetch { set, items, changed_since: None, page: None };
         Plan::new(fetch, access, Enabled::default())
     }
 

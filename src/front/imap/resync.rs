@@ -62,15 +62,32 @@ fn last_match(matches: &SeqMatches, view: &View) -> Option<Uid> {
 
 // === FETCH ===
 
-/// The messages of the set that have changed since, and before them, if the client asked for it,
-/// what is gone (RFC 7162 §3.1.4.1, §3.2.6).
+/// The messages of the set; of those, if the client asked for it, the ones that have changed since, and
+/// of those the ones on a page (RFC 9394 §3.3).
 pub(super) async fn wanted(
     connection: &mut Connection,
     selected: &Selected,
     fetch: &Fetch,
 ) -> Result<Vec<Uid>, Halt> {
-    let uids = selected.resolve(&fetch.set)?;
-    let Some(changed_since) = fetch.changed_since else { return Ok(uids) };
+    let mut uids = selected.resolve(&fetch.set)?;
+    if fetch.changed_since.is_some() {
+        uids = changed(connection, selected, fetch, &uids).await?;
+    }
+    Ok(match fetch.page {
+        Some(page) => page.of(&uids).to_vec(),
+        None => uids,
+    })
+}
+
+/// Those of `uids` that have changed since, and before them, if the client asked for it, what is gone
+/// (RFC 7162 §3.1.4.1, §3.2.6).
+async fn changed(
+    connection: &mut Connection,
+    selected: &Selected,
+    fetch: &Fetch,
+    uids: &[Uid],
+) -> Result<Vec<Uid>, Halt> {
+    let Some(changed_since) = fetch.changed_since else { return Ok(uids.to_vec()) };
     let listed = changed_since.expunged == Expunged::Listed;
     if listed && !selected.enabled().has(Extension::QResync) {
         return Err(Ending::bad("VANISHED needs ENABLE QRESYNC first").into());
@@ -84,7 +101,9 @@ pub(super) async fn wanted(
         Change::Live { uid, .. } => Some(*uid),
         Change::Expunged { .. } => None,
     });
-    Ok(changed.filter(|uid| uids.binary_search(uid).is_ok()).collect())
+    let mut changed: Vec<Uid> = changed.filter(|uid| uids.binary_search(uid).is_ok()).collect();
+    changed.sort_unstable();
+    Ok(changed)
 }
 
 async fn changes(

@@ -1,16 +1,17 @@
-//! SEARCH and UID SEARCH (RFC 3501 §6.4.4): columns first, bytes only where they decide.
+//! SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 4731): columns first, bytes only where they decide.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
-use wire::imap::{Data, Numbering, Search};
+use wire::imap::{ReturnOption, Returns, Search, SearchKey, Tag};
 
 use super::connection::Connection;
-use super::convert;
 use super::criteria::{self, Criterion, Facts, Reach, Read};
 use super::ending::{Ending, Halt, Handled};
 use super::fetch::AHEAD;
+use super::found::{Found, Telling, Verb};
+use super::saved::{self, Saved};
 use super::selected::Selected;
 use crate::account::{Body, OpenFolder};
 use crate::mailbox::{Fault, Kind, Outcome, SeqNum, Snapshot, Uid};
@@ -41,30 +42,62 @@ struct Question {
     criterion: Arc<Criterion>,
 }
 
+/// What is searched for, by SEARCH, SORT or THREAD.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) charset: Option<&'a str>,
+    pub(super) key: &'a SearchKey,
+}
+
 pub(super) async fn run(
     connection: &mut Connection,
-    selected: &Selected,
-    search: &Search,
+    selected: &mut Selected,
+    (tag, search): (&Tag, &Search),
 ) -> Handled {
-    let criterion = Arc::new(criteria::compile(search, &selected.view, &selected.recent)?);
+    let returns = search.returns.as_ref();
+    let asked = Asked { charset: search.charset.as_deref(), key: &search.key };
+    let found = find(connection, selected, asked).await;
+    let found = or_empty_saved(selected, returns, found)?;
+    let telling = Telling {
+        tag,
+        numbering: search.numbering,
+        returns,
+        verb: Verb::Search,
+        mod_seq: search.key.names_mod_seq().into(),
+    };
+    telling.tell(connection, selected, (&found.hits, &found.snapshot));
+    Ok(Ending::ok("SEARCH done"))
+}
+
+/// All messages that match.
+pub(super) async fn find(
+    connection: &mut Connection,
+    selected: &Selected,
+    asked: Asked<'_>,
+) -> Result<Found, Halt> {
+    let criterion = Arc::new(criteria::compile(asked, selected, connection.now())?);
     let snapshot = connection.patiently(selected.folder.snapshot()).await??;
     let folder = selected.folder.clone();
     let question = Question { folder, snapshot: Arc::clone(&snapshot), criterion };
     let (mut hits, suspects) = question.by_columns(selected.view.uids());
     hits.extend(look_into(connection, question, suspects).await?);
     hits.sort_unstable();
-    let number = |(seq, uid): (SeqNum, Uid)| match search.numbering {
-        Numbering::Uid => convert::number(uid.get()),
-        Numbering::Seq => convert::number(seq.get()),
-    };
-    let highest = hits.iter().filter_map(|(_, uid)| Some(snapshot.get(*uid)?.modseq)).max();
-    let found = hits.into_iter().map(number).collect();
-    // RFC 7162 §3.1.6: only who asked about mod-sequences is told one, and only of something found.
-    connection.data(&match highest.filter(|_| search.key.names_mod_seq()) {
-        Some(highest) => Data::SearchModSeq(found, convert::mod_seq(highest)),
-        None => Data::Search(found),
-    });
-    Ok(Ending::ok("SEARCH done"))
+    Ok(Found { hits, snapshot })
+}
+
+/// A search with SAVE that fails leaves nothing behind `$` (RFC 5182 §2.1).
+pub(super) fn or_empty_saved<T>(
+    selected: &mut Selected,
+    returns: Option<&Returns>,
+    found: Result<T, Halt>,
+) -> Result<T, Halt> {
+    if let Err(halt) = &found
+        && returns.is_some_and(|returns| returns.has(ReturnOption::Save))
+        && saved::is_emptied_by(halt)
+    {
+        selected.saved = Saved::default();
+    }
+    found
 }
 
 async fn look_into(
@@ -233,7 +266,7 @@ impl Question {
 }
 
 /// What is gone does not match.
-fn if_there<T>(outcome: Outcome<T>) -> Outcome<Option<T>> {
+pub(super) fn if_there<T>(outcome: Outcome<T>) -> Outcome<Option<T>> {
     match outcome {
         Ok(found) => Ok(Some(found)),
         Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(None),
@@ -242,7 +275,7 @@ fn if_there<T>(outcome: Outcome<T>) -> Outcome<Option<T>> {
 }
 
 /// All of a range, which must be small enough to be held.
-fn read_all(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
+pub(super) fn read_all(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
     let mut at = range.start;
     let mut octets = body.read_blocking(at..range.end)?;
     at += octets.len() as u64;

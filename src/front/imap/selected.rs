@@ -10,6 +10,7 @@ use super::enabled::{Enabled, Extension};
 use super::ending::{Ending, Halt};
 use super::recent::Recent;
 use super::resync;
+use super::saved::Saved;
 use crate::account::{Account, Claim, OpenFolder, Opened};
 use crate::mailbox::{
     Expunges, Fault, Flags, Keyword, Kind, Line, ModSeq, Notice, Outcome, SeqNum, SystemFlag, Uid,
@@ -33,6 +34,8 @@ pub(super) struct Selected {
     pub(super) view: View,
     pub(super) access: Access,
     pub(super) recent: Recent,
+    /// What `$` stands for.
+    pub(super) saved: Saved,
     /// The keywords that FLAGS has named.
     keywords: BTreeSet<Keyword>,
     /// States newer than the view that this command has shown already, or that the client knows
@@ -58,6 +61,7 @@ impl Selected {
             view: opened.view,
             access,
             recent: Recent::default(),
+            saved: Saved::default(),
             keywords: opened.keywords.into_iter().collect(),
             told: HashMap::new(),
             enabled,
@@ -125,11 +129,12 @@ impl Selected {
                 Ok(ranges.bounds().flat_map(|bounds| self.numbered(bounds)).copied().collect())
             }
             MessageSet::Uid(set) => Ok(self.resolve_uids(set)),
+            MessageSet::Saved(_) => Ok(self.saved.uids(&self.view)),
         }
     }
 
     /// UIDs that do not exist are passed over (RFC 3501 §6.4.8).
-    pub(super) fn resolve_uids(&self, set: &wire::imap::UidSet) -> Vec<Uid> {
+    fn resolve_uids(&self, set: &wire::imap::UidSet) -> Vec<Uid> {
         let uids = self.view.uids();
         let ranges = set.ranges(uids.last().map_or(0, |uid| uid.get()));
         let within = |(first, last)| {
@@ -331,6 +336,7 @@ pub(super) fn numbering(set: &MessageSet) -> Numbering {
     match set {
         MessageSet::Seq(_) => Numbering::Seq,
         MessageSet::Uid(_) => Numbering::Uid,
+        MessageSet::Saved(numbering) => *numbering,
     }
 }
 

@@ -12,7 +12,7 @@ use super::manner::{Closing, Manner, wants_mod_sequences};
 use super::selected::{Access, Selected};
 use super::{
     Standing, append, auth, basic, capabilities, copy, expunge, fetch, folder, idle, list, search,
-    select, status, store,
+    select, sort, status, store, thread,
     wrap::{self, Wrap},
 };
 use crate::account::Account;
@@ -111,7 +111,7 @@ impl Session {
         if wants_mod_sequences(&body) {
             self.enable(Extension::CondStore);
         }
-        let handled = self.perform(body).await;
+        let handled = self.perform(&tag, body).await;
         self.finish(&tag, manner, handled).await
     }
 
@@ -138,7 +138,7 @@ impl Session {
         self.finish(&tag, Manner::APPEND, handled).await
     }
 
-    async fn perform(&mut self, body: Body) -> Handled {
+    async fn perform(&mut self, tag: &Tag, body: Body) -> Handled {
         match body {
             Body::Capability => {
                 let standing = self.standing();
@@ -170,12 +170,14 @@ impl Session {
             }
             Body::Delete(name) => self.delete(&name).await,
             body @ (Body::Search(_)
+            | Body::Sort(_)
+            | Body::Thread(_)
             | Body::Fetch(_)
             | Body::Store(_)
             | Body::Copy { .. }
             | Body::Move { .. }
             | Body::Expunge
-            | Body::UidExpunge(_)) => Box::pin(self.on_messages(body)).await,
+            | Body::UidExpunge(_)) => Box::pin(self.on_messages(tag, body)).await,
             body => Box::pin(self.on_folders(body)).await,
         }
     }
@@ -224,12 +226,14 @@ impl Session {
         }
     }
 
-    async fn on_messages(&mut self, body: Body) -> Handled {
+    async fn on_messages(&mut self, tag: &Tag, body: Body) -> Handled {
         self.enabled.permits(&body)?;
         let selected = self.phase.selected()?;
         let connection = &mut self.connection;
         match body {
-            Body::Search(search) => search::run(connection, selected, &search).await,
+            Body::Search(search) => search::run(connection, selected, (tag, &search)).await,
+            Body::Sort(sort) => sort::run(connection, selected, (tag, &sort)).await,
+            Body::Thread(thread) => thread::run(connection, selected, &thread).await,
             Body::Fetch(fetch) => fetch::run(connection, selected, fetch).await,
             Body::Store(store) => store::run(connection, selected, &store).await,
             Body::Copy { set, mailbox } => copy::copy(connection, selected, &set, &mailbox).await,

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DateTime, Fetch, Flag, MailboxName, Search, Select, SeqSet, SpecialUse, UidSet};
+use super::{
+    DateTime, Fetch, Flag, MailboxName, Search, Select, SeqSet, Sort, SpecialUse, Thread, UidSet,
+};
 use crate::{Mechanism, Secret};
 
 /// The client's name for one command (RFC 3501 section 2.2.1), echoed in the tagged answer.
@@ -70,8 +72,11 @@ pub enum Body {
     Close,
     Unselect,
     Expunge,
-    UidExpunge(UidSet),
+    /// Never with sequence numbers.
+    UidExpunge(MessageSet),
     Search(Search),
+    Sort(Sort),
+    Thread(Thread),
     Fetch(Fetch),
     Store(Store),
     Copy {
@@ -96,6 +101,8 @@ pub struct IdField {
 pub enum MessageSet {
     Seq(SeqSet),
     Uid(UidSet),
+    /// `$`: what the latest search with SAVE found (RFC 5182), in a command that speaks so.
+    Saved(Numbering),
 }
 
 /// Whether a command speaks in sequence numbers or in UIDs where it carries no set.

@@ -252,6 +252,7 @@ impl Data {
                 put(out, "ENABLED");
                 write_words(out, capabilities);
             }
+            Self::ESearch(found) => put(out, found),
             Self::Exists(count) => put(out, format_args!("{count} EXISTS")),
             Self::Expunge(number) => put(out, format_args!("{number} EXPUNGE")),
             Self::Flags(flags) => {
@@ -280,18 +281,16 @@ impl Data {
                 }
             }
             Self::Recent(count) => put(out, format_args!("{count} RECENT")),
-            Self::Search(numbers) => {
-                put(out, "SEARCH");
-                for number in numbers {
-                    out.push(b' ');
-                    put_number(out, number.get().into());
-                }
-            }
+            Self::Search(numbers) => write_found(out, "SEARCH", numbers, None),
             Self::SearchModSeq(numbers, highest) => {
-                put(out, "SEARCH");
-                write_words(out, numbers);
-                put(out, format_args!(" (MODSEQ {highest})"));
+                write_found(out, "SEARCH", numbers, Some(*highest));
             }
+            Self::Sort(numbers) => write_found(out, "SORT", numbers, None),
+            Self::SortModSeq(numbers, highest) => {
+                write_found(out, "SORT", numbers, Some(*highest));
+            }
+            Self::Thread(threads) if threads.is_empty() => put(out, "THREAD"),
+            Self::Thread(threads) => put(out, format_args!("THREAD {threads}")),
             Self::Vanished(uids) => put(out, format_args!("VANISHED {uids}")),
             Self::VanishedEarlier(uids) => put(out, format_args!("VANISHED (EARLIER) {uids}")),
             Self::Status { mailbox, items } => {
@@ -323,6 +322,22 @@ fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
         }
     }
     out.push(b')');
+}
+
+fn write_found(
+    out: &mut Vec<u8>,
+    verb: &str,
+    numbers: &[NonZeroU32],
+    highest: Option<NonZeroU64>,
+) {
+    put(out, verb);
+    for number in numbers {
+        out.push(b' ');
+        put_number(out, number.get().into());
+    }
+    if let Some(highest) = highest {
+        put(out, format_args!(" (MODSEQ {highest})"));
+    }
 }
 
 // === pieces ===

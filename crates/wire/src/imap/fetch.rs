@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::{ChangedSince, MessageSet};
+use super::{ChangedSince, MessageSet, Page};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
@@ -11,6 +11,8 @@ pub struct Fetch {
     /// At least one; the macros ALL, FAST and FULL are already expanded.
     pub items: Vec<FetchItem>,
     pub changed_since: Option<ChangedSince>,
+    /// Only these of the messages (RFC 9394 section 3.3).
+    pub page: Option<Page>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod command;
 mod date;
 mod encode;
+mod esearch;
 mod event;
 mod fetch;
 mod flag;
@@ -15,6 +16,7 @@ mod response;
 mod resync;
 mod search;
 mod set;
+mod sort;
 mod stream;
 pub mod utf7;
 
@@ -24,6 +26,7 @@ pub use command::{
 };
 pub use date::{Date, DateTime, InvalidDate, Time};
 pub use encode::{FetchWriter, continuation};
+pub use esearch::{ESearch, End, Page, ReturnOption, Returned, Returns};
 pub use event::{
     Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, StreamError, Trust,
 };
@@ -38,6 +41,9 @@ pub use response::{
 pub use resync::{ChangedSince, Expunged, QResync, Select, SelectParameter, SeqMatches};
 pub use search::{Search, SearchKey};
 pub use set::{InvalidSet, Ranges, SeqSet, UidSet};
+pub use sort::{
+    Direction, Forest, NodeId, Sort, SortCriterion, SortKey, Thread, Threading,
+};
 pub use stream::Stream;
 
 pub use crate::sasl::Mechanism;

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::{
-    Flag, IdField, ListSelection, MailboxName, MessageSet, ObjectId, SpecialUse, StatusItem, Tag,
-    UidSet,
+    ESearch, Flag, Forest, IdField, ListSelection, MailboxName, MessageSet, ObjectId, SpecialUse,
+    StatusItem, Tag, UidSet,
 };
 
 /// A status response: tagged, or untagged if `tag` is `None`.
@@ -105,6 +105,8 @@ pub enum AnyKeyword {
 pub enum Data {
     Capability(Vec<Cow<'static, str>>),
     Enabled(Vec<Cow<'static, str>>),
+    /// RFC 4731.
+    ESearch(ESearch),
     Exists(u32),
     Expunge(NonZeroU32),
     Flags(Vec<Flag>),
@@ -136,10 +138,16 @@ pub enum Data {
     Search(Vec<NonZeroU32>),
     /// The same with the highest mod-sequence of what was found (RFC 7162 section 3.1.6).
     SearchModSeq(Vec<NonZeroU32>, NonZeroU64),
+    /// In the order that SORT asked for (RFC 5256).
+    Sort(Vec<NonZeroU32>),
+    /// The same with the highest mod-sequence of what was found.
+    SortModSeq(Vec<NonZeroU32>, NonZeroU64),
     Status {
         mailbox: MailboxName,
         items: Vec<(StatusItem, StatusValue)>,
     },
+    /// RFC 5256 section 4.
+    Thread(Forest),
     /// Expunged now: sequence numbers move (RFC 7162 section 3.2.10).
     Vanished(UidSet),
     /// Expunged before the folder was opened: sequence numbers stay.

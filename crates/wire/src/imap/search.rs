@@ -1,11 +1,15 @@
 //! What SEARCH can look for (RFC 3501 section 6.4.4).
 
-use super::{Date, Keyword, Numbering, SeqSet, UidSet};
+use std::num::NonZeroU32;
+
+use super::{Date, Keyword, Numbering, Returns, SeqSet, UidSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
     /// Whether the answer is in sequence numbers or in UIDs.
     pub numbering: Numbering,
+    /// `None`: answered by SEARCH, else by ESEARCH (RFC 4731 section 3.1).
+    pub returns: Option<Returns>,
     /// As the client named it, in upper case. `None` means US-ASCII (UTF-8 is a safe reading).
     pub charset: Option<String>,
     /// Several keys on the top level are one [`SearchKey::And`].
@@ -23,6 +27,8 @@ pub enum SearchKey {
 
     SeqSet(SeqSet),
     Uid(UidSet),
+    /// `$`, with or without UID before it (RFC 5182).
+    Saved,
 
     Answered,
     Deleted,
@@ -59,6 +65,10 @@ pub enum SearchKey {
     SentBefore(Date),
     SentOn(Date),
     SentSince(Date),
+    /// Arrived at least so many seconds ago (RFC 5032).
+    Older(NonZeroU32),
+    /// Arrived at most so many seconds ago.
+    Younger(NonZeroU32),
 
     /// Strictly more octets than this.
     Larger(u32),

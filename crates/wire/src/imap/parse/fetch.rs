@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::mailbox::{flag, only};
-use super::{message_set, resync, uid_set};
+use super::resync::FetchModifiers;
+use super::{message_set, resync};
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
     Body, BodySection, Fetch, FetchItem, Flag, Numbering, Partial, Peek, Section, SectionText,
@@ -24,9 +25,9 @@ pub(super) fn fetch(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body,
     if items.is_empty() {
         return Err(Expected("expected FETCH items"));
     }
-    let changed_since = resync::fetch_modifiers(lexer, numbering)?;
+    let FetchModifiers { changed_since, page } = resync::fetch_modifiers(lexer, numbering)?;
     lexer.end()?;
-    Ok(Body::Fetch(Fetch { set, items, changed_since }))
+    Ok(Body::Fetch(Fetch { set, items, changed_since, page }))
 }
 
 /// ALL, FAST and FULL, which stand alone (RFC 3501 section 6.4.5).
@@ -175,7 +176,7 @@ pub(super) fn relocate(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Bo
 
 pub(super) fn uid_expunge(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
     lexer.space()?;
-    let set = uid_set(lexer)?;
+    let set = message_set(lexer, Numbering::Uid)?;
     lexer.end()?;
     Ok(Body::UidExpunge(set))
 }

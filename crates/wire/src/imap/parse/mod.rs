@@ -7,7 +7,9 @@
 mod fetch;
 mod mailbox;
 mod resync;
+mod returns;
 mod search;
+mod sort;
 mod standard;
 
 use std::fmt;
@@ -77,6 +79,8 @@ fn body(verb: &str, lexer: &mut Lexer<'_>, tag: &Tag) -> Result<Option<Body>, Ex
         "COPY" => fetch::copy(lexer, Numbering::Seq),
         "MOVE" => fetch::relocate(lexer, Numbering::Seq),
         "SEARCH" => search::search(lexer, Numbering::Seq),
+        "SORT" => sort::sort(lexer, Numbering::Seq),
+        "THREAD" => sort::thread(lexer, Numbering::Seq),
         "UID" => return uid(lexer),
         _ if standard::knows(verb) => standard::parse(verb, lexer, tag),
         _ => return Ok(None),
@@ -92,6 +96,8 @@ fn uid(lexer: &mut Lexer<'_>) -> Result<Option<Body>, Expected> {
         "COPY" => fetch::copy(lexer, Numbering::Uid),
         "MOVE" => fetch::relocate(lexer, Numbering::Uid),
         "SEARCH" => search::search(lexer, Numbering::Uid),
+        "SORT" => sort::sort(lexer, Numbering::Uid),
+        "THREAD" => sort::thread(lexer, Numbering::Uid),
         "EXPUNGE" => fetch::uid_expunge(lexer),
         _ => return Ok(None),
     };
@@ -106,6 +112,9 @@ fn verb(lexer: &mut Lexer<'_>) -> String {
 // === arguments that several verbs share ===
 
 fn message_set(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<MessageSet, Expected> {
+    if lexer.skip(b'$') {
+        return Ok(MessageSet::Saved(numbering));
+    }
     let text = set_text(lexer);
     let set = match numbering {
         Numbering::Seq => SeqSet::parse(text).map(MessageSet::Seq),
@@ -179,5 +188,7 @@ impl From<InvalidMailboxName> for Expected {
 
 #[cfg(test)]
 mod resync_tests;
+#[cfg(test)]
+mod search_tests;
 #[cfg(test)]
 mod tests;

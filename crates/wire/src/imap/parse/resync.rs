@@ -1,10 +1,11 @@
-//! The arguments that RFC 7162 section 7 adds to SELECT, FETCH, STORE and SEARCH.
+//! The arguments that RFC 7162 section 7 adds to SELECT, FETCH, STORE and SEARCH, and RFC 9394 to FETCH.
 
 use super::mailbox::mailbox;
+use super::returns::page;
 use super::{set_text, uid_set};
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
-    ChangedSince, Expunged, Numbering, QResync, Select, SelectParameter, SeqMatches, SeqSet, UidSet,
+    ChangedSince, Expunged, Numbering, Page, QResync, Select, SelectParameter, SeqMatches, SeqSet, UidSet,
 };
 
 const TWICE: Expected = Expected("the same parameter is given twice");
@@ -76,16 +77,23 @@ fn seq_matches(lexer: &mut Lexer<'_>) -> Result<SeqMatches, Expected> {
         .ok_or(Expected("sequence numbers and UIDs must ascend and be as many"))
 }
 
+/// What may stand after the items of a FETCH.
+#[derive(Default)]
+pub(super) struct FetchModifiers {
+    pub(super) changed_since: Option<ChangedSince>,
+    pub(super) page: Option<Page>,
+}
+
 /// `[SP "(" fetch-modifier *(SP fetch-modifier) ")"]`
 pub(super) fn fetch_modifiers(
     lexer: &mut Lexer<'_>,
     numbering: Numbering,
-) -> Result<Option<ChangedSince>, Expected> {
+) -> Result<FetchModifiers, Expected> {
     if lexer.at_end() {
-        return Ok(None);
+        return Ok(FetchModifiers::default());
     }
     lexer.space()?;
-    let (mut mod_seq, mut expunged) = (None, Expunged::Omitted);
+    let (mut mod_seq, mut expunged, mut page) = (None, Expunged::Omitted, None);
     for modifier in some(lexer, fetch_modifier)? {
         match modifier {
             FetchModifier::ChangedSince(_) if mod_seq.is_some() => return Err(TWICE),
@@ -95,15 +103,25 @@ pub(super) fn fetch_modifiers(
                 return Err(Expected("VANISHED belongs to UID FETCH"));
             }
             FetchModifier::Vanished => expunged = Expunged::Listed,
+            FetchModifier::Partial(_) if page.is_some() => return Err(TWICE),
+            FetchModifier::Partial(_) if numbering == Numbering::Seq => {
+                return Err(Expected("PARTIAL belongs to UID FETCH"));
+            }
+            FetchModifier::Partial(wanted) => page = Some(wanted),
         }
     }
-    let mod_seq = mod_seq.ok_or(Expected("VANISHED needs CHANGEDSINCE"))?;
-    Ok(Some(ChangedSince { mod_seq, expunged }))
+    let changed_since = match (mod_seq, expunged) {
+        (Some(mod_seq), expunged) => Some(ChangedSince { mod_seq, expunged }),
+        (None, Expunged::Omitted) => None,
+        (None, Expunged::Listed) => return Err(Expected("VANISHED needs CHANGEDSINCE")),
+    };
+    Ok(FetchModifiers { changed_since, page })
 }
 
 enum FetchModifier {
     ChangedSince(std::num::NonZeroU64),
     Vanished,
+    Partial(Page),
 }
 
 fn fetch_modifier(lexer: &mut Lexer<'_>) -> Result<FetchModifier, Expected> {
@@ -113,6 +131,10 @@ fn fetch_modifier(lexer: &mut Lexer<'_>) -> Result<FetchModifier, Expected> {
             lexer.mod_sequence().map(FetchModifier::ChangedSince)
         }
         "VANISHED" => Ok(FetchModifier::Vanished),
+        "PARTIAL" => {
+            lexer.space()?;
+            page(lexer).map(FetchModifier::Partial)
+        }
         _ => Err(Expected("unknown FETCH modifier")),
     }
 }

@@ -1,6 +1,9 @@
-//! SEARCH (RFC 3501 section 6.4.4).
+//! SEARCH (RFC 3501 section 6.4.4, 4731, 5032, 5182).
 
-use super::{message_set, resync, uid_set};
+use std::num::NonZeroU32;
+
+use super::returns::returns;
+use super::{message_set, resync};
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey};
 
@@ -8,28 +11,40 @@ use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey}
 /// term; beyond a hundred it is an attack on our stack.
 const DEPTH: usize = 100;
 
-/// `SP ["CHARSET" SP astring SP] search-key *(SP search-key)`
+/// `SP [return-opts SP] ["CHARSET" SP astring SP] search-key *(SP search-key)`
 pub(super) fn search(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
     lexer.space()?;
+    let returns = returns(lexer)?;
     let charset = charset(lexer)?;
+    Ok(Body::Search(Search { numbering, returns, charset, key: keys(lexer)? }))
+}
+
+/// `search-key *(SP search-key)`, to the end of the command.
+pub(super) fn keys(lexer: &mut Lexer<'_>) -> Result<SearchKey, Expected> {
     let mut keys = vec![key(lexer, DEPTH)?];
     while !lexer.at_end() {
         lexer.space()?;
         keys.push(key(lexer, DEPTH)?);
     }
-    Ok(Body::Search(Search { numbering, charset, key: all_of(keys)? }))
+    all_of(keys)
 }
 
 fn charset(lexer: &mut Lexer<'_>) -> Result<Option<String>, Expected> {
     let mut ahead = lexer.clone();
     if ahead.word().is_ok_and(|word| word == "CHARSET") {
         ahead.space()?;
-        let name = String::from_utf8(ahead.astring()?).map_err(|_| Expected("invalid charset"))?;
+        let name = charset_name(&mut ahead)?;
         ahead.space()?;
         *lexer = ahead;
-        return Ok(Some(name.to_ascii_uppercase()));
+        return Ok(Some(name));
     }
     Ok(None)
+}
+
+/// In upper case.
+pub(super) fn charset_name(lexer: &mut Lexer<'_>) -> Result<String, Expected> {
+    let name = String::from_utf8(lexer.astring()?).map_err(|_| Expected("invalid charset"))?;
+    Ok(name.to_ascii_uppercase())
 }
 
 fn all_of(mut keys: Vec<SearchKey>) -> Result<SearchKey, Expected> {
@@ -47,12 +62,7 @@ fn key(lexer: &mut Lexer<'_>, depth: usize) -> Result<SearchKey, Expected> {
     let depth = depth.checked_sub(1).ok_or(Expected("search keys nest too deeply"))?;
     match lexer.peek() {
         Some(b'(') => return all_of(lexer.list(|lexer| key(lexer, depth))?),
-        Some(b'*' | b'0'..=b'9') => {
-            return match message_set(lexer, Numbering::Seq)? {
-                MessageSet::Seq(set) => Ok(SearchKey::SeqSet(set)),
-                MessageSet::Uid(set) => Ok(SearchKey::Uid(set)),
-            };
-        }
+        Some(b'*' | b'0'..=b'9' | b'$') => return set_key(lexer, Numbering::Seq),
         _ => {}
     }
     let word = lexer.word()?;
@@ -72,6 +82,14 @@ fn key(lexer: &mut Lexer<'_>, depth: usize) -> Result<SearchKey, Expected> {
             None => key_with_argument(&word, lexer),
         },
     }
+}
+
+fn set_key(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<SearchKey, Expected> {
+    Ok(match message_set(lexer, numbering)? {
+        MessageSet::Seq(set) => SearchKey::SeqSet(set),
+        MessageSet::Uid(set) => SearchKey::Uid(set),
+        MessageSet::Saved(_) => SearchKey::Saved,
+    })
 }
 
 fn bare_key(word: &str) -> Option<SearchKey> {
@@ -115,9 +133,11 @@ fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Result<SearchKey, Exp
         "LARGER" => SearchKey::Larger(number(lexer)?),
         "SMALLER" => SearchKey::Smaller(number(lexer)?),
         "MODSEQ" => SearchKey::ModSeq(resync::search_mod_seq(lexer)?),
+        "OLDER" => SearchKey::Older(seconds(lexer)?),
+        "YOUNGER" => SearchKey::Younger(seconds(lexer)?),
         "UID" => {
             lexer.space()?;
-            SearchKey::Uid(uid_set(lexer)?)
+            set_key(lexer, Numbering::Uid)?
         }
         _ => return Err(Expected("unknown search key")),
     })
@@ -131,6 +151,11 @@ fn string(lexer: &mut Lexer<'_>) -> Result<Vec<u8>, Expected> {
 fn number(lexer: &mut Lexer<'_>) -> Result<u32, Expected> {
     lexer.space()?;
     lexer.number()
+}
+
+fn seconds(lexer: &mut Lexer<'_>) -> Result<NonZeroU32, Expected> {
+    lexer.space()?;
+    lexer.nonzero()
 }
 
 fn keyword(lexer: &mut Lexer<'_>) -> Result<Keyword, Expected> {

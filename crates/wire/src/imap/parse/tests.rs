@@ -262,7 +262,7 @@ fn a_uid_command_carries_a_uid_set() {
     assert_eq!(body("a UID COPY 2:4 x"), copy(uid.clone()));
     assert_eq!(body("a MOVE 2:4 x"), Body::Move { set: seq, mailbox: name("x") });
     assert_eq!(body("a uid move 2:4 x"), Body::Move { set: uid, mailbox: name("x") });
-    assert_eq!(body("a UID EXPUNGE 5"), Body::UidExpunge(UidSet::parse(b"5").unwrap()));
+    assert_eq!(body("a UID EXPUNGE 5"), Body::UidExpunge(MessageSet::Uid(UidSet::parse(b"5").unwrap())));
     assert_eq!(refusal("a COPY 0 x").1, "expected a sequence set");
 }
 
@@ -321,7 +321,7 @@ fn search_keys_nest_and_carry_values() {
         "a SEARCH OR SEEN",
         "a SEARCH SINCE 30-Feb-2020",
         "a SEARCH LARGER x",
-        "a SEARCH RETURN (ALL) ALL",
+        "a SEARCH RETURN (UPDATE) ALL",
         "a SEARCH ALLSEEN",
         "a SEARCH (ALL",
     ] {
