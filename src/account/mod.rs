@@ -8,6 +8,7 @@ mod append;
 mod body;
 mod condition;
 mod desk;
+mod filing;
 mod folders;
 mod last_uses;
 mod lease;
@@ -44,9 +45,7 @@ pub use lockout::LoginLimits;
 pub use open::OpenFolder;
 pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;
-pub use values::{
-    Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
-};
+pub use values::{Accepted, Filed, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload};
 
 #[cfg(test)]
 pub(crate) use submit::doubles;
@@ -100,6 +99,7 @@ struct Inner {
     clock: Clock,
     pace: Pace,
     submitter: Submitter,
+    filings: filing::Desk,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
@@ -118,6 +118,7 @@ impl Account {
             store,
             clock,
             pace,
+            filings: filing::Desk::default(),
             tree: Turn::default(),
             desks: Mutex::default(),
             downloads: Mutex::default(),

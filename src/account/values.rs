@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::OpenFolder;
+use super::filing::Held;
 use crate::mailbox::{
     Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Timestamp, Uid, UidValidity, View,
 };
@@ -72,10 +73,14 @@ pub struct Upload {
     pub received: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Appended {
+/// Messages that were filed. While it is kept, the same messages again are new ones; once it was
+/// dropped without `Account::confirm_filed`, they count as a retry.
+#[derive(Debug)]
+pub struct Filed {
     pub validity: UidValidity,
-    pub uid: Uid,
+    /// In the order of the messages.
+    pub uids: Vec<Uid>,
+    pub(super) held: Vec<Held>,
 }
 
 /// The outcome of COPY or MOVE.

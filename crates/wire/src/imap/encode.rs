@@ -152,7 +152,7 @@ impl Code {
             Self::UidNext(number) | Self::UidValidity(number) | Self::Unseen(number) => {
                 put(out, format_args!(" {number}"));
             }
-            Self::AppendUid { validity, uid } => put(out, format_args!(" {validity} {uid}")),
+            Self::AppendUid { validity, uids } => put(out, format_args!(" {validity} {uids}")),
             Self::CopyUid { validity, source, target } => {
                 put(out, format_args!(" {validity} {source} {target}"));
             }
@@ -201,6 +201,7 @@ impl Code {
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unavailable => "UNAVAILABLE",
             Self::Unseen(_) => "UNSEEN",
+            Self::UnknownCte => "UNKNOWN-CTE",
             Self::UseAttr => "USEATTR",
         }
     }

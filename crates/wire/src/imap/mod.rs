@@ -24,7 +24,8 @@ pub use command::{
 pub use date::{Date, DateTime, InvalidDate, Time};
 pub use encode::{FetchWriter, continuation};
 pub use event::{
-    Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, StreamError, Trust,
+    Defect, Event, FilingVerb, Limits, Line, LiteralKind, MessageLiteral, Mode, Octets,
+    StreamError, Trust, Wrapping,
 };
 pub use fetch::{BodySection, Fetch, FetchItem, Partial, Peek, Section, SectionText};
 pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
