@@ -7,8 +7,8 @@ use super::body::describe;
 use super::filing::Held;
 use super::{Account, Filed, Upload};
 use crate::backend::RemoteMessage;
-use crate::mailbox::{Fault, Folder, FolderPath, Kind, Outcome, RemoteId, Role, Uid};
-use crate::store::{Applied, Binding, Filing, Incoming};
+use crate::mailbox::{Epoch, Fault, Folder, FolderPath, Kind, Outcome, RemoteId, Role, Uid};
+use crate::store::{Answer, Applied, Binding, Filing, Incoming};
 
 /// What is to be done about one message.
 enum Plan {
@@ -115,7 +115,8 @@ impl Account {
         let asked = self.0.store.epoch();
         let made = self.ask_to_file(folder, filing).await?;
         let remote = made.id.clone();
-        let uid = self.record_filed(folder, filing, (made, asked)).await?;
+        let told = (made, Answer::Unknown);
+        let uid = self.record_filed(folder, filing, (told, asked)).await?;
         // Then it stays in the journal, and the next look takes it back.
         let served = || Fault::from(Kind::InDoubt).because("other bytes of it were served before");
         let uid = uid.ok_or_else(served)?;
@@ -127,11 +128,11 @@ impl Account {
         &self,
         folder: &Folder,
         filing: &Filing,
-        (made, asked): (RemoteMessage, crate::mailbox::Epoch),
+        ((made, answer), asked): ((RemoteMessage, Answer), Epoch),
     ) -> Outcome<Option<Uid>> {
         let incoming = Incoming::from(made);
         // Bound before the row is announced: nobody may see other bytes under this UID.
-        if self.0.store.bind_filing(&filing.id, &incoming).await? == Binding::Served {
+        if self.0.store.bind_filing(&filing.id, &incoming, answer).await? == Binding::Served {
             return Ok(None);
         }
         let remote = incoming.remote.clone();

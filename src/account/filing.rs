@@ -9,12 +9,14 @@ use super::Account;
 use super::folders::reference;
 use crate::backend::{Mark, RemoteMessage, Upload};
 use crate::mailbox::{Fault, Flags, Folder, FolderId, Outcome, Spooled, Timestamp, Uid};
-use crate::store::{Applied, Filing, FilingStage, SpoolFile, Texts};
+use crate::store::{Answer, Applied, Filing, FilingStage, SpoolFile, Texts};
 
-/// How long the same bytes for the same folder may be the client's retry of an APPEND whose answer it
-/// did not get. Clients come back within this time; a person who files a copy on purpose mostly takes
-/// longer.
+/// How long the same bytes for the same folder may be the client's retry of an APPEND whose answer may
+/// have been lost. Clients come back within this time; a person who files a copy on purpose mostly
+/// takes longer.
 const RETRY_WINDOW: Duration = Duration::from_secs(30 * 60);
+/// The same where the client certainly has no OK: it may be offline over night.
+const MISSED_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a request that was cut off may still be at work at the service. What has not shown itself
 /// by then is not there.
 const LATEST: Duration = Duration::from_secs(10 * 60);
@@ -79,7 +81,9 @@ impl Account {
     pub(super) async fn settle_filings(&self, only: Option<FolderId>) -> Outcome<()> {
         for filing in self.0.store.filings().await? {
             let elsewhere = only.is_some_and(|folder| folder != filing.folder);
-            if elsewhere || matches!(filing.stage, FilingStage::Made(_)) && !self.is_past(&filing) {
+            if elsewhere
+                || matches!(filing.stage, FilingStage::Made { .. }) && !self.is_past(&filing)
+            {
                 continue;
             }
             let Some(held) = self.0.filings.hold(filing) else { continue };
@@ -103,7 +107,7 @@ impl Account {
     /// nothing can come of it any more.
     async fn settle_filing(&self, folder: &Folder, filing: &Filing) -> Outcome<Option<Uid>> {
         let store = &self.0.store;
-        if let FilingStage::Made(remote) = &filing.stage {
+        if let FilingStage::Made { remote, .. } = &filing.stage {
             let found = store.by_remote(folder.id, std::slice::from_ref(remote)).await?;
             let uid = found.into_iter().flatten().next().map(|row| row.uid);
             if uid.is_none() || self.is_past(filing) {
@@ -121,7 +125,9 @@ impl Account {
             return Ok(None);
         };
         let remote = found.id.clone();
-        if let Some(uid) = self.record_filed(folder, filing, (found, asked)).await? {
+        if let Some(uid) =
+            self.record_filed(folder, filing, ((found, Answer::Missed), asked)).await?
+        {
             return Ok(Some(uid));
         }
         // Other bytes of it were served, so it cannot be what the client filed: the client's next try
@@ -147,7 +153,11 @@ impl Account {
     }
 
     fn is_past(&self, filing: &Filing) -> bool {
-        self.is_older(filing, RETRY_WINDOW)
+        let window = match filing.stage {
+            FilingStage::Made { answer: Answer::Unknown, .. } => RETRY_WINDOW,
+            _ => MISSED_WINDOW,
+        };
+        self.is_older(filing, window)
     }
 
     fn is_older(&self, filing: &Filing, limit: Duration) -> bool {

@@ -336,7 +336,7 @@ mod tests {
         let file = here.file(b"as filed").await;
         let wish = (row.flags.clone(), None);
         let filing = here.store.begin_filing(here.inbox, (file, texts("own")), wish).await.unwrap();
-        here.store.bind_filing(&filing.id, &row).await.unwrap();
+        here.store.bind_filing(&filing.id, &row, super::super::Answer::Unknown).await.unwrap();
         here.apply(Applied::Added { rows: vec![row], asked }).await;
         let theirs = freeze(&here, 1, b"as the service tells it").await;
         assert_eq!((theirs.freezing, theirs.body.size), (Freezing::Kept, 8));

@@ -14,7 +14,7 @@ use super::blobs::{DIRECTORY, Measured, Pin, forget};
 use super::bodies::{Name, exact_body, is_announced, record};
 use super::values::{self, key};
 use super::worker::Writing;
-use super::{BlobHash, Body, Incoming, SpoolFile, Store, Texts};
+use super::{Answer, BlobHash, Body, Incoming, SpoolFile, Store, Texts};
 use crate::mailbox::{Fault, Flags, FolderId, Outcome, RemoteId, Timestamp};
 
 /// One message being filed.
@@ -38,8 +38,8 @@ pub struct Filing {
 pub enum FilingStage {
     /// The service may have it or not.
     Begun,
-    /// The service has it; the client may not know that.
-    Made(RemoteId),
+    /// The service has it; `answer` is never `Delivered`, since the journal ends there.
+    Made { remote: RemoteId, answer: Answer },
 }
 
 /// Whether a message could be given the client's bytes.
@@ -50,7 +50,7 @@ pub enum Binding {
     Served,
 }
 
-const COLUMNS: &str = "id, folder, hash, begun, flags, keywords, received, remote";
+const COLUMNS: &str = "id, folder, hash, begun, flags, keywords, received, remote, missed";
 
 impl Store {
     /// Takes a client's bytes and writes down that they are to be filed, before anything is asked of
@@ -69,7 +69,7 @@ impl Store {
             measured.keep(writing, &directory, Pin::Pinned)?;
             record(writing, &waiting(&id), &Body { size, hash, texts })?;
             let sql = format!(
-                "INSERT INTO filings ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL)"
+                "INSERT INTO filings ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, 0)"
             );
             writing.transaction.prepare_cached(&sql)?.execute(params![
                 id,
@@ -104,9 +104,14 @@ impl Store {
     }
 
     /// Gives the client's bytes to the message that came of it, before `Applied::Added` announces it.
-    pub async fn bind_filing(&self, id: &str, incoming: &Incoming) -> Outcome<Binding> {
+    pub async fn bind_filing(
+        &self,
+        id: &str,
+        incoming: &Incoming,
+        answer: Answer,
+    ) -> Outcome<Binding> {
         let (id, name) = (id.to_owned(), Name::of(incoming));
-        self.write(move |writing| bind(writing, &id, &name)).await
+        self.write(move |writing| bind(writing, (&id, answer), &name)).await
     }
 
     /// Forgets filings that came to nothing, with their bytes.
@@ -140,7 +145,7 @@ fn waiting(id: &str) -> Name {
     Name { remote: format!("filing:{id}"), content: String::new() }
 }
 
-fn bind(writing: &Writing<'_>, id: &str, name: &Name) -> Outcome<Binding> {
+fn bind(writing: &Writing<'_>, (id, answer): (&str, Answer), name: &Name) -> Outcome<Binding> {
     let waiting = waiting(id);
     let Some(given) = exact_body(writing, &waiting)? else {
         return Err(Fault::defect("a filing has lost its bytes"));
@@ -152,8 +157,9 @@ fn bind(writing: &Writing<'_>, id: &str, name: &Name) -> Outcome<Binding> {
     }
     record(writing, name, &given)?;
     drop_waiting(writing, id)?;
-    let sql = "UPDATE filings SET remote = ?2 WHERE id = ?1";
-    writing.transaction.prepare_cached(sql)?.execute([id, name.remote.as_str()])?;
+    let sql = "UPDATE filings SET remote = ?2, missed = ?3 WHERE id = ?1";
+    let missed = answer == Answer::Missed;
+    writing.transaction.prepare_cached(sql)?.execute(params![id, name.remote, missed])?;
     Ok(Binding::Bound)
 }
 
@@ -196,6 +202,7 @@ fn filing(record: &Record<'_>, directory: &Path) -> rusqlite::Result<Filing> {
     let hash = BlobHash::from_column(record, 2)?;
     let received: Option<i64> = record.get(6)?;
     let remote: Option<Box<str>> = record.get(7)?;
+    let answer = if record.get(8)? { Answer::Missed } else { Answer::Unknown };
     Ok(Filing {
         id: record.get(0)?,
         folder: FolderId::new(record.get(1)?),
@@ -203,7 +210,10 @@ fn filing(record: &Record<'_>, directory: &Path) -> rusqlite::Result<Filing> {
         begun: Timestamp(record.get(3)?),
         flags: values::flags(record, 4, 5)?,
         received: received.map(Timestamp),
-        stage: remote.map_or(FilingStage::Begun, |id| FilingStage::Made(RemoteId::new(id))),
+        stage: remote.map_or(FilingStage::Begun, |id| FilingStage::Made {
+            remote: RemoteId::new(id),
+            answer,
+        }),
         path: super::blobs::place(directory, &hash),
     })
 }

@@ -9,6 +9,7 @@ CREATE TABLE filings (
     flags    INTEGER NOT NULL,
     keywords TEXT    NOT NULL,
     received INTEGER,                            -- seconds since 1970
-    remote   TEXT                                -- once the service has confirmed it
+    remote   TEXT,                               -- once the service has confirmed it
+    missed   INTEGER NOT NULL DEFAULT 0          -- the client was certainly not told so
 ) STRICT;
 CREATE INDEX filings_hash ON filings (folder, hash);
