@@ -1,42 +1,187 @@
-//! Filing a client's message (RFC 3501 §6.3.11), its bytes kept as they are.
+//! Filing a client's messages (RFC 3501 §6.3.11, RFC 3502), their bytes kept as they are.
+//!
+//! All of an APPEND or nothing: every message is written down in the journal first (`filing.rs`), then
+//! each is made at the service; if one fails, those made before it are taken back.
 
 use super::body::describe;
-use super::folders::reference;
-use super::{Account, Appended, Upload};
-use crate::backend::{self, RemoteMessage};
-use crate::mailbox::{Fault, FolderPath, Kind, Outcome, Role};
-use crate::store::{Applied, Incoming};
+use super::filing::Held;
+use super::{Account, Filed, Upload};
+use crate::backend::RemoteMessage;
+use crate::mailbox::{Epoch, Fault, Folder, FolderPath, Kind, Outcome, RemoteId, Role, Uid};
+use crate::store::{Answer, Applied, Binding, Filing, Incoming};
+
+/// What is to be done about one message.
+enum Plan {
+    /// It is in the folder already.
+    There {
+        uid: Uid,
+        held: Option<Held>,
+    },
+    Make(Held),
+}
+
+/// A message that this call has made.
+struct Made {
+    uid: Uid,
+    remote: RemoteId,
+}
 
 impl Account {
+    /// Files messages, in this order. Call `confirm_filed` once the client has the answer.
+    ///
     /// # Errors
-    /// `NoSuchTarget`, `TooLarge`, `OverQuota`, `Unacceptable`.
-    pub async fn append(&self, path: &FolderPath, upload: Upload) -> Outcome<Appended> {
+    /// `NoSuchTarget`, `TooLarge`, `OverQuota`, `Unacceptable`: nothing was filed. `InDoubt`: some may
+    /// have been; the same messages again find out.
+    pub async fn append(&self, path: &FolderPath, uploads: Vec<Upload>) -> Outcome<Filed> {
         let folder = self.ready_target(path).await?;
-        let message = upload.message.spooled().await?;
         let limit = self.limits().append;
-        if message.size > limit {
-            return Err(Kind::TooLarge { limit }.into());
+        for upload in &uploads {
+            if upload.message.spooled().await?.size > limit {
+                return Err(Kind::TooLarge { limit }.into());
+            }
         }
+        let mut plans = Vec::with_capacity(uploads.len());
+        for upload in uploads {
+            match self.plan(&folder, upload).await {
+                Ok(plan) => plans.push(plan),
+                Err(fault) => {
+                    self.give_up(&folder, plans, Vec::new()).await?;
+                    return Err(fault);
+                }
+            }
+        }
+        self.carry_out(&folder, plans).await
+    }
+
+    /// The client has the answer: the same message again is meant as another one.
+    pub async fn confirm_filed(&self, filed: Filed) -> Outcome<()> {
+        let ids: Vec<String> = filed.held.iter().map(|held| held.filing.id.clone()).collect();
+        if ids.is_empty() { Ok(()) } else { self.0.store.end_filings(ids).await }
+    }
+
+    async fn plan(&self, folder: &Folder, upload: Upload) -> Outcome<Plan> {
+        let message = upload.message.spooled().await?;
         let texts = describe(&message.path).await?;
         if folder.role == Some(Role::Sent)
-            && let Some(known) = self.sent_copy(&folder, &message).await?
+            && let Some(known) = self.sent_copy(folder, &message).await?
         {
-            return Ok(known);
+            return Ok(Plan::There { uid: known, held: None });
         }
+        let wish = (upload.flags, upload.received);
+        let held = self.hold(folder, (upload.message, texts), wish).await?;
+        match self.earlier(folder, &held.filing).await {
+            Ok(Some((uid, earlier))) => {
+                self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
+                Ok(Plan::There { uid, held: Some(earlier) })
+            }
+            Ok(None) => Ok(Plan::Make(held)),
+            Err(fault) => {
+                self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn carry_out(&self, folder: &Folder, plans: Vec<Plan>) -> Outcome<Filed> {
+        let mut filed = Filed { validity: folder.validity, uids: Vec::new(), held: Vec::new() };
+        let mut made = Vec::new();
+        let mut plans = plans.into_iter();
+        while let Some(plan) = plans.next() {
+            match plan {
+                Plan::There { uid, held } => {
+                    filed.uids.push(uid);
+                    filed.held.extend(held);
+                }
+                Plan::Make(held) => match self.make_filed(folder, &held.filing).await {
+                    Ok(message) => {
+                        filed.uids.push(message.uid);
+                        made.push((message, held));
+                    }
+                    Err(fault) => {
+                        if *fault.kind() != Kind::InDoubt {
+                            self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
+                        }
+                        self.give_up(folder, plans.collect(), made).await?;
+                        return Err(fault);
+                    }
+                },
+            }
+        }
+        filed.held.extend(made.into_iter().map(|(_, held)| held));
+        Ok(filed)
+    }
+
+    async fn make_filed(&self, folder: &Folder, filing: &Filing) -> Outcome<Made> {
         let desk = self.desk(folder.id);
         let _arriving = desk.arrivals.begin(self.0.store.counts(folder.id).await?.next);
         let asked = self.0.store.epoch();
-        let request = backend::Upload { message, flags: upload.flags, received: upload.received };
-        let made: RemoteMessage = self.0.backend.append(&reference(&folder), &request).await?;
+        let made = self.ask_to_file(folder, filing).await?;
+        let remote = made.id.clone();
+        let told = (made, Answer::Unknown);
+        let uid = self.record_filed(folder, filing, (told, asked)).await?;
+        // Then it stays in the journal, and the next look takes it back.
+        let served = || Fault::from(Kind::InDoubt).because("other bytes of it were served before");
+        let uid = uid.ok_or_else(served)?;
+        Ok(Made { uid, remote })
+    }
+
+    /// Announces a message under the client's bytes. `None`: someone was served other bytes of it.
+    pub(super) async fn record_filed(
+        &self,
+        folder: &Folder,
+        filing: &Filing,
+        ((made, answer), asked): ((RemoteMessage, Answer), Epoch),
+    ) -> Outcome<Option<Uid>> {
         let incoming = Incoming::from(made);
-        // Frozen before the row is announced: nobody may see other bytes under this UID.
-        self.0.store.adopt(&incoming, upload.message, texts).await?;
+        // Bound before the row is announced: nobody may see other bytes under this UID.
+        if self.0.store.bind_filing(&filing.id, &incoming, answer).await? == Binding::Served {
+            return Ok(None);
+        }
         let remote = incoming.remote.clone();
         let added = Applied::Added { rows: vec![incoming], asked };
         let receipt = self.0.store.apply(folder.id, added).await?;
-        desk.note_ahead([remote.clone()], self.0.store.epoch());
+        self.desk(folder.id).note_ahead([remote.clone()], self.0.store.epoch());
         let uid = receipt.uids.iter().find(|(known, _)| *known == remote).map(|(_, uid)| *uid);
-        let uid = uid.ok_or_else(|| Fault::defect("an appended message got no UID"))?;
-        Ok(Appended { validity: folder.validity, uid })
+        uid.map(Some).ok_or_else(|| Fault::defect("an appended message got no UID"))
+    }
+
+    /// Takes back what an APPEND has made, and forgets what it would have made.
+    ///
+    /// # Errors
+    /// `InDoubt` if some of it is still there.
+    async fn give_up(
+        &self,
+        folder: &Folder,
+        plans: Vec<Plan>,
+        made: Vec<(Made, Held)>,
+    ) -> Outcome<()> {
+        let mut ids = Vec::new();
+        for plan in &plans {
+            if let Plan::Make(held) = plan {
+                ids.push(held.filing.id.clone());
+            }
+        }
+        self.0.store.abandon_filings(ids).await?;
+        if made.is_empty() {
+            return Ok(());
+        }
+        let remotes: Vec<RemoteId> = made.iter().map(|(made, _)| made.remote.clone()).collect();
+        let asked = self.0.store.epoch();
+        let answers = self.0.backend.destroy(&remotes).await?;
+        let mut outcome = Ok(());
+        let (mut gone, mut ended) = (Vec::new(), Vec::new());
+        for ((made, held), answer) in made.iter().zip(answers) {
+            match answer {
+                Ok(()) => {
+                    gone.push(made.remote.clone());
+                    ended.push(held.filing.id.clone());
+                }
+                // It stays in the journal: the client's next try finds it.
+                Err(fault) => outcome = Err(Fault::from(Kind::InDoubt).because(fault)),
+            }
+        }
+        self.0.store.apply(folder.id, Applied::Removed { remotes: gone, asked }).await?;
+        self.0.store.end_filings(ended).await?;
+        outcome
     }
 }

@@ -10,6 +10,7 @@ mod body;
 mod condition;
 mod desk;
 mod figures;
+mod filing;
 mod folders;
 mod last_uses;
 mod lease;
@@ -49,9 +50,7 @@ pub use lockout::LoginLimits;
 pub use open::OpenFolder;
 pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;
-pub use values::{
-    Accepted, Appended, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload,
-};
+pub use values::{Accepted, Filed, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload};
 
 #[cfg(test)]
 pub(crate) use submit::doubles;
@@ -106,6 +105,7 @@ struct Inner {
     clock: Clock,
     pace: Pace,
     submitter: Submitter,
+    filings: filing::Desk,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     shelf: Shelf,
@@ -127,6 +127,7 @@ impl Account {
             store,
             clock,
             pace,
+            filings: filing::Desk::default(),
             tree: Turn::default(),
             desks: Mutex::default(),
             shelf: Shelf::default(),

@@ -66,6 +66,7 @@ impl Account {
             self.refresh_tree(Need::Now, Urgency::Poll).await?;
         }
         self.list_inbox_first().await?;
+        self.settle_filings(None).await?;
         if tree_known { self.poll_watched().await } else { Ok(()) }
     }
 
@@ -189,6 +190,7 @@ impl Account {
         }
         turn.begin();
         let began = self.0.clock.instant();
+        self.settle_filings(Some(folder.id)).await?;
         self.pull(folder, urgency).await?;
         turn.succeed(began);
         Ok(())

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 
 use super::OpenFolder;
+use super::filing::Held;
 use crate::mailbox::{
     Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Snapshot, Timestamp, Uid,
     UidValidity, View,
@@ -75,10 +76,14 @@ pub struct Upload {
     pub received: Option<Timestamp>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Appended {
+/// Messages that were filed. While it is kept, the same messages again are new ones; once it was
+/// dropped without `Account::confirm_filed`, they count as a retry.
+#[derive(Debug)]
+pub struct Filed {
     pub validity: UidValidity,
-    pub uid: Uid,
+    /// In the order of the messages.
+    pub uids: Vec<Uid>,
+    pub(super) held: Vec<Held>,
 }
 
 /// The outcome of COPY or MOVE.

@@ -1,5 +1,7 @@
 //! Changing messages: the service first, the index when it has confirmed.
 
+use std::collections::HashSet;
+
 use super::sync::Need;
 use super::{Account, OpenFolder, Transfer};
 use crate::backend::{Base, FlagWrite, RemoteMessage, Urgency};
@@ -55,12 +57,15 @@ impl OpenFolder {
         let remotes = remotes_of(&rows);
         let desk = self.account.desk(target.id);
         let _arriving = desk.arrivals.begin(self.account.0.store.counts(target.id).await?.next);
+        let unedited = self.unedited_drafts(&rows).await?;
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);
         let faults = self.account.look_again(&self.folder, gone, faults).await?;
-        let copies = copied.iter().map(|(row, copy)| (row.uid, copy.clone().into())).collect();
-        self.account.0.store.inherit(self.folder.id, copies).await?;
+        self.pass_bytes_on(&copied, |row| {
+            !row.flags.has(SystemFlag::Draft) || unedited.contains(&row.uid)
+        })
+        .await?;
         self.account.transferred(&target, copied, faults, asked).await
     }
 
@@ -72,9 +77,12 @@ impl OpenFolder {
             return self.copy_onto_itself(&rows, &target).await;
         }
         let remotes = remotes_of(&rows);
+        let unedited = self.unedited_drafts(&rows).await?;
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.relocate(&remotes, &target.remote).await?;
         let (moved, gone, faults) = sort_answers(&rows, answers);
+        // Other mail keeps its bytes by its id, which lasts.
+        self.pass_bytes_on(&moved, |row| unedited.contains(&row.uid)).await?;
         let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
         // Arrived before left: a crash between the two shows the message twice, never not at all.
         let mut transfer = self.account.transferred(&target, moved, faults, asked).await?;
@@ -104,6 +112,46 @@ impl OpenFolder {
         }
         outcomes.extend(self.destroy(rows).await?);
         Ok(outcomes)
+    }
+
+    /// Removes one message for good, marked or not, if it is still here.
+    pub async fn discard(&self, uid: Uid) -> Outcome<()> {
+        let suspects = remotes_of(&self.rows(&[uid]).await?);
+        let untold =
+            self.account.look_up_into(&self.folder, &suspects, None, Urgency::Interactive).await?;
+        if let Some((_, fault)) = untold.into_iter().next() {
+            return Err(fault);
+        }
+        let rows = self.rows(&[uid]).await?;
+        self.destroy(rows).await?.into_iter().try_for_each(|(_, outcome)| outcome)
+    }
+
+    /// The drafts that nobody has edited since the index heard of them: their bytes may go with them.
+    async fn unedited_drafts(&self, rows: &[Row]) -> Outcome<HashSet<Uid>> {
+        let is_draft = |row: &&Row| row.flags.has(SystemFlag::Draft) && row.version.is_some();
+        let drafts: Vec<&Row> = rows.iter().filter(is_draft).collect();
+        if drafts.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let remotes: Vec<RemoteId> = drafts.iter().map(|row| row.remote.clone()).collect();
+        let found = self.account.0.backend.look_up(&remotes, Urgency::Interactive).await?;
+        let pairs = drafts.iter().zip(found);
+        let is_same = |row: &Row, now: RemoteMessage| now.version == row.version;
+        let same = pairs.filter(|(row, now)| now.clone().is_ok_and(|now| is_same(row, now)));
+        Ok(same.map(|(row, _)| row.uid).collect())
+    }
+
+    async fn pass_bytes_on(
+        &self,
+        arrived: &[(Row, RemoteMessage)],
+        may: impl Fn(&Row) -> bool,
+    ) -> Outcome<()> {
+        let heirs = arrived.iter().filter(|(row, _)| may(row));
+        let heirs: Vec<_> = heirs.map(|(row, now)| (row.uid, now.clone().into())).collect();
+        if heirs.is_empty() {
+            return Ok(());
+        }
+        self.account.0.store.inherit(self.folder.id, heirs).await
     }
 
     async fn destroy(&self, rows: Vec<Row>) -> Outcome<Vec<(Uid, Outcome<()>)>> {

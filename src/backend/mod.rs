@@ -127,6 +127,16 @@ pub struct Upload {
     pub flags: Flags,
     /// `None`: now.
     pub received: Option<Timestamp>,
+    pub mark: Mark,
+}
+
+/// How a filed message is found again if the answer to its filing was lost.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// Unique; the item carries it where it can.
+    pub tag: String,
+    /// When it was first tried.
+    pub since: Timestamp,
 }
 
 /// Where a submitted message was found when its sending was in doubt.
@@ -206,8 +216,18 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Files a message; the folder's role decides how (only drafts may look like drafts).
     ///
     /// # Errors
-    /// `NoSuchTarget`, `TooLarge`, `OverQuota`, `Unacceptable`.
+    /// `NoSuchTarget`, `TooLarge`, `OverQuota`, `Unacceptable`: it is not there. `InDoubt`: it may be;
+    /// `recover` tells.
     async fn append(&self, folder: &RemoteFolderRef, upload: &Upload) -> Outcome<RemoteMessage>;
+
+    /// The message that an `append` in doubt has made, if it is there, finished. `others` are known to
+    /// be something else.
+    async fn recover(
+        &self,
+        folder: &RemoteFolderRef,
+        upload: &Upload,
+        others: &[RemoteId],
+    ) -> Outcome<Option<RemoteMessage>>;
 
     /// Copies; each item answers with the copy.
     async fn copy(

@@ -13,7 +13,7 @@ use super::fold::content;
 use super::values::{self, ROW, ROW_SOURCE, key, signed};
 use super::worker::Writing;
 use super::{BlobHash, Incoming, SpoolFile, Store};
-use crate::mailbox::{Fault, FolderId, Kind, Outcome, Row, SystemFlag, Uid};
+use crate::mailbox::{Fault, FolderId, Kind, Outcome, Row, Uid};
 
 /// What the bytes say, finished for the wire; opaque here.
 #[derive(Clone, Default, Eq, PartialEq)]
@@ -84,32 +84,14 @@ impl Store {
                 Ok(Name { remote: record.get(0)?, content: record.get(1)? })
             });
             let name = name.optional()?.ok_or_else(|| Fault::from(Kind::NoSuchMessage))?;
-            settle(writing, &directory, &name, Given { measured, texts, pin: Pin::Evictable })
+            settle(writing, &directory, &name, Given { measured, texts })
         })
         .await
     }
 
-    /// Takes `file` as the bytes of a message that a client filed, before `Applied::Added` announces
-    /// it. Such bytes are not evicted: the service may not be able to give them back.
-    pub async fn adopt(
-        &self,
-        incoming: &Incoming,
-        file: SpoolFile,
-        texts: Texts,
-    ) -> Outcome<Frozen> {
-        let measured = Measured::of(file).await?;
-        let directory = self.path(DIRECTORY);
-        let content = content(&incoming.flags, incoming.version.as_ref()).into();
-        let name = Name { remote: incoming.remote.as_str().into(), content };
-        self.write(move |writing| {
-            settle(writing, &directory, &name, Given { measured, texts, pin: Pin::Pinned })
-        })
-        .await
-    }
-
-    /// Gives copies the bytes of what they were copied from, before `Applied::Added` announces them:
-    /// the service may make others of a copy, above all of what a client filed. Drafts are left out,
-    /// since someone may have edited them a moment before.
+    /// Gives copies, and drafts that moved, the bytes of what they come from, before `Applied::Added`
+    /// announces them: the service may make others of them, above all of what a client filed. Name
+    /// no draft that someone may have edited a moment before.
     pub async fn inherit(&self, from: FolderId, copies: Vec<(Uid, Incoming)>) -> Outcome<()> {
         self.write(move |writing| {
             copies.iter().try_for_each(|(uid, copy)| inherit(writing, (from, *uid), copy))
@@ -167,16 +149,22 @@ impl fmt::Debug for Texts {
 }
 
 /// The key of a body.
-struct Name {
-    remote: String,
+pub(super) struct Name {
+    pub(super) remote: String,
     /// See `fold::content`.
-    content: String,
+    pub(super) content: String,
+}
+
+impl Name {
+    pub(super) fn of(incoming: &Incoming) -> Self {
+        let content = content(&incoming.flags, incoming.version.as_ref()).into();
+        Self { remote: incoming.remote.as_str().into(), content }
+    }
 }
 
 struct Given {
     measured: Measured,
     texts: Texts,
-    pin: Pin,
 }
 
 const BODY: &str =
@@ -184,22 +172,22 @@ const BODY: &str =
 
 /// Decides between the bytes that are there and the bytes that are given, and records the outcome.
 fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) -> Outcome<Frozen> {
-    let known = find(writing, name)?;
+    let known = exact_body(writing, name)?;
     let freezing = match &known {
-        Some(known) => decide(writing, directory, name, (known, &given))?,
+        Some(known) => decide(directory, known, &given),
         None => Freezing::First,
     };
-    let Given { measured, texts, pin } = given;
+    let Given { measured, texts } = given;
     let given = Body { size: measured.size, hash: measured.hash, texts };
     let is_same = known.as_ref().is_some_and(|known| known.hash == given.hash);
     let body = match (known, freezing) {
         (Some(known), Freezing::Kept) if !is_same => known,
         (Some(known), Freezing::Kept | Freezing::Restored) => {
-            measured.keep(writing, directory, pin)?;
+            measured.keep(writing, directory, Pin::Evictable)?;
             known
         }
         _ => {
-            measured.keep(writing, directory, pin)?;
+            measured.keep(writing, directory, Pin::Evictable)?;
             record(writing, name, &given)?;
             given
         }
@@ -208,54 +196,41 @@ fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) ->
     Ok(Frozen { body, freezing, path })
 }
 
-fn decide(
-    writing: &Writing<'_>,
-    directory: &Path,
-    name: &Name,
-    (known, given): (&Body, &Given),
-) -> Outcome<Freezing> {
-    let is_same = known.hash == given.measured.hash;
-    // Nobody was served the bytes of a message that was never announced: the client's own win.
-    if !is_same && given.pin == Pin::Pinned && !is_announced(writing, name)? {
-        return Ok(Freezing::First);
-    }
+fn decide(directory: &Path, known: &Body, given: &Given) -> Freezing {
     let is_there = is_whole(&place(directory, &known.hash), known.size);
-    Ok(match (is_there, is_same) {
+    match (is_there, known.hash == given.measured.hash) {
         (true, _) => Freezing::Kept,
         (false, true) => Freezing::Restored,
         (false, false) => Freezing::Regenerated,
-    })
+    }
 }
 
-fn is_announced(writing: &Writing<'_>, name: &Name) -> Outcome<bool> {
+pub(super) fn is_announced(writing: &Writing<'_>, name: &Name) -> Outcome<bool> {
     let sql = "SELECT 1 FROM messages WHERE remote = ?1 AND content = ?2";
     Ok(writing.transaction.prepare_cached(sql)?.exists([&name.remote, &name.content])?)
 }
 
 fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> Outcome<()> {
-    if copy.flags.has(SystemFlag::Draft) {
-        return Ok(());
-    }
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
                (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys)
-               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads,
+               SELECT ?3, ?4, b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads,
                       b.sort_keys
                FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
-               WHERE m.folder = ?1 AND m.uid = ?2 AND m.content = ''";
-    let (folder, uid) = source;
-    let columns = params![key(folder), uid.get(), copy.remote.as_str()];
+               WHERE m.folder = ?1 AND m.uid = ?2";
+    let ((folder, uid), name) = (source, Name::of(copy));
+    let columns = params![key(folder), uid.get(), name.remote, name.content];
     writing.transaction.prepare_cached(sql)?.execute(columns)?;
     Ok(())
 }
 
-fn find(writing: &Writing<'_>, name: &Name) -> Outcome<Option<Body>> {
+pub(super) fn exact_body(writing: &Writing<'_>, name: &Name) -> Outcome<Option<Body>> {
     let sql = format!("SELECT {BODY} FROM bodies b WHERE b.remote = ?1 AND b.content = ?2");
     let mut statement = writing.transaction.prepare_cached(&sql)?;
     Ok(statement.query_row([&name.remote, &name.content], body).optional()?)
 }
 
-fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
+pub(super) fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
     let sql = "INSERT OR REPLACE INTO bodies
                (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -369,7 +344,9 @@ mod tests {
         let row = mail("a", 1);
         let asked = here.store.epoch();
         let file = here.file(b"as filed").await;
-        here.store.adopt(&row, file, texts("own")).await.unwrap();
+        let wish = (row.flags.clone(), None);
+        let filing = here.store.begin_filing(here.inbox, (file, texts("own")), wish).await.unwrap();
+        here.store.bind_filing(&filing.id, &row, super::super::Answer::Unknown).await.unwrap();
         here.apply(Applied::Added { rows: vec![row], asked }).await;
         let theirs = freeze(&here, 1, b"as the service tells it").await;
         assert_eq!((theirs.freezing, theirs.body.size), (Freezing::Kept, 8));
@@ -378,18 +355,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_copy_has_the_bytes_of_its_original_unless_it_is_a_draft() {
+    async fn a_copy_has_the_bytes_of_its_original_be_it_mail_or_a_draft() {
         let here = fixture().await;
         here.list(vec![mail("a", 1), draft("d", "1")]).await;
         let (of_mail, of_draft) = (uid(2), uid(1));
         let body = freeze(&here, 2, b"mail").await.body;
-        freeze(&here, 1, b"draft").await;
+        let draft_body = freeze(&here, 1, b"draft").await.body;
         let copies = vec![(of_mail, mail("a2", 1)), (of_draft, draft("d2", "9"))];
         here.store.inherit(here.inbox, copies).await.unwrap();
         here.page(vec![mail("a2", 1)], &[]).await;
         here.page(vec![draft("d2", "9")], &[]).await;
         assert_eq!(here.store.body(here.inbox, uid(3)).await.unwrap(), Some(body));
-        assert_eq!(here.store.body(here.inbox, uid(4)).await.unwrap(), None);
+        assert_eq!(here.store.body(here.inbox, uid(4)).await.unwrap(), Some(draft_body));
+        here.page(vec![draft("d2", "10")], &[]).await;
+        assert_eq!(here.store.body(here.inbox, uid(5)).await.unwrap(), None);
     }
 
     #[tokio::test]

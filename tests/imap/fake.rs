@@ -214,6 +214,15 @@ impl Backend for Fake {
         Ok(writes.iter().map(write).collect())
     }
 
+    async fn recover(
+        &self,
+        _: &RemoteFolderRef,
+        _: &Upload,
+        _: &[RemoteId],
+    ) -> Outcome<Option<RemoteMessage>> {
+        Ok(None)
+    }
+
     async fn append(&self, folder: &RemoteFolderRef, upload: &Upload) -> Outcome<RemoteMessage> {
         let bytes = tokio::fs::read(&upload.message.path).await.map_err(Fault::defect)?;
         Ok(self.state().add(&folder.id, &bytes, upload.flags.clone()))

@@ -118,6 +118,45 @@ async fn nothing_is_sent_twice_wherever_the_bridge_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_filed_twice_wherever_the_bridge_is_killed() {
+    let mut site = Site::new().await;
+    let points = [
+        (Deed::AppendDraft, DRAFTS, Kind::CreateMime),
+        (Deed::AppendDraft, DRAFTS, Kind::Patch),
+        (Deed::AppendSent, SENT, Kind::CreateJson),
+        (Deed::Append, TARGET, Kind::CreateJson),
+    ];
+    for (deed, folder, kind) in points {
+        for moment in MOMENTS {
+            let place = format!("{deed:?}, {kind:?}, {moment:?}");
+            println!("{place}");
+            let (mut imap, stage) = prepare(&mut site, deed).await;
+            let hold = hold(&site, kind, moment);
+            tokio::select! {
+                answer = deed.act(&mut imap, &stage) => panic!("{place}: answered: {answer}"),
+                () = hold.arrived(1) => site.kill(),
+            }
+            hold.release();
+            site.start();
+            // A look of someone else's must not spoil the bytes.
+            let mut other = site.imap().await;
+            other.command(&format!("SELECT {folder}")).await.ok();
+            other.command("UID FETCH 1:* (RFC822.SIZE)").await.ok();
+            let mut imap = site.imap().await;
+            imap.command(&format!("SELECT {WORK}")).await.ok();
+            let answer = deed.act(&mut imap, &stage).await.ok();
+            let uid: u32 = answer.code("APPENDUID").split_once(' ').unwrap().1.parse().unwrap();
+            imap.command(&format!("SELECT {folder}")).await.ok();
+            assert!(imap.message(uid).await == stage.message, "{place}: other bytes");
+            let items = site.ada().items(folder.trim_matches('"'));
+            let filed = items.iter().filter(|item| stage.subjects.contains(&item.subject));
+            assert_eq!(filed.count(), 1, "{place}");
+            site.check(&place).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_250_is_not_sent_again_after_a_kill() {
     let mut site = Site::new().await;
     for _ in 0..3 {

@@ -118,7 +118,10 @@ fn append_runs_as_in_rfc_3501_section_6_3_11() {
         written(|out| continuation(out, "Ready for literal data")),
         "+ Ready for literal data\r\n"
     );
-    let code = Code::AppendUid { validity: number(38505), uid: number(3955) };
+    let code = Code::AppendUid {
+        validity: number(38505),
+        uids: UidSet::from_ordered([number(3955)]).unwrap(),
+    };
     assert_eq!(
         reply(&Reply::tagged(&tag("A003"), Status::Ok, "APPEND completed").with_code(code)),
         "A003 OK [APPENDUID 38505 3955] APPEND completed\r\n"

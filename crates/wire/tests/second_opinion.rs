@@ -85,7 +85,7 @@ fn every_code_is_understood() {
         Code::UidNext(number(7)),
         Code::UidValidity(number(u32::MAX)),
         Code::Unseen(number(1)),
-        Code::AppendUid { validity: number(1), uid: number(2) },
+        Code::AppendUid { validity: number(1), uids: UidSet::from_ordered([number(2)]).unwrap() },
         Code::CopyUid { validity: number(1), source: uids(), target: uids() },
         Code::Closed,
         Code::HighestModSeq(mod_seq(5)),
@@ -126,6 +126,7 @@ fn the_codes_of_rfc_5530_pass_as_words() {
         Code::PrivacyRequired,
         Code::ServerBug,
         Code::Unavailable,
+        Code::UnknownCte,
         Code::UseAttr,
     ] {
         let bytes = coded(code.clone());

@@ -282,6 +282,15 @@ impl Backend for FakeMailbox {
         unimplemented!()
     }
 
+    async fn recover(
+        &self,
+        _: &RemoteFolderRef,
+        _: &Upload,
+        _: &[RemoteId],
+    ) -> Outcome<Option<RemoteMessage>> {
+        unimplemented!()
+    }
+
     async fn copy(&self, _: &[RemoteId], _: &RemoteId) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         unimplemented!()
     }

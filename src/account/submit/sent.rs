@@ -11,10 +11,10 @@ use super::Submitter;
 use super::compose::first_word;
 use super::header::Header;
 use super::parcel::broken;
+use crate::account::Account;
 use crate::account::sync::Need;
-use crate::account::{Account, Appended};
 use crate::backend::{Trace, Urgency};
-use crate::mailbox::{Fault, Folder, Outcome, RemoteId, Spooled};
+use crate::mailbox::{Fault, Folder, Outcome, RemoteId, Spooled, Uid};
 use crate::store::{Attempt, Stage};
 
 /// Looks for the sent copy: the service files it a moment after it has taken the message.
@@ -29,7 +29,7 @@ impl Account {
         &self,
         folder: &Folder,
         message: &Spooled,
-    ) -> Outcome<Option<Appended>> {
+    ) -> Outcome<Option<Uid>> {
         let Some(message_id) = message_id(message.clone()).await? else { return Ok(None) };
         let Some(sent) = self.0.submitter.last_sent(&message_id).await? else { return Ok(None) };
         for look in 1..=LOOKS {
@@ -37,7 +37,7 @@ impl Account {
             let found = self.0.store.by_remote(folder.id, &copies).await?;
             if let Some(row) = found.into_iter().flatten().next() {
                 tracing::debug!(submission.id = %sent.id, "a client's copy is the sent one");
-                return Ok(Some(Appended { validity: folder.validity, uid: row.uid }));
+                return Ok(Some(row.uid));
             }
             if look < LOOKS {
                 self.0.clock.back_off(PAUSE * (look - 1)).await;

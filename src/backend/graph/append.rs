@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::Graph;
 use super::batch;
-use super::doubts::{Doubt, Making};
 use super::fault::{LARGEST_MESSAGE, about_target};
 use super::flags::as_created;
 use super::message::iso;
@@ -49,24 +48,7 @@ impl Graph {
         upload: &Upload,
         patience: Patience,
     ) -> Outcome<RemoteMessage> {
-        let making = Making::filing(mime, &folder.id);
-        let earlier = self.doubts.take(&making);
-        let since = earlier.as_ref().map_or_else(|| self.http.clock().now(), |doubt| doubt.since);
-        let doubt = Doubt { since, tag: String::new() };
-        let noted = |fault: Fault| {
-            if *fault.kind() == Kind::InDoubt {
-                self.doubts.note(making.clone(), doubt.clone());
-            }
-            fault
-        };
-        let found = match earlier {
-            Some(_) => self.find_draft(mime, since, patience).await.map_err(in_doubt),
-            None => Ok(None),
-        };
-        let created = match found.map_err(noted)? {
-            Some(found) => found,
-            None => self.create_draft(mime, patience).await.map_err(noted)?,
-        };
+        let created = self.create_draft(mime, patience).await?;
         let id = created.remote_id();
         let finished = self.finish_draft(created, folder, &upload.flags, patience).await;
         let Err(fault) = finished else { return finished };
@@ -74,7 +56,29 @@ impl Graph {
         let taken_back = self.remove_all(&[id]).await.into_iter().collect::<Outcome<()>>();
         match taken_back {
             Ok(()) => Err(fault),
-            Err(left) => Err(noted(Fault::from(Kind::InDoubt).because(left).because(fault))),
+            Err(left) => Err(Fault::from(Kind::InDoubt).because(left).because(fault)),
+        }
+    }
+
+    /// What a filing in doubt has made: a draft is known by its Message-ID and its time, anything
+    /// else by its tag.
+    pub(super) async fn find_filed(
+        &self,
+        folder: &RemoteFolderRef,
+        upload: &Upload,
+        others: &[RemoteId],
+    ) -> Outcome<Option<RemoteMessage>> {
+        let patience = self.http.patience(Urgency::Interactive);
+        if folder.role == Some(Role::Drafts) {
+            let mime = Mime::read(&upload.message).await?;
+            let found = self.find_draft(&mime, (upload.mark.since, others), patience).await?;
+            let Some(found) = found else { return Ok(None) };
+            return self.finish_draft(found, folder, &upload.flags, patience).await.map(Some);
+        }
+        let found = self.find_tagged(&folder.id, &upload.mark.tag, patience).await;
+        match found.map_err(about_target)? {
+            Some(found) => self.told_created(&found, &Flags::none(), patience).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -120,7 +124,7 @@ impl Graph {
                 Ok(message) => return Ok(message),
                 Err(Failure::InDoubt { status, cause }) => {
                     self.http.settle(SETTLING, patience).await;
-                    let found = self.find_draft(mime, started, patience).await;
+                    let found = self.find_draft(mime, (started, &[]), patience).await;
                     if let Some(message) = found.map_err(in_doubt)? {
                         return Ok(message);
                     }
@@ -140,7 +144,7 @@ impl Graph {
     async fn find_draft(
         &self,
         mime: &Mime,
-        started: Timestamp,
+        (started, others): (Timestamp, &[RemoteId]),
         patience: Patience,
     ) -> Outcome<Option<Message>> {
         let filter = match mime.message_id() {
@@ -158,7 +162,8 @@ impl Graph {
             let same = subject
                 .as_deref()
                 .is_none_or(|subject| message.subject.as_deref().unwrap_or_default() == subject);
-            same && message.created().is_some_and(|created| created >= since)
+            let other = others.iter().any(|other| other.as_str() == message.id);
+            same && !other && message.created().is_some_and(|created| created >= since)
         };
         Ok(found.value.into_iter().filter(matches).max_by_key(Message::created))
     }
@@ -170,31 +175,10 @@ impl Graph {
         upload: &Upload,
         patience: Patience,
     ) -> Outcome<RemoteMessage> {
-        let making = Making::filing(mime, &folder.id);
-        let earlier = self.doubts.take(&making);
-        let fresh =
-            || Doubt { since: self.http.clock().now(), tag: uuid::Uuid::new_v4().to_string() };
-        let doubt = earlier.clone().unwrap_or_else(fresh);
-        let (properties, body) = item(mime, upload, self.http.clock().now(), &doubt.tag);
-        let made = match earlier {
-            Some(_) => self.find_tagged(&folder.id, &doubt.tag, patience).await.map_err(in_doubt),
-            None => Ok(None),
-        };
-        let made = match made {
-            Ok(None) => self.create_item(folder, mime, (body, &doubt.tag), patience).await,
-            Ok(Some(found)) => Ok(found),
-            Err(fault) => Err(fault),
-        };
-        let told = match made {
-            Ok(message) => {
-                self.told_created(&message, &properties, patience).await.map_err(in_doubt)
-            }
-            Err(fault) => Err(fault),
-        };
-        if told.as_ref().is_err_and(|fault| *fault.kind() == Kind::InDoubt) {
-            self.doubts.note(making, doubt);
-        }
-        told
+        let tag = upload.mark.tag.as_str();
+        let (properties, body) = item(mime, upload, self.http.clock().now());
+        let made = self.create_item(folder, mime, (body, tag), patience).await?;
+        self.told_created(&made, &properties, patience).await.map_err(in_doubt)
     }
 
     /// Creates an item, once: a creation in doubt is looked for by its tag before it is repeated.
@@ -267,7 +251,7 @@ impl Graph {
 }
 
 /// The JSON of a new item that is no draft, and those of its flags that live in properties.
-fn item(mime: &Mime, upload: &Upload, now: Timestamp, tag: &str) -> (Flags, Map<String, Value>) {
+fn item(mime: &Mime, upload: &Upload, now: Timestamp) -> (Flags, Map<String, Value>) {
     let received = upload.received.unwrap_or(now);
     let seen = upload.flags.has(SystemFlag::Seen);
     let (stored, patch) = as_created(&upload.flags, now);
@@ -280,7 +264,7 @@ fn item(mime: &Mime, upload: &Upload, now: Timestamp, tag: &str) -> (Flags, Map<
     let read_bit = if seen { "1" } else { "0" };
     properties.push(json!({ "id": MESSAGE_FLAGS, "value": read_bit }));
     properties.push(json!({ "id": DELIVERY_TIME, "value": iso(received) }));
-    properties.push(json!({ "id": APPEND_TAG, "value": tag }));
+    properties.push(json!({ "id": APPEND_TAG, "value": upload.mark.tag }));
     for (name, value) in patch {
         match value {
             Value::Array(more) if name == "singleValueExtendedProperties" => {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Graph;
 use super::batch;
-use super::doubts::{Doubt, Making};
+use super::doubts::Copying;
 use super::model::{Collection, Folder, Message};
 use super::path::{encode, literal};
 use super::property::select;
@@ -28,8 +28,8 @@ enum State {
     Failed(Fault),
 }
 
-fn copying(of: &RemoteId, to: &RemoteId) -> Making {
-    Making::Copy { of: of.clone(), to: to.clone() }
+fn copying(of: &RemoteId, to: &RemoteId) -> Copying {
+    Copying { of: of.clone(), to: to.clone() }
 }
 
 impl Graph {
@@ -46,7 +46,7 @@ impl Graph {
             Transfer::Copy => self.doubts.take(&copying(id, to)),
             Transfer::Move => None,
         });
-        let earlier: Vec<Option<Timestamp>> = earlier.map(|doubt| Some(doubt?.since)).collect();
+        let earlier: Vec<Option<Timestamp>> = earlier.collect();
         let state = |earlier: &Option<Timestamp>| match earlier {
             Some(_) => State::Doubt("an earlier try".to_owned()),
             None => State::Open,
@@ -77,8 +77,7 @@ impl Graph {
         if transfer == Transfer::Copy {
             for ((id, earlier), state) in messages.iter().zip(earlier).zip(&states) {
                 if matches!(state, State::Failed(fault) if *fault.kind() == Kind::InDoubt) {
-                    let doubt = Doubt { since: earlier.unwrap_or(now), tag: String::new() };
-                    self.doubts.note(copying(id, to), doubt);
+                    self.doubts.note(copying(id, to), earlier.unwrap_or(now));
                 }
             }
         }

@@ -1,12 +1,12 @@
 //! What may have been made although the client was told "no": remembered, so that the client's next
 //! try finds it instead of making it twice.
 //!
-//! Kept in memory only: a doubt that outlives the process is settled by whoever reads the folder.
+//! Copies only: what a client files is in a journal of its own (`store::filings`). Kept in memory: a
+//! doubt that outlives the process is settled by whoever reads the folder.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::mime::Mime;
 use crate::mailbox::{RemoteId, Timestamp};
 
 /// Doubts kept at a time: a client that is told "no" this often has other troubles.
@@ -15,55 +15,34 @@ const MOST: usize = 1_000;
 /// Seconds for which a client's next try is taken for the same wish.
 const KEPT: i64 = 24 * 60 * 60;
 
-/// What was to be made, and where.
+/// What was to be copied, and where to.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(super) enum Making {
-    Copy {
-        of: RemoteId,
-        to: RemoteId,
-    },
-    /// By the hash of the message's bytes.
-    Filing {
-        message: blake3::Hash,
-        to: RemoteId,
-    },
+pub(super) struct Copying {
+    pub(super) of: RemoteId,
+    pub(super) to: RemoteId,
 }
 
-/// How to recognize it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Doubt {
-    /// When it was first tried.
-    pub(super) since: Timestamp,
-    /// The value of the tag that a filed item carries; empty where there is none.
-    pub(super) tag: String,
-}
-
+/// When each was first tried.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Mutex<HashMap<Making, Doubt>>);
-
-impl Making {
-    pub(super) fn filing(mime: &Mime, to: &RemoteId) -> Self {
-        Self::Filing { message: mime.hash(), to: to.clone() }
-    }
-}
+pub(super) struct Doubts(Mutex<HashMap<Copying, Timestamp>>);
 
 impl Doubts {
-    pub(super) fn note(&self, making: Making, doubt: Doubt) {
+    pub(super) fn note(&self, copying: Copying, since: Timestamp) {
         let mut doubts = self.lock();
-        doubts.retain(|_, old| doubt.since.0.saturating_sub(old.since.0) < KEPT);
+        doubts.retain(|_, old| since.0.saturating_sub(old.0) < KEPT);
         if doubts.len() >= MOST {
-            let oldest = doubts.iter().min_by_key(|(_, old)| old.since).map(|(old, _)| old.clone());
+            let oldest = doubts.iter().min_by_key(|(_, old)| **old).map(|(old, _)| old.clone());
             oldest.map(|oldest| doubts.remove(&oldest));
         }
-        doubts.insert(making, doubt);
+        doubts.insert(copying, since);
     }
 
     /// The doubt of an earlier try; whoever takes it settles it or notes it again.
-    pub(super) fn take(&self, making: &Making) -> Option<Doubt> {
-        self.lock().remove(making)
+    pub(super) fn take(&self, copying: &Copying) -> Option<Timestamp> {
+        self.lock().remove(copying)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Making, Doubt>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Copying, Timestamp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,29 +51,27 @@ impl Doubts {
 mod tests {
     use super::*;
 
-    fn copy(of: usize) -> Making {
-        Making::Copy { of: RemoteId::new(of.to_string().as_str()), to: RemoteId::new("to") }
+    fn copy(of: usize) -> Copying {
+        Copying { of: RemoteId::new(of.to_string().as_str()), to: RemoteId::new("to") }
     }
 
     #[test]
     fn a_doubt_is_taken_once() {
         let doubts = Doubts::default();
-        let doubt = Doubt { since: Timestamp(5), tag: "tag".to_owned() };
-        doubts.note(copy(1), doubt.clone());
-        assert_eq!(doubts.take(&copy(1)), Some(doubt));
+        doubts.note(copy(1), Timestamp(5));
+        assert_eq!(doubts.take(&copy(1)), Some(Timestamp(5)));
         assert_eq!(doubts.take(&copy(1)), None);
     }
 
     #[test]
     fn the_oldest_doubt_makes_room_and_none_is_kept_for_ever() {
         let doubts = Doubts::default();
-        let at = |since| Doubt { since: Timestamp(since), tag: String::new() };
         for number in 0..=MOST {
-            doubts.note(copy(number), at(i64::try_from(number).unwrap()));
+            doubts.note(copy(number), Timestamp(i64::try_from(number).unwrap()));
         }
         assert_eq!(doubts.take(&copy(0)), None);
         assert!(doubts.take(&copy(1)).is_some());
-        doubts.note(copy(0), at(2 * KEPT));
+        doubts.note(copy(0), Timestamp(2 * KEPT));
         assert_eq!(doubts.lock().len(), 1);
     }
 }

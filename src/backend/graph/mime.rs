@@ -57,10 +57,6 @@ impl Mime {
         self.0.len() as u64
     }
 
-    pub(super) fn hash(&self) -> blake3::Hash {
-        blake3::hash(&self.0)
-    }
-
     pub(super) fn base64(&self) -> String {
         STANDARD.encode(&self.0)
     }

@@ -163,6 +163,15 @@ impl Backend for Graph {
         self.file(folder, upload).await
     }
 
+    async fn recover(
+        &self,
+        folder: &RemoteFolderRef,
+        upload: &Upload,
+        others: &[RemoteId],
+    ) -> Outcome<Option<RemoteMessage>> {
+        self.find_filed(folder, upload, others).await
+    }
+
     async fn copy(
         &self,
         messages: &[RemoteId],

@@ -40,6 +40,11 @@ impl Enabled {
         self.0 & extension as u8 != 0
     }
 
+    /// Whether messages may come as `UTF8 (...)` (RFC 6855 §4).
+    pub(super) fn takes_utf8(self) -> bool {
+        Extension::ALL.iter().any(|one| one.name() == "UTF8=ACCEPT" && self.has(*one))
+    }
+
     /// QRESYNC brings CONDSTORE with it (RFC 7162 §3.2.3).
     #[must_use]
     pub(super) fn with(self, extension: Extension) -> Self {

@@ -26,6 +26,9 @@ impl Manner {
     pub(super) const APPEND: Self =
         Self { name: "APPEND", expunges: Expunges::Announce, closing: Closing::Plain };
 
+    pub(super) const REPLACE: Self =
+        Self { name: "REPLACE", expunges: Expunges::Announce, closing: Closing::HighestModSeq };
+
     pub(super) fn of(body: &Body) -> Self {
         let closing = match body {
             // Not CLOSE: the client has not been told what it expunged (RFC 7162 §3.2.8).

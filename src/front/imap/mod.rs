@@ -17,12 +17,14 @@ mod idle;
 mod keyed;
 mod list;
 mod listing;
+mod literals;
 mod manner;
 mod object_id;
 mod pattern;
 mod plan;
 mod recent;
 mod render;
+mod replace;
 mod resync;
 mod saved;
 mod search;
@@ -71,6 +73,8 @@ const AFTER_LOGIN: &[&str] = &[
     "COMPRESS=DEFLATE",
     "CONDSTORE",
     "QRESYNC",
+    "MULTIAPPEND",
+    "REPLACE",
 ];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.
@@ -106,15 +110,23 @@ impl Protocol for Server {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Standing {
     Stranger(Security),
-    User,
+    /// With the octets of the largest message that can be filed.
+    User {
+        append_limit: u64,
+    },
 }
 
 fn capabilities(standing: Standing) -> Vec<Cow<'static, str>> {
-    let (names, ways_in) = match standing {
-        Standing::Stranger(security) => (BEFORE_LOGIN, ways_in(security)),
-        Standing::User => (AFTER_LOGIN, [].as_slice()),
-    };
-    names.iter().chain(MODES).chain(ways_in).copied().map(Cow::Borrowed).collect()
+    let fixed = |names: &[&'static str]| names.iter().copied().map(Cow::Borrowed).collect();
+    match standing {
+        Standing::Stranger(security) => fixed(&[BEFORE_LOGIN, MODES, ways_in(security)].concat()),
+        Standing::User { append_limit } => {
+            let mut names: Vec<Cow<'static, str>> = fixed(&[AFTER_LOGIN, MODES].concat());
+            // RFC 7889 §3.
+            names.push(format!("APPENDLIMIT={append_limit}").into());
+            names
+        }
+    }
 }
 
 /// How a stranger becomes a user (RFC 3501 §6.2.1, §6.2.3).

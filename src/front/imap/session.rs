@@ -1,8 +1,8 @@
 //! One client's conversation: phases, dispatch, and the sync point after every command.
 
 use wire::imap::{
-    Bad, Body, Code, Command, Data, Defect, Event, MessageLiteral, Reply, Select, Status,
-    StreamError, Tag, Trust, parse_with,
+    Bad, Body, Code, Command, Data, Defect, Event, FilingVerb, MessageLiteral, Reply, Select,
+    Status, StreamError, Tag, Trust, parse_with,
 };
 
 use super::connection::{Connection, Next};
@@ -11,11 +11,11 @@ use super::ending::{self, Ending, Halt, Handled};
 use super::manner::{Closing, Manner, wants_mod_sequences};
 use super::selected::{Access, Selected};
 use super::{
-    Standing, append, auth, basic, capabilities, copy, expunge, fetch, folder, idle, list, search,
-    select, sort, status, store, thread,
+    Standing, append, auth, basic, capabilities, copy, expunge, fetch, folder, idle, list, replace,
+    search, select, sort, status, store, thread,
     wrap::{self, Wrap},
 };
-use crate::account::Account;
+use crate::account::{Account, Filed};
 use crate::front::login::{Door, TAKEN_BACK};
 use crate::mailbox::{Expunges, FolderPath};
 use crate::net::Loss;
@@ -31,6 +31,8 @@ pub(super) struct Session {
     phase: Phase,
     enabled: Enabled,
     mistakes: u32,
+    /// Filed by the last command, and the client has not spoken since.
+    unconfirmed: Option<Filed>,
 }
 
 /// RFC 3501 §3.
@@ -53,7 +55,7 @@ enum Sync {
 impl Session {
     pub(super) fn new(id: u64, connection: Connection, door: Door) -> Self {
         let (phase, enabled) = (Phase::NotAuthenticated, Enabled::default());
-        Self { id, connection, door, phase, enabled, mistakes: 0 }
+        Self { id, connection, door, phase, enabled, mistakes: 0, unconfirmed: None }
     }
 
     /// Speaks until the client leaves, fails, or is sent away.
@@ -83,6 +85,7 @@ impl Session {
     }
 
     async fn event(&mut self, event: Event) -> Result<(), Loss> {
+        self.confirm_filed().await;
         match event {
             Event::Command(line) => match parse_with(&line, self.enabled.names()) {
                 Ok(command) => self.command(command).await?,
@@ -128,14 +131,46 @@ impl Session {
 
     async fn append(&mut self, message: MessageLiteral) -> Result<(), Loss> {
         let tag = message.tag.clone();
-        let handled = match self.account() {
-            Ok(account) => Box::pin(append::run(&mut self.connection, &account, message)).await,
-            Err(refusal) => {
-                self.connection.refuse();
-                Err(refusal.into())
-            }
+        let manner = match message.verb {
+            FilingVerb::Append => Manner::APPEND,
+            FilingVerb::Replace(_) => Manner::REPLACE,
         };
-        self.finish(&tag, Manner::APPEND, handled).await
+        match Box::pin(self.file(message)).await {
+            Err(halt) => self.finish(&tag, manner, Err(halt)).await,
+            Ok((ending, filed)) => {
+                self.unconfirmed = Some(filed);
+                self.finish(&tag, manner, Ok(ending)).await
+            }
+        }
+    }
+
+    /// A client whose connection breaks before it has the answer comes back with the same message,
+    /// which is then no other one. Who goes on speaking has the answer.
+    async fn confirm_filed(&mut self) {
+        let Some(filed) = self.unconfirmed.take() else { return };
+        if let Ok(account) = self.account()
+            && let Err(fault) = account.confirm_filed(filed).await
+        {
+            ending::log(self.id, "APPEND", &fault);
+        }
+    }
+
+    async fn file(&mut self, message: MessageLiteral) -> Result<(Ending, Filed), Halt> {
+        let connection = &mut self.connection;
+        let refused = match message.verb.clone() {
+            FilingVerb::Append => match self.phase.account() {
+                Ok(account) => {
+                    return append::run(connection, (&account, self.enabled), message).await;
+                }
+                Err(refusal) => refusal,
+            },
+            FilingVerb::Replace(set) => match self.phase.selected() {
+                Ok(selected) => return replace::run(connection, selected, (&set, message)).await,
+                Err(refusal) => refusal,
+            },
+        };
+        connection.refuse();
+        Err(refused.into())
     }
 
     async fn perform(&mut self, tag: &Tag, body: Body) -> Handled {
@@ -198,7 +233,7 @@ impl Session {
         tracing::info!(connection = self.id, account = %login.account.address(), "IMAP login");
         self.connection.logged_in(login.lease);
         self.phase = Phase::Authenticated(login.account);
-        let code = Code::Capability(capabilities(Standing::User));
+        let code = Code::Capability(capabilities(self.standing()));
         Ok(Ending::ok("Logged in").with(code))
     }
 
@@ -333,19 +368,13 @@ impl Session {
     }
 
     fn account(&self) -> Result<Account, Ending> {
-        match &self.phase {
-            Phase::Authenticated(account) => Ok(account.clone()),
-            Phase::Selected(selected) => Ok(selected.account.clone()),
-            Phase::NotAuthenticated | Phase::Logout => Err(Ending::bad("Log in first")),
-        }
+        self.phase.account()
     }
 
     fn standing(&self) -> Standing {
-        match self.phase {
-            Phase::NotAuthenticated | Phase::Logout => {
-                Standing::Stranger(self.connection.security())
-            }
-            Phase::Authenticated(_) | Phase::Selected(_) => Standing::User,
+        match self.phase.account() {
+            Ok(account) => Standing::User { append_limit: account.limits().append },
+            Err(_) => Standing::Stranger(self.connection.security()),
         }
     }
 
@@ -436,6 +465,14 @@ impl Session {
 }
 
 impl Phase {
+    fn account(&self) -> Result<Account, Ending> {
+        match self {
+            Self::Authenticated(account) => Ok(account.clone()),
+            Self::Selected(selected) => Ok(selected.account.clone()),
+            Self::NotAuthenticated | Self::Logout => Err(Ending::bad("Log in first")),
+        }
+    }
+
     fn selected(&mut self) -> Result<&mut Selected, Ending> {
         match self {
             Self::Selected(selected) => Ok(selected),

@@ -48,9 +48,8 @@ async fn sorted(
 
 fn needs(criteria: &[SortCriterion]) -> Needs {
     let has_size = criteria.iter().any(|criterion| criterion.key == SortKey::Size);
-    let has_keys = criteria
-        .iter()
-        .any(|criterion| !matches!(criterion.key, SortKey::Size | SortKey::Arrival));
+    let has_keys =
+        criteria.iter().any(|criterion| !matches!(criterion.key, SortKey::Size | SortKey::Arrival));
     match (has_size, has_keys) {
         (false, false) => Needs::Columns,
         (true, false) => Needs::Size,

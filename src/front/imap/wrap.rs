@@ -50,7 +50,7 @@ impl Wrap {
 
 fn may_begin_tls(connection: &Connection, standing: Standing) -> Result<(), Ending> {
     match (connection.security(), standing) {
-        (_, Standing::User) => Err(Ending::bad("Already logged in")),
+        (_, Standing::User { .. }) => Err(Ending::bad("Already logged in")),
         (Security::Tls, _) => Err(Ending::bad("TLS is in use already")),
         (Security::Plain, _) => Err(Ending::bad("STARTTLS is not offered")),
         (Security::Offered(_), Standing::Stranger(_)) => Ok(()),
@@ -58,7 +58,7 @@ fn may_begin_tls(connection: &Connection, standing: Standing) -> Result<(), Endi
 }
 
 fn may_compress(connection: &Connection, standing: Standing) -> Result<(), Ending> {
-    if standing != Standing::User {
+    if !matches!(standing, Standing::User { .. }) {
         return Err(Ending::bad("Log in first"));
     }
     if connection.is_compressed() {

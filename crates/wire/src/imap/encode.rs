@@ -176,7 +176,7 @@ impl Code {
             Self::UidNext(number) | Self::UidValidity(number) | Self::Unseen(number) => {
                 put(out, format_args!(" {number}"));
             }
-            Self::AppendUid { validity, uid } => put(out, format_args!(" {validity} {uid}")),
+            Self::AppendUid { validity, uids } => put(out, format_args!(" {validity} {uids}")),
             Self::CopyUid { validity, source, target } => {
                 put(out, format_args!(" {validity} {source} {target}"));
             }
@@ -227,6 +227,7 @@ impl Code {
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unavailable => "UNAVAILABLE",
             Self::Unseen(_) => "UNSEEN",
+            Self::UnknownCte => "UNKNOWN-CTE",
             Self::UseAttr => "USEATTR",
         }
     }
@@ -324,12 +325,7 @@ fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
     out.push(b')');
 }
 
-fn write_found(
-    out: &mut Vec<u8>,
-    verb: &str,
-    numbers: &[NonZeroU32],
-    highest: Option<NonZeroU64>,
-) {
+fn write_found(out: &mut Vec<u8>, verb: &str, numbers: &[NonZeroU32], highest: Option<NonZeroU64>) {
     put(out, verb);
     for number in numbers {
         out.push(b' ');

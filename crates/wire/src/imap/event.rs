@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Append, Bad, Code, Reply, Status, Tag};
+use super::{Append, Bad, Code, MessageSet, Reply, Status, Tag};
 use crate::Secret;
 
 /// How much a client may make us hold.
@@ -33,7 +33,8 @@ pub enum Event {
     Command(Line),
     Continue,
     Message(MessageLiteral),
-    /// The next octets of an accepted message; never empty.
+    /// The next octets of an accepted message; never empty. After the last of them comes the next
+    /// `Message` of the same command (RFC 3502) or its `MessageEnd`.
     Chunk(Vec<u8>),
     /// The APPEND is over. On `Err` nothing may be stored, and that is the answer.
     MessageEnd(Result<(), Bad>),
@@ -44,14 +45,42 @@ pub enum Event {
     Broken(StreamError),
 }
 
-/// An APPEND up to the announcement of its message.
+/// An APPEND or REPLACE up to the announcement of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageLiteral {
     pub tag: Tag,
+    pub verb: FilingVerb,
     pub append: Append,
     /// Octets announced; at most [`Limits::message`].
     pub size: u32,
     pub kind: LiteralKind,
+    pub octets: Octets,
+    pub wrapping: Wrapping,
+}
+
+/// What a message is filed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilingVerb {
+    Append,
+    /// RFC 8508; the set names one message.
+    Replace(MessageSet),
+}
+
+/// What octets a literal may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Octets {
+    /// All but NUL.
+    Text,
+    /// `literal8` (RFC 3516 section 7).
+    Any,
+}
+
+/// How a message stands in its command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrapping {
+    Bare,
+    /// `UTF8 (~{n} ...)` (RFC 6855 section 4).
+    Utf8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Recognising the announcement of a literal at the end of a line (RFC 3501 section 4.3).
 
-use super::LiteralKind;
+use super::{LiteralKind, Octets};
 
 /// How a line ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub(super) enum Suffix {
         at: usize,
         size: u32,
         kind: LiteralKind,
+        octets: Octets,
     },
     Malformed,
 }
@@ -34,8 +35,11 @@ impl Suffix {
         let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
         let Some(size) = size else { return Self::Malformed };
         // `~{n}` is a literal8 (RFC 3516).
-        let at = if line[..brace].ends_with(b"~") { brace - 1 } else { brace };
-        Self::Literal { at, size, kind }
+        let (at, octets) = match line[..brace].strip_suffix(b"~") {
+            Some(before) => (before.len(), Octets::Any),
+            None => (brace, Octets::Text),
+        };
+        Self::Literal { at, size, kind, octets }
     }
 }
 

@@ -28,7 +28,8 @@ pub use date::{Date, DateTime, InvalidDate, Time};
 pub use encode::{FetchWriter, continuation};
 pub use esearch::{ESearch, End, Page, ReturnOption, Returned, Returns};
 pub use event::{
-    Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, StreamError, Trust,
+    Defect, Event, FilingVerb, Limits, Line, LiteralKind, MessageLiteral, Mode, Octets,
+    StreamError, Trust, Wrapping,
 };
 pub use fetch::{BodySection, Fetch, FetchItem, Partial, Peek, Section, SectionText};
 pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
@@ -41,9 +42,7 @@ pub use response::{
 pub use resync::{ChangedSince, Expunged, QResync, Select, SelectParameter, SeqMatches};
 pub use search::{Search, SearchKey};
 pub use set::{InvalidSet, Ranges, SeqSet, UidSet};
-pub use sort::{
-    Direction, Forest, NodeId, Sort, SortCriterion, SortKey, Thread, Threading,
-};
+pub use sort::{Direction, Forest, NodeId, Sort, SortCriterion, SortKey, Thread, Threading};
 pub use stream::Stream;
 
 pub use crate::sasl::Mechanism;

@@ -50,9 +50,10 @@ pub enum Code {
     /// Sequence number of the first unseen message.
     Unseen(NonZeroU32),
 
+    /// One UID for each message, in their order (RFC 4315 section 3, RFC 3502).
     AppendUid {
         validity: NonZeroU32,
-        uid: NonZeroU32,
+        uids: UidSet,
     },
     /// Both sets in the same order, one to one; the validity is the target's.
     CopyUid {
@@ -90,6 +91,8 @@ pub enum Code {
     Modified(MessageSet),
     NoModSeq,
     TooBig,
+    /// RFC 3516 section 4: an encoding, or NUL octets, that cannot be dealt with.
+    UnknownCte,
     /// RFC 6154 section 3: the special use of a CREATE is refused.
     UseAttr,
 }

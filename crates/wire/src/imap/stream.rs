@@ -4,19 +4,21 @@
 //!
 //! - [`Event::Command`]: parse it with [`super::parse()`] and answer it.
 //! - [`Event::Continue`]: write a continuation request; more bytes of a command will follow.
-//! - [`Event::Message`]: an APPEND announced its message. Call [`Stream::accept`] or
-//!   [`Stream::refuse`] before taking the next event. After `accept` come [`Event::Chunk`]s and
-//!   one [`Event::MessageEnd`]; only an `Ok` there makes the command complete.
+//! - [`Event::Message`]: an APPEND or REPLACE announced a message. Call [`Stream::accept`] or
+//!   [`Stream::refuse`] before taking the next event. After `accept` come [`Event::Chunk`]s, and then
+//!   either another `Message` of the same command or one [`Event::MessageEnd`]; only an `Ok` there
+//!   makes the command complete. After `refuse` nothing more comes of this command.
 //! - [`Event::Data`]: one line, in [`Mode::Data`].
 //! - [`Event::Broken`]: answer it; close the connection if [`StreamError::trust`] is lost.
 
 use std::{fmt, mem};
 
+use super::lexer::Expected;
 use super::literal::Suffix;
-use super::parse::{AppendHead, append_head};
+use super::parse::{AppendHead, AppendTail, append_head, append_tail};
 use super::{
-    Bad, Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, NameEncoding, StreamError,
-    Tag, Trust,
+    Bad, Defect, Event, FilingVerb, Limits, Line, LiteralKind, MailboxName, MessageLiteral, Mode,
+    NameEncoding, Octets, StreamError, Tag, Trust, Wrapping,
 };
 use crate::Secret;
 use crate::buffer::{Buffer, Taken};
@@ -47,28 +49,36 @@ enum State {
     },
     /// The caller must accept or refuse.
     Announced {
-        tag: Tag,
+        filing: Filing,
         size: u32,
         kind: LiteralKind,
     },
     /// The continuation request is not yet out.
     Accepted {
-        tag: Tag,
+        filing: Filing,
         due: u64,
     },
     Message {
-        tag: Tag,
+        filing: Filing,
         due: u64,
     },
-    /// The line end after a message, or after one that was swallowed (`tag` is then `None`).
+    /// What stands behind a message, or behind one that was swallowed (`filing` is then `None`).
     Tail {
-        tag: Option<Tag>,
+        filing: Option<Filing>,
     },
     /// Octets nobody wants.
     Swallow {
         due: u64,
     },
     Broken,
+}
+
+/// What is remembered of an APPEND or REPLACE while its messages pass.
+struct Filing {
+    tag: Tag,
+    verb: FilingVerb,
+    mailbox: MailboxName,
+    wrapping: Wrapping,
 }
 
 /// The part of a command that has arrived.
@@ -124,11 +134,11 @@ impl Stream {
 
     /// The announced message is wanted: its chunks are the next events.
     pub fn accept(&mut self) {
-        if let State::Announced { tag, size, kind } = self.take_state() {
+        if let State::Announced { filing, size, kind } = self.take_state() {
             let due = u64::from(size);
             self.state = match kind {
-                LiteralKind::Synchronizing => State::Accepted { tag, due },
-                LiteralKind::NonSynchronizing => State::Message { tag, due },
+                LiteralKind::Synchronizing => State::Accepted { filing, due },
+                LiteralKind::NonSynchronizing => State::Message { filing, due },
             };
         }
     }
@@ -151,12 +161,12 @@ impl Stream {
             let step = match self.take_state() {
                 State::Line(assembly) => self.line(assembly),
                 State::Argument { assembly, due } => self.argument(assembly, due),
-                State::Accepted { tag, due } => {
-                    self.state = State::Message { tag, due };
+                State::Accepted { filing, due } => {
+                    self.state = State::Message { filing, due };
                     Step::Event(Event::Continue)
                 }
-                State::Message { tag, due } => self.message(tag, due),
-                State::Tail { tag } => self.tail(tag),
+                State::Message { filing, due } => self.message(filing, due),
+                State::Tail { filing } => self.tail(filing),
                 State::Swallow { due } => self.swallow(due),
                 state @ (State::Announced { .. } | State::Broken) => {
                     self.state = state;
@@ -222,16 +232,21 @@ impl Stream {
                 self.state = State::Line(Assembly::default());
                 Step::Event(Event::Command(Line::new(assembly.bytes)))
             }
-            Suffix::Literal { at, size, kind } => {
+            Suffix::Literal { at, size, kind, octets } => {
                 let head = assembly.bytes.len() - line.len() + at;
-                self.announced(assembly, head, size, kind)
+                self.announced(assembly, head, (size, kind, octets))
             }
         }
     }
 
     /// `head` is where the announcement begins in the assembly.
-    fn announced(&mut self, assembly: Assembly, head: usize, size: u32, kind: LiteralKind) -> Step {
-        match append_head(&assembly.bytes[..head], self.names) {
+    fn announced(
+        &mut self,
+        assembly: Assembly,
+        head: usize,
+        (size, kind, octets): (u32, LiteralKind, Octets),
+    ) -> Step {
+        match append_head(&assembly.bytes[..head], octets, self.names) {
             AppendHead::Argument => self.announced_argument(assembly, size, kind),
             AppendHead::Bad(bad) => {
                 self.drop_literal(size, kind);
@@ -246,11 +261,29 @@ impl Stream {
                     trust: Trust::Kept,
                 }))
             }
-            AppendHead::Message { tag, append } => {
-                self.state = State::Announced { tag: tag.clone(), size, kind };
-                Step::Event(Event::Message(MessageLiteral { tag, append, size, kind }))
+            AppendHead::Message { tag, verb, append, wrapping } => {
+                self.message_announced(MessageLiteral {
+                    tag,
+                    verb,
+                    append,
+                    size,
+                    kind,
+                    octets,
+                    wrapping,
+                })
             }
         }
+    }
+
+    fn message_announced(&mut self, message: MessageLiteral) -> Step {
+        let filing = Filing {
+            tag: message.tag.clone(),
+            verb: message.verb.clone(),
+            mailbox: message.append.mailbox.clone(),
+            wrapping: message.wrapping,
+        };
+        self.state = State::Announced { filing, size: message.size, kind: message.kind };
+        Step::Event(Event::Message(message))
     }
 
     fn announced_argument(&mut self, mut assembly: Assembly, size: u32, kind: LiteralKind) -> Step {
@@ -283,13 +316,13 @@ impl Stream {
         Step::Again
     }
 
-    fn message(&mut self, tag: Tag, due: u64) -> Step {
+    fn message(&mut self, filing: Filing, due: u64) -> Step {
         if due == 0 {
-            self.state = State::Tail { tag: Some(tag) };
+            self.state = State::Tail { filing: Some(filing) };
             return Step::Again;
         }
         let chunk = self.buffer.take(usize::try_from(due).unwrap_or(usize::MAX)).to_vec();
-        self.state = State::Message { tag, due: due - chunk.len() as u64 };
+        self.state = State::Message { filing, due: due - chunk.len() as u64 };
         if chunk.is_empty() { Step::Wait } else { Step::Event(Event::Chunk(chunk)) }
     }
 
@@ -300,31 +333,34 @@ impl Stream {
             self.state = State::Swallow { due };
             return Step::Wait;
         }
-        self.state = State::Tail { tag: None };
+        self.state = State::Tail { filing: None };
         Step::Again
     }
 
-    fn tail(&mut self, tag: Option<Tag>) -> Step {
+    fn tail(&mut self, filing: Option<Filing>) -> Step {
+        let tag = filing.as_ref().map(|filing| filing.tag.clone());
         let line = match self.buffer.take_line(self.line_limit()) {
             Taken::Line(line) => without_carriage_return(line),
             Taken::Partial => {
-                self.state = State::Tail { tag };
+                self.state = State::Tail { filing };
                 return Step::Wait;
             }
             Taken::TooLong => return self.lost(tag, Defect::LineTooLong),
         };
-        match Suffix::of(&line) {
+        let suffix = Suffix::of(&line);
+        match suffix {
             Suffix::Malformed => return self.lost(tag, Defect::MalformedLiteral),
             Suffix::Plain => self.state = State::Line(Assembly::default()),
             Suffix::Literal { size, kind, .. } => self.drop_literal(size, kind),
         }
-        let Some(tag) = tag else { return Step::Again };
-        let end = if line.trim_ascii().is_empty() {
-            Ok(())
-        } else {
-            Err(Bad::arguments(tag, "unexpected text after the message"))
-        };
-        Step::Event(Event::MessageEnd(end))
+        let Some(filing) = filing else { return Step::Again };
+        match filing.behind(&line, &suffix, self.limits.message) {
+            Ok(Some(next)) => self.message_announced(next),
+            Ok(None) => Step::Event(Event::MessageEnd(Ok(()))),
+            Err(Expected(text)) => {
+                Step::Event(Event::MessageEnd(Err(Bad::arguments(filing.tag, text))))
+            }
+        }
     }
 
     fn drop_literal(&mut self, size: u32, kind: LiteralKind) {
@@ -362,6 +398,36 @@ enum Step {
     /// The state changed without an event.
     Again,
     Wait,
+}
+
+// === impl Filing ===
+
+impl Filing {
+    /// The next message that the line behind one announces; `None` at the end of the command.
+    fn behind(
+        &self,
+        line: &[u8],
+        suffix: &Suffix,
+        limit: u32,
+    ) -> Result<Option<MessageLiteral>, Expected> {
+        let place = (&self.mailbox, self.wrapping);
+        let Suffix::Literal { at, size, kind, octets } = *suffix else {
+            return append_tail(line, place, None).map(|_| None);
+        };
+        if self.verb != FilingVerb::Append {
+            return Err(Expected("REPLACE takes one message"));
+        }
+        if size > limit {
+            return Err(Expected("message exceeds the size limit"));
+        }
+        Ok(match append_tail(&line[..at], place, Some(octets))? {
+            AppendTail::End => None,
+            AppendTail::Message { append, wrapping } => {
+                let (tag, verb) = (self.tag.clone(), FilingVerb::Append);
+                Some(MessageLiteral { tag, verb, append, size, kind, octets, wrapping })
+            }
+        })
+    }
 }
 
 // === impl Assembly ===

@@ -4,7 +4,7 @@ use m365_sim::switch::Oversize;
 use m365_sim::{Fault, Kind as Call, Rule};
 
 use super::{World, mail};
-use crate::backend::{Backend as _, RemoteFolderRef, Upload};
+use crate::backend::{Backend as _, Mark, RemoteFolderRef, Upload};
 use crate::mailbox::{Flags, Keyword, Kind, Role, SystemFlag, Timestamp};
 
 fn flags() -> Flags {
@@ -16,7 +16,9 @@ fn flags() -> Flags {
 }
 
 fn upload(world: &World, text: &str, flags: Flags) -> Upload {
-    Upload { message: world.spool(text), flags, received: Some(Timestamp(1_700_000_000)) }
+    let mark = Mark { tag: uuid::Uuid::new_v4().to_string(), since: world.clock.now() };
+    let received = Some(Timestamp(1_700_000_000));
+    Upload { message: world.spool(text), flags, received, mark }
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ fn a_message_knows_better_than_others_whom_it_answers() {
 fn circles_are_not_closed() {
     assert_eq!(threads([letter(1, 1).answers(&[1])]), "(1)");
     assert_eq!(threads([letter(1, 1).answers(&[2]), letter(2, 2).answers(&[1])]), "(2 1)");
-    let three = [letter(1, 1).answers(&[3]), letter(2, 2).answers(&[1]), letter(3, 3).answers(&[2])];
+    let three =
+        [letter(1, 1).answers(&[3]), letter(2, 2).answers(&[1]), letter(3, 3).answers(&[2])];
     assert_eq!(threads(three), "(3 1 2)");
 }
 
@@ -245,8 +246,7 @@ impl ByTheLetter<'_> {
                 continue;
             };
             let is_dummy = |node: usize| self.nodes[node].letter.is_none();
-            let replaces =
-                is_dummy(*root) || self.is_reply(known) && !self.is_reply(*root);
+            let replaces = is_dummy(*root) || self.is_reply(known) && !self.is_reply(*root);
             if !is_dummy(known) && replaces {
                 table.insert(subject, *root);
             }

@@ -1,39 +1,11 @@
-//! Commands about mailboxes: SELECT, CREATE, LIST, STATUS and the head of APPEND.
+//! Commands about mailboxes: SELECT, CREATE, LIST and STATUS.
 
-use super::Bad;
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::utf7::InvalidUtf7;
 use crate::imap::{
-    Append, Body, CreateMailbox, DateTime, Flag, InvalidMailboxName, Keyword, List, ListReturn,
-    ListSelection, MailboxName, NameEncoding, SpecialUse, StatusItem, Tag,
+    Body, CreateMailbox, Flag, InvalidMailboxName, Keyword, List, ListReturn, ListSelection,
+    MailboxName, NameEncoding, SpecialUse, StatusItem,
 };
-
-/// What a line that ends in a literal announcement is the beginning of.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::imap) enum AppendHead {
-    /// The literal is an argument like any other.
-    Argument,
-    /// The literal is the message of an APPEND.
-    Message { tag: Tag, append: Append },
-    /// An APPEND that cannot be understood.
-    Bad(Bad),
-}
-
-/// Reads what stands before a literal announcement.
-pub(in crate::imap) fn append_head(head: &[u8], names: NameEncoding) -> AppendHead {
-    let mut lexer = Lexer::with_names(head, names);
-    let Some(tag) = Tag::new(lexer.take_while(|byte| byte != b' ')) else {
-        return AppendHead::Argument;
-    };
-    lexer.skip_spaces();
-    if super::verb(&mut lexer) != "APPEND" || lexer.at_end() {
-        return AppendHead::Argument;
-    }
-    match append(&mut lexer) {
-        Ok(append) => AppendHead::Message { tag, append },
-        Err(Expected(text)) => AppendHead::Bad(Bad::arguments(tag, text)),
-    }
-}
 
 /// `SP mailbox` and nothing else.
 pub(super) fn only(lexer: &mut Lexer<'_>) -> Result<MailboxName, Expected> {
@@ -181,26 +153,6 @@ fn status_items(lexer: &mut Lexer<'_>) -> Result<Vec<StatusItem>, Expected> {
         _ => Err(Expected("unknown STATUS item")),
     })?;
     if items.is_empty() { Err(Expected("expected STATUS items")) } else { Ok(items) }
-}
-
-/// `SP mailbox [SP flag-list] [SP date-time] SP`, up to the announcement of the message.
-fn append(lexer: &mut Lexer<'_>) -> Result<Append, Expected> {
-    lexer.space()?;
-    let mailbox = mailbox(lexer)?;
-    lexer.space()?;
-    let mut flags = Vec::new();
-    if lexer.peek() == Some(b'(') {
-        flags = lexer.list(flag)?;
-        lexer.space()?;
-    }
-    let mut date = None;
-    if lexer.peek() == Some(b'"') {
-        let text = lexer.quoted()?;
-        date = Some(DateTime::parse(&text).map_err(|_| Expected("invalid date-time"))?);
-        lexer.space()?;
-    }
-    lexer.end()?;
-    Ok(Append { mailbox, flags, date })
 }
 
 /// A flag that a client may set.

@@ -4,6 +4,7 @@
 //! stranger can send before login. The others have their own grammar here, because they carry
 //! extensions that it does not know, or because real clients are sloppier than it allows.
 
+mod append;
 mod fetch;
 mod mailbox;
 mod resync;
@@ -14,7 +15,7 @@ mod standard;
 
 use std::fmt;
 
-pub(super) use mailbox::{AppendHead, append_head};
+pub(super) use append::{AppendHead, AppendTail, append_head, append_tail};
 
 use super::lexer::{Expected, Lexer, is_atom_char};
 use super::{
@@ -74,6 +75,7 @@ fn body(verb: &str, lexer: &mut Lexer<'_>, tag: &Tag) -> Result<Option<Body>, Ex
         "STATUS" => mailbox::status(lexer),
         // Its message is a literal, so a well-formed one never arrives as a line.
         "APPEND" => Err(Expected("APPEND needs its message as a literal")),
+        "REPLACE" => Err(Expected("REPLACE needs its message as a literal")),
         "FETCH" => fetch::fetch(lexer, Numbering::Seq),
         "STORE" => fetch::store(lexer, Numbering::Seq),
         "COPY" => fetch::copy(lexer, Numbering::Seq),
@@ -99,6 +101,7 @@ fn uid(lexer: &mut Lexer<'_>) -> Result<Option<Body>, Expected> {
         "SORT" => sort::sort(lexer, Numbering::Uid),
         "THREAD" => sort::thread(lexer, Numbering::Uid),
         "EXPUNGE" => fetch::uid_expunge(lexer),
+        "REPLACE" => Err(Expected("REPLACE needs its message as a literal")),
         _ => return Ok(None),
     };
     body.map(Some)

@@ -1,8 +1,8 @@
 use super::*;
 use crate::imap::{
-    CreateMailbox, Date, FetchItem, Flag, IdField, Keyword, List, ListReturn, ListSelection,
-    MailboxName, Mechanism, NameEncoding, Peek, SearchKey, SectionText, SpecialUse, StatusItem,
-    StoreAction, StoreAnswer,
+    CreateMailbox, Date, FetchItem, FilingVerb, Flag, IdField, Keyword, List, ListReturn,
+    ListSelection, MailboxName, Mechanism, NameEncoding, Octets, Peek, SearchKey, SectionText,
+    SpecialUse, StatusItem, StoreAction, StoreAnswer, Wrapping,
 };
 
 fn parsed(line: &str) -> Result<Body, Bad> {
@@ -262,7 +262,10 @@ fn a_uid_command_carries_a_uid_set() {
     assert_eq!(body("a UID COPY 2:4 x"), copy(uid.clone()));
     assert_eq!(body("a MOVE 2:4 x"), Body::Move { set: seq, mailbox: name("x") });
     assert_eq!(body("a uid move 2:4 x"), Body::Move { set: uid, mailbox: name("x") });
-    assert_eq!(body("a UID EXPUNGE 5"), Body::UidExpunge(MessageSet::Uid(UidSet::parse(b"5").unwrap())));
+    assert_eq!(
+        body("a UID EXPUNGE 5"),
+        Body::UidExpunge(MessageSet::Uid(UidSet::parse(b"5").unwrap()))
+    );
     assert_eq!(refusal("a COPY 0 x").1, "expected a sequence set");
 }
 
@@ -344,16 +347,16 @@ fn search_keys_nest_deeply_but_not_without_end() {
 
 #[test]
 fn the_head_of_an_append_is_told_from_its_arguments() {
-    let head = |text: &str| append_head(text.as_bytes(), NameEncoding::default());
+    let head = |text: &str| append_head(text.as_bytes(), Octets::Text, NameEncoding::default());
     assert_eq!(head("a APPEND "), AppendHead::Argument);
     assert_eq!(head("a LOGIN "), AppendHead::Argument);
     assert_eq!(head("a SEARCH APPEND x "), AppendHead::Argument);
-    let AppendHead::Message { tag, append } =
+    let AppendHead::Message { tag, verb, append, wrapping } =
         head("a append {5}\r\ninbox (\\Seen $x)  \" 7-Feb-1994 21:52:25 -0800\" ")
     else {
         panic!()
     };
-    assert_eq!(tag.as_str(), "a");
+    assert_eq!((tag.as_str(), verb, wrapping), ("a", FilingVerb::Append, Wrapping::Bare));
     assert_eq!(append.mailbox, MailboxName::inbox());
     assert_eq!(append.flags.len(), 2);
     assert_eq!(append.date.unwrap().offset(), -480);
@@ -364,10 +367,47 @@ fn the_head_of_an_append_is_told_from_its_arguments() {
         "a APPEND INBOX(\\Seen) ",
         "a APPEND INBOX (\\Seen",
         "a APPEND INBOX",
+        "a APPEND INBOX CATENATE (TEXT ",
     ] {
         assert!(matches!(head(text), AppendHead::Bad(_)), "{text}");
     }
     assert_eq!(refusal("a APPEND INBOX \"text\"").1, "APPEND needs its message as a literal");
+}
+
+#[test]
+fn utf8_wraps_a_literal8_as_in_rfc_6855_section_4() {
+    let head = |text: &str| append_head(text.as_bytes(), Octets::Any);
+    let wrapping = |text: &str| match head(text) {
+        AppendHead::Message { wrapping, .. } => wrapping,
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(wrapping("a APPEND INBOX UTF8 ("), Wrapping::Utf8);
+    assert_eq!(wrapping("a APPEND INBOX (\\Seen) utf8 ("), Wrapping::Utf8);
+    assert_eq!(wrapping("a APPEND INBOX "), Wrapping::Bare);
+    for text in ["a APPEND INBOX UTF8 ", "a APPEND INBOX UTF8(", "a APPEND INBOX UTF8 ( x"] {
+        assert!(matches!(head(text), AppendHead::Bad(_)), "{text}");
+    }
+}
+
+#[test]
+fn replace_names_one_message_and_goes_on_as_append() {
+    let head = |text: &str| append_head(text.as_bytes(), Octets::Text);
+    let replaced = |text: &str| match head(text) {
+        AppendHead::Message { verb: FilingVerb::Replace(set), append, .. } => (set, append),
+        other => panic!("{text}: {other:?}"),
+    };
+    let (set, append) = replaced("a REPLACE 4 Drafts (\\Draft) ");
+    assert_eq!(set, MessageSet::Seq(SeqSet::parse(b"4").unwrap()));
+    assert_eq!((append.mailbox.as_str(), append.flags.len()), ("Drafts", 1));
+    assert_eq!(replaced("a REPLACE * x ").0, MessageSet::Seq(SeqSet::parse(b"*").unwrap()));
+    let (set, _) = replaced("a uid replace 77 {6}\r\nDrafts ");
+    assert_eq!(set, MessageSet::Uid(UidSet::parse(b"77").unwrap()));
+    assert_eq!(head("a REPLACE 4 "), AppendHead::Argument);
+    assert_eq!(head("a UID SEARCH SUBJECT "), AppendHead::Argument);
+    for text in ["a REPLACE 1:2 x ", "a UID REPLACE 1,2 x ", "a REPLACE x y ", "a REPLACE 0 x "] {
+        assert!(matches!(head(text), AppendHead::Bad(_)), "{text}");
+    }
+    assert_eq!(refusal("a UID REPLACE 4 x").1, "REPLACE needs its message as a literal");
 }
 
 #[test]

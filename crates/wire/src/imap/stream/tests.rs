@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::imap::{Body, MailboxName, parse};
+use crate::imap::{Body, MailboxName, MessageSet, parse};
 
 fn small() -> Limits {
     Limits { line_before_login: 40, line: 80, literal_before_login: 10, literal: 20, message: 1000 }
@@ -117,10 +117,71 @@ fn a_wrong_append_swallows_what_comes_anyway() {
 
 #[test]
 fn text_after_a_message_undoes_the_append() {
-    let mut stream = stream_of(b"a APPEND x {1+}\r\nx (\\Seen) {2+}\r\nyz\r\nb NOOP\r\n");
+    for tail in [" (\\Seen)", " (\\Recent) {2+}\r\nyz", " x {2+}\r\nyz", ")", "{2+}\r\nyz"] {
+        let mut stream =
+            stream_of(format!("a APPEND x {{1+}}\r\nx{tail}\r\nb NOOP\r\n").as_bytes());
+        let events = events(&mut stream);
+        assert!(matches!(&events[2], Event::MessageEnd(Err(bad)) if bad.tag == Tag::new(b"a")));
+        assert_eq!(events[3..], [command("b NOOP\r\n")], "{tail}");
+    }
+}
+
+#[test]
+fn several_messages_of_one_append_follow_each_other() {
+    let mut stream =
+        stream_of(b"a APPEND x (\\Seen) {1+}\r\nx \"17-Jul-1996 02:44:25 -0700\" {2}\r\n");
+    let first = announced(stream.next());
+    stream.accept();
+    assert_eq!(stream.next(), Some(Event::Chunk(b"x".to_vec())));
+    let second = announced(stream.next());
+    assert_eq!((&second.tag, &second.append.mailbox), (&first.tag, &first.append.mailbox));
+    assert_eq!((second.append.flags.len(), second.size), (0, 2));
+    assert!(second.append.date.is_some());
+    stream.accept();
+    assert_eq!(stream.next(), Some(Event::Continue));
+    stream.push(b"yz\r\nb NOOP\r\n");
+    let rest = [Event::Chunk(b"yz".to_vec()), Event::MessageEnd(Ok(())), command("b NOOP\r\n")];
+    assert_eq!(events(&mut stream), rest);
+}
+
+#[test]
+fn after_a_refusal_the_rest_of_an_append_is_let_go_by() {
+    let mut stream = stream_of(b"a APPEND x {1+}\r\nx {2+}\r\nyz {3+}\r\nabc\r\nb NOOP\r\n");
+    announced(stream.next());
+    stream.accept();
+    assert_eq!(stream.next(), Some(Event::Chunk(b"x".to_vec())));
+    announced(stream.next());
+    stream.refuse();
+    assert_eq!(events(&mut stream), [command("b NOOP\r\n")]);
+}
+
+#[test]
+fn a_replace_has_one_message() {
+    let mut stream = stream_of(b"a UID REPLACE 7 x {1+}\r\nx {2+}\r\nyz\r\nb NOOP\r\n");
     let events = events(&mut stream);
-    assert!(matches!(&events[2], Event::MessageEnd(Err(bad)) if bad.tag == Tag::new(b"a")));
-    assert_eq!(events[3..], [command("b NOOP\r\n")]);
+    let [Event::Message(message), Event::Chunk(_), Event::MessageEnd(Err(_)), last] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert!(matches!(message.verb, FilingVerb::Replace(MessageSet::Uid(_))));
+    assert_eq!(*last, command("b NOOP\r\n"));
+}
+
+#[test]
+fn a_literal8_is_told_from_a_literal_and_utf8_has_an_end() {
+    let mut stream = stream_of(b"a APPEND x ~{1+}\r\n\0 UTF8 (~{2}\r\n");
+    let first = announced(stream.next());
+    assert_eq!((first.octets, first.wrapping), (Octets::Any, Wrapping::Bare));
+    stream.accept();
+    assert_eq!(stream.next(), Some(Event::Chunk(b"\0".to_vec())));
+    assert_eq!(announced(stream.next()).wrapping, Wrapping::Utf8);
+    stream.accept();
+    assert_eq!(stream.next(), Some(Event::Continue));
+    stream.push(b"yz)\r\nb NOOP\r\n");
+    let rest = [Event::Chunk(b"yz".to_vec()), Event::MessageEnd(Ok(())), command("b NOOP\r\n")];
+    assert_eq!(events(&mut stream), rest);
+    let mut stream = stream_of(b"a APPEND x UTF8 (~{2+}\r\nyz\r\n");
+    assert!(matches!(events(&mut stream)[2], Event::MessageEnd(Err(_))));
 }
 
 #[test]

@@ -1,0 +1,185 @@
+//! The journal of filing at work: what an earlier APPEND left open is found out by looking, never by
+//! filing again.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Account;
+use super::folders::reference;
+use crate::backend::{Mark, RemoteMessage, Upload};
+use crate::mailbox::{Fault, Flags, Folder, FolderId, Outcome, Spooled, Timestamp, Uid};
+use crate::store::{Answer, Applied, Filing, FilingStage, SpoolFile, Texts};
+
+/// How long the same bytes for the same folder may be the client's retry of an APPEND whose answer may
+/// have been lost. Clients come back within this time; a person who files a copy on purpose mostly
+/// takes longer.
+const RETRY_WINDOW: Duration = Duration::from_secs(30 * 60);
+/// The same where the client certainly has no OK: it may be offline over night.
+const MISSED_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a request that was cut off may still be at work at the service. What has not shown itself
+/// by then is not there.
+const LATEST: Duration = Duration::from_secs(10 * 60);
+
+/// The filings that someone is busy with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Desk(Arc<Mutex<HashSet<String>>>);
+
+/// A filing that nobody else may settle; given back on drop.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) filing: Filing,
+    desk: Desk,
+}
+
+impl Account {
+    /// Writes a message down in the journal.
+    pub(super) async fn hold(
+        &self,
+        folder: &Folder,
+        content: (SpoolFile, Texts),
+        wish: (Flags, Option<Timestamp>),
+    ) -> Outcome<Held> {
+        let filing = self.0.store.begin_filing(folder.id, content, wish).await?;
+        let desk = &self.0.filings;
+        desk.hold(filing).ok_or_else(|| Fault::defect("a filing is held twice"))
+    }
+
+    /// What an earlier APPEND of the same bytes, whose client had no answer, has made of them.
+    pub(super) async fn earlier(
+        &self,
+        folder: &Folder,
+        filing: &Filing,
+    ) -> Outcome<Option<(Uid, Held)>> {
+        for earlier in self.0.store.filings_of(folder.id, filing.hash).await? {
+            if earlier.id == filing.id {
+                continue;
+            }
+            let Some(held) = self.0.filings.hold(earlier) else { continue };
+            if let Some(uid) = self.settle_filing(folder, &held.filing).await? {
+                tracing::info!(account = %self.0.address, folder = %folder.path, "a retry of an APPEND got the first message");
+                return Ok(Some((uid, held)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Asks the service for a new message.
+    pub(super) async fn ask_to_file(
+        &self,
+        folder: &Folder,
+        filing: &Filing,
+    ) -> Outcome<RemoteMessage> {
+        self.0.backend.append(&reference(folder), &self.upload(filing).await?).await
+    }
+
+    /// Settles what earlier processes and broken connections left open in a folder, or in all, before
+    /// its messages are looked at: whatever came of an APPEND is announced under the client's bytes.
+    ///
+    /// # Errors
+    /// Those that a look at the folder would meet as well.
+    pub(super) async fn settle_filings(&self, only: Option<FolderId>) -> Outcome<()> {
+        for filing in self.0.store.filings().await? {
+            let elsewhere = only.is_some_and(|folder| folder != filing.folder);
+            if elsewhere
+                || matches!(filing.stage, FilingStage::Made { .. }) && !self.is_past(&filing)
+            {
+                continue;
+            }
+            let Some(held) = self.0.filings.hold(filing) else { continue };
+            let folder = self.0.store.folder(held.filing.folder).await?;
+            let Some(folder) = folder else {
+                self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
+                continue;
+            };
+            match self.settle_filing(&folder, &held.filing).await {
+                Err(fault) if fault.is_general() => return Err(fault),
+                Err(fault) => {
+                    tracing::warn!(account = %self.0.address, folder = %folder.path, %fault, "an APPEND stays in doubt");
+                }
+                Ok(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The message that a filing came to, if it is there; else the filing is forgotten as soon as
+    /// nothing can come of it any more.
+    async fn settle_filing(&self, folder: &Folder, filing: &Filing) -> Outcome<Option<Uid>> {
+        let store = &self.0.store;
+        if let FilingStage::Made { remote, .. } = &filing.stage {
+            let found = store.by_remote(folder.id, std::slice::from_ref(remote)).await?;
+            let uid = found.into_iter().flatten().next().map(|row| row.uid);
+            if uid.is_none() || self.is_past(filing) {
+                store.end_filings(vec![filing.id.clone()]).await?;
+            }
+            return Ok(uid.filter(|_| !self.is_past(filing)));
+        }
+        let known = store.filed(folder.id).await?;
+        let asked = store.epoch();
+        let upload = self.upload(filing).await?;
+        let Some(found) = self.0.backend.recover(&reference(folder), &upload, &known).await? else {
+            if self.is_older(filing, LATEST) {
+                store.abandon_filings(vec![filing.id.clone()]).await?;
+            }
+            return Ok(None);
+        };
+        let remote = found.id.clone();
+        if let Some(uid) =
+            self.record_filed(folder, filing, ((found, Answer::Missed), asked)).await?
+        {
+            return Ok(Some(uid));
+        }
+        // Other bytes of it were served, so it cannot be what the client filed: the client's next try
+        // makes that.
+        let asked = store.epoch();
+        let gone = self.0.backend.destroy(std::slice::from_ref(&remote)).await?;
+        gone.into_iter().collect::<Outcome<()>>()?;
+        store.apply(folder.id, Applied::Removed { remotes: vec![remote], asked }).await?;
+        store.abandon_filings(vec![filing.id.clone()]).await?;
+        Ok(None)
+    }
+
+    async fn upload(&self, filing: &Filing) -> Outcome<Upload> {
+        let facts = tokio::fs::metadata(&filing.path).await;
+        let size =
+            facts.map_err(|error| Fault::defect(error).because("the bytes of an APPEND"))?.len();
+        Ok(Upload {
+            message: Spooled { path: filing.path.clone(), size },
+            flags: filing.flags.clone(),
+            received: filing.received,
+            mark: Mark { tag: filing.id.clone(), since: filing.begun },
+        })
+    }
+
+    fn is_past(&self, filing: &Filing) -> bool {
+        let window = match filing.stage {
+            FilingStage::Made { answer: Answer::Unknown, .. } => RETRY_WINDOW,
+            _ => MISSED_WINDOW,
+        };
+        self.is_older(filing, window)
+    }
+
+    fn is_older(&self, filing: &Filing, limit: Duration) -> bool {
+        let age = self.0.clock.now().0.saturating_sub(filing.begun.0);
+        u64::try_from(age).is_ok_and(|age| age > limit.as_secs())
+    }
+}
+
+impl Desk {
+    /// `None` while someone else is busy with it.
+    fn hold(&self, filing: Filing) -> Option<Held> {
+        let is_free = self.busy().insert(filing.id.clone());
+        is_free.then(|| Held { filing, desk: self.clone() })
+    }
+
+    fn busy(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.desk.busy().remove(&self.filing.id);
+    }
+}
