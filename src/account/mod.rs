@@ -13,7 +13,9 @@ mod last_uses;
 mod lease;
 mod lockout;
 mod look;
+mod missing;
 mod open;
+mod pages;
 mod registry;
 mod round;
 mod spool;
@@ -21,6 +23,7 @@ mod submit;
 mod sync;
 mod tree;
 mod turn;
+mod upkeep;
 mod values;
 mod write;
 

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::look::Place;
+use super::pages::Pages;
 use super::round::Round;
 use super::submit::Leftovers;
+use super::upkeep::Upkeep;
 use super::{Account, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
 use crate::mailbox::{Epoch, Fault, Folder, Kind, Outcome, RemoteId, Role};
@@ -37,11 +39,13 @@ impl Account {
     pub async fn run(&self) {
         let mut pause = self.0.pace.poll;
         let mut leftovers = Leftovers::All;
+        let mut upkeep = Upkeep::default();
         loop {
             let began = self.0.clock.instant();
             pause = match self.tick().await {
                 Ok(()) => {
                     leftovers = self.settle_leftovers(leftovers).await;
+                    upkeep = self.keep_tidy(upkeep).await;
                     self.0.looks.send_modify(|looks| looks.good += 1);
                     self.0.pace.poll
                 }
@@ -144,7 +148,7 @@ impl Account {
         match answer {
             Ok(Seen::Messages(page)) => {
                 let mut round = Round::default();
-                let more = round.fold(page);
+                let more = round.fold(page)?;
                 self.finish_round(folder, round, more, (asked, Urgency::Poll)).await
             }
             Ok(Seen::Folders(_)) => Err(Fault::defect("poll answered out of order")),
@@ -185,7 +189,7 @@ impl Account {
         match self.0.backend.changes(&folder.remote, Some(&cursor), urgency).await {
             Ok(page) => {
                 let mut round = Round::default();
-                let more = round.fold(page);
+                let more = round.fold(page)?;
                 self.finish_round(folder, round, more, (asked, urgency)).await
             }
             Err(fault) => self.recover(folder, fault, urgency).await,
@@ -217,7 +221,7 @@ impl Account {
     ) -> Outcome<()> {
         while let Some(cursor) = more {
             match self.0.backend.changes(&folder.remote, Some(&cursor), urgency).await {
-                Ok(page) => more = round.fold(page),
+                Ok(page) => more = round.fold(page)?,
                 Err(fault) => return self.recover(folder, fault, urgency).await,
             }
         }
@@ -246,7 +250,7 @@ impl Account {
         urgency: Urgency,
     ) -> Outcome<()> {
         let store = &self.0.store;
-        let Round { upserts, touched, gone, cursor } = round;
+        let Round { upserts, touched, gone, cursor, .. } = round;
         if touched.is_empty() && gone.is_empty() {
             let upserts = upserts.into_values().map(Incoming::from).collect();
             let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor };
@@ -300,7 +304,7 @@ impl Account {
         let mut restarts = 0;
         loop {
             match self.0.backend.changes(&folder.remote, next.as_ref(), urgency).await {
-                Ok(page) => match round.fold(page) {
+                Ok(page) => match round.fold(page)? {
                     Some(cursor) => next = Some(cursor),
                     None => return Ok(round),
                 },
@@ -339,12 +343,14 @@ impl Account {
     async fn list(&self, folder: &Folder, urgency: Urgency) -> Outcome<Vec<RemoteMessage>> {
         let mut found = Vec::new();
         let mut next = None;
+        let mut pages = Pages::default();
         loop {
             let page = self.0.backend.listing(&folder.remote, next.as_ref(), urgency).await?;
             found.extend(page.changes.into_iter().filter_map(|change| match change {
                 RemoteChange::Upsert(message) => Some(message),
                 RemoteChange::Touched(_) | RemoteChange::Gone(_) => None,
             }));
+            pages.turn(found.len())?;
             if !page.more {
                 return Ok(found);
             }

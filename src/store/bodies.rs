@@ -394,6 +394,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn filed_bytes_outlive_their_row_until_the_message_is_said_to_be_gone() {
+        let here = fixture().await;
+        for id in ["moved", "deleted"] {
+            let file = here.file(id.as_bytes()).await;
+            here.store.adopt(&mail(id, 1), file, texts("own")).await.unwrap();
+        }
+        here.store.prune().await.unwrap();
+        assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());
+        here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+        here.store.prune().await.unwrap();
+        let orphans = here.store.pinned_orphans(9).await.unwrap();
+        assert_eq!(orphans.len(), 2);
+        let (gone, kept) = (vec![remote("deleted")], vec![remote("moved")]);
+        here.store.settle_orphans(gone, kept).await.unwrap();
+        assert_eq!(here.store.cached_bytes().await.unwrap(), "moved".len() as u64);
+        assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());
+        here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+        assert_eq!(here.store.pinned_orphans(9).await.unwrap(), [remote("moved")]);
+        here.page(vec![mail("moved", 1)], &[]).await;
+        here.store.prune().await.unwrap();
+        assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());
+        assert_eq!(here.store.body(here.inbox, uid(1)).await.unwrap().unwrap().size, 5);
+    }
+
+    #[tokio::test]
     async fn pruning_drops_bytes_a_week_after_their_message_and_files_that_nobody_knows() {
         let here = fixture().await;
         here.list(vec![mail("a", 1), mail("b", 2)]).await;

@@ -147,6 +147,16 @@ impl Backend for Fake {
         Ok(Page { changes, cursor: Cursor::new("1"), more: false })
     }
 
+    async fn look_up_folders(
+        &self,
+        folders: &[RemoteId],
+        _: Urgency,
+    ) -> Outcome<Vec<Outcome<RemoteFolder>>> {
+        let state = self.state();
+        let find = |id| state.folders.iter().find(|folder| folder.id == *id).cloned();
+        Ok(folders.iter().map(|id| find(id).ok_or_else(|| Kind::NoSuchFolder.into())).collect())
+    }
+
     async fn changes(
         &self,
         folder: &RemoteId,

@@ -17,4 +17,5 @@ mod search;
 mod select;
 mod store;
 mod transfer;
+mod tree;
 mod walk;
