@@ -8,7 +8,7 @@ use super::pages::Pages;
 use super::round::Round;
 use super::submit::Leftovers;
 use super::upkeep::Upkeep;
-use super::{Account, Inner};
+use super::{Account, Hydration, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
 use crate::mailbox::{Epoch, Fault, Folder, Kind, Outcome, RemoteId, Role};
 use crate::store::{Applied, Incoming};
@@ -35,8 +35,18 @@ const WALK_RESTARTS: usize = 2;
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 impl Account {
-    /// Keeps the mailbox up to date until dropped: the tree, the inbox, then what is watched.
+    /// Keeps the mailbox up to date until dropped, and fetches ahead of need if that is wanted.
     pub async fn run(&self) {
+        match self.0.pace.hydration {
+            Hydration::Off => self.keep_up().await,
+            Hydration::On => {
+                tokio::join!(Box::pin(self.keep_up()), Box::pin(self.hydrate()));
+            }
+        }
+    }
+
+    /// The tree, the inbox, then what is watched.
+    async fn keep_up(&self) {
         let mut pause = self.0.pace.poll;
         let mut leftovers = Leftovers::All;
         let mut upkeep = Upkeep::default();

@@ -140,15 +140,21 @@ impl Store {
         .await
     }
 
-    /// Up to `limit` messages that were never frozen, newest first.
-    pub async fn unfrozen(&self, folder: FolderId, limit: u32) -> Outcome<Vec<Row>> {
+    /// Up to `limit` messages that were never frozen, newest first; those older than `below` if it is given.
+    pub async fn unfrozen(
+        &self,
+        folder: FolderId,
+        below: Option<Uid>,
+        limit: u32,
+    ) -> Outcome<Vec<Row>> {
         self.read(move |connection| {
             let sql = format!(
                 "SELECT {ROW} FROM {ROW_SOURCE}
-                 WHERE m.folder = ?1 AND b.size IS NULL ORDER BY m.uid DESC LIMIT ?2"
+                 WHERE m.folder = ?1 AND m.uid < ?2 AND b.size IS NULL ORDER BY m.uid DESC LIMIT ?3"
             );
+            let below = below.map_or(i64::MAX, |uid| i64::from(uid.get()));
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![key(folder), limit], values::row)?;
+            let rows = statement.query_map(params![key(folder), below, limit], values::row)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
@@ -301,7 +307,7 @@ mod tests {
     async fn the_first_bytes_stay_and_give_the_size() {
         let here = fixture().await;
         here.list(vec![mail("a", 1)]).await;
-        assert_eq!(here.store.unfrozen(here.inbox, 9).await.unwrap().len(), 1);
+        assert_eq!(here.store.unfrozen(here.inbox, None, 9).await.unwrap().len(), 1);
         let first = freeze(&here, 1, b"first").await;
         assert_eq!((first.freezing, first.body.size), (Freezing::First, 5));
         let second = freeze(&here, 1, b"another").await;
@@ -311,7 +317,7 @@ mod tests {
         assert_eq!(here.store.body(here.inbox, uid(1)).await.unwrap(), Some(first.body));
         let rows = here.store.rows(here.inbox, &[uid(1)]).await.unwrap();
         assert_eq!(rows[0].size, Some(5));
-        assert!(here.store.unfrozen(here.inbox, 9).await.unwrap().is_empty());
+        assert!(here.store.unfrozen(here.inbox, None, 9).await.unwrap().is_empty());
         assert_eq!(fs::read_dir(here.directory.path().join("spool")).unwrap().count(), 0);
     }
 

@@ -7,6 +7,7 @@ mod corpus;
 mod drift;
 mod fetch;
 mod folders;
+mod hydrate;
 mod idle;
 mod list;
 mod login;

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use m365_sim::switch::FolderDelete;
 use m365_sim::{Fault, Kind, Rule};
 
 use crate::imap_client::ImapClient;
@@ -30,8 +29,10 @@ async fn with_folders(paths: &[&str]) -> World {
     .await
 }
 
-fn purging(world: &World) {
-    world.tenant.set_switches(|switches| switches.folders.delete = FolderDelete::Purge);
+/// Deletes a folder of the top level, and then from the trash.
+fn purge(world: &World, name: &str) {
+    world.ada().outlook().delete_folder(name);
+    world.ada().outlook().delete_folder(&format!("Deleted Items/{name}"));
 }
 
 #[tokio::test]
@@ -40,8 +41,7 @@ async fn a_folder_purged_elsewhere_is_gone_and_its_name_promises_nothing() {
     let (mut imap, mut inside) = (world.imap().await, world.selected("Work/Deep").await);
     let (validity, _) = promises(&mut imap, "Work").await;
     imap.command("UNSELECT").await.ok();
-    purging(&world);
-    world.ada().outlook().delete_folder("Work");
+    purge(&world, "Work");
     world.tick().await;
     assert!(!has(&mut imap, "Work").await);
     assert!(!has(&mut imap, "Work/Deep").await);
@@ -77,8 +77,7 @@ async fn a_folder_that_a_walk_leaves_out_keeps_its_uids_and_one_that_is_gone_doe
     let mut imap = world.imap().await;
     let work = promises(&mut imap, "Work").await;
     imap.command("SELECT Gone").await.ok();
-    purging(&world);
-    world.ada().outlook().delete_folder("Gone");
+    purge(&world, "Gone");
     world.tenant.set_switches(|switches| switches.folders.delta_leaves_out = vec!["Work".into()]);
     world.tenant.expire_cursors();
     world.tick().await;
@@ -129,10 +128,9 @@ async fn a_folder_moved_out_before_its_parent_is_purged_stays() {
     let world = with_folders(&["Work", "Work/Deep"]).await;
     let mut imap = world.imap().await;
     let deep = promises(&mut imap, "Work/Deep").await;
-    purging(&world);
     world.tenant.set_switches(|switches| switches.folders.delta_shows_only_removal = true);
     world.ada().outlook().move_folder("Work/Deep", "Archive");
-    world.ada().outlook().delete_folder("Work");
+    purge(&world, "Work");
     world.tick().await;
     assert_eq!(promises(&mut imap, "Archive/Deep").await, deep);
     assert!(!has(&mut imap, "Work").await);
@@ -144,10 +142,9 @@ async fn a_folder_of_which_nothing_is_told_stays_until_something_is() {
     let mut imap = world.imap().await;
     let work = promises(&mut imap, "Work").await;
     imap.command("UNSELECT").await.ok();
-    purging(&world);
     let refusal = Fault::status(400, "ErrorItemCorrupt");
     world.tenant.faults().push(Rule::on(Kind::GetFolder).always().answer(refusal));
-    world.ada().outlook().delete_folder("Work");
+    purge(&world, "Work");
     world.tick().await;
     world.tick().await;
     assert!(has(&mut imap, "Work").await, "dropped on hearsay; it was {work:?}");
