@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::account::{Accounts, LastUses, LoginLimits, Pace};
+use crate::account::{Accounts, Hydration, LastUses, LoginLimits, Pace, Sizes};
 use crate::admin;
 use crate::auth::{Cloud, TokenVault};
 use crate::clock::Clock;
@@ -198,6 +198,14 @@ fn login_limits(config: &Config) -> LoginLimits {
     }
 }
 
+/// Who is content with estimates does not want a whole mailbox fetched.
+fn hydration(sync: &config::Sync) -> Hydration {
+    match (sync.hydrate, sync.size) {
+        (true, config::Size::Exact) => Hydration::On,
+        (false, _) | (_, config::Size::Estimate) => Hydration::Off,
+    }
+}
+
 fn pace(config: &Config) -> Pace {
     Pace {
         poll: config.sync.poll,
@@ -205,6 +213,11 @@ fn pace(config: &Config) -> Pace {
         audit: config.sync.audit,
         cache_bytes: config.cache.max_bytes,
         message_bytes: config.limits.message_bytes,
+        hydration: hydration(&config.sync),
+        sizes: match config.sync.size {
+            config::Size::Exact => Sizes::Exact,
+            config::Size::Estimate => Sizes::Estimate,
+        },
     }
 }
 

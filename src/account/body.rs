@@ -13,9 +13,9 @@ use tokio::sync::Semaphore;
 
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
-use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Row, Uid};
+use crate::mailbox::{Fault, Folder, Kind, Outcome, RemoteId, Row, Uid};
 use crate::mime::{self, Form, Heads, Outline, Scanner, SortKeys};
-use crate::store::{self, Freezing, Texts};
+use crate::store::{self, Freezing, SpoolFile, Texts};
 
 /// Octets read in one call: large enough to be quick, small enough to hold many at a time.
 pub const READ_MAX: u64 = 256 * 1024;
@@ -170,6 +170,7 @@ impl OpenFolder {
             let row = self.row(uid).await?;
             self.account.desk(self.folder.id).arrivals.settled(uid).await;
             let turn = self.account.download_turn(&row.remote);
+            self.account.0.ahead.give_way(&row.remote);
             let _permit = turn.acquire().await.expect("the gate is never closed");
             // Someone else may have fetched it while we waited.
             if let Some(found) = self.cached(uid).await? {
@@ -199,15 +200,7 @@ impl OpenFolder {
         if let Err(fault) = fetched {
             return Err(self.really_gone(row, fault).await?);
         }
-        let texts = describe(file.path()).await?;
-        let frozen = inner.store.freeze(self.folder.id, row.uid, file, texts).await?;
-        self.live.note_size(row.uid, frozen.body.size).await;
-        if frozen.freezing == Freezing::Regenerated {
-            self.account.note_other_size(row, frozen.body.size).await?;
-            tracing::warn!(account = %inner.address, folder = %self.folder.path, uid = %row.uid,
-                "the service made other bytes of the same message");
-        }
-        self.account.make_room(frozen.body.size).await
+        self.account.keep(&self.folder, row, file).await
     }
 
     /// "Not found" is believed after a look: a client must not take a message for gone that is there.
@@ -222,6 +215,28 @@ impl OpenFolder {
 }
 
 impl Account {
+    /// Fetches the bytes of a message.
+    pub(super) async fn bring(&self, folder: &Folder, row: &Row, urgency: Urgency) -> Outcome<()> {
+        let file = self.0.store.spool().await?;
+        self.0.backend.fetch(&row.remote, file.path(), urgency).await?;
+        self.keep(folder, row, file).await
+    }
+
+    /// Freezes the bytes that were fetched.
+    async fn keep(&self, folder: &Folder, row: &Row, file: SpoolFile) -> Outcome<()> {
+        let texts = describe(file.path()).await?;
+        let frozen = self.0.store.freeze(folder.id, row.uid, file, texts).await?;
+        if let Some(live) = self.desk(folder.id).live() {
+            live.note_size(row.uid, frozen.body.size).await;
+        }
+        if frozen.freezing == Freezing::Regenerated {
+            self.note_other_size(row, frozen.body.size).await?;
+            tracing::warn!(account = %self.0.address, folder = %folder.path, uid = %row.uid,
+                "the service made other bytes of the same message");
+        }
+        self.make_room(frozen.body.size).await
+    }
+
     /// Keeps the cache within its limit. All of it is weighed only when a share of the limit has come
     /// in: to add up tens of thousands of files after each download takes longer than the download.
     async fn make_room(&self, octets: u64) -> Outcome<()> {
@@ -248,7 +263,7 @@ impl Account {
     }
 
     /// One download of a message at a time, however many ask for it.
-    fn download_turn(&self, message: &RemoteId) -> Arc<Semaphore> {
+    pub(super) fn download_turn(&self, message: &RemoteId) -> Arc<Semaphore> {
         let mut downloads = self.0.downloads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = downloads.get(message).and_then(Weak::upgrade) {
             return turn;

@@ -27,6 +27,8 @@ pub(super) struct Desk {
 
 #[derive(Debug, Default)]
 struct Notes {
+    /// When a client last opened the folder.
+    opened: Option<Instant>,
     asked_about: Option<Instant>,
     audited: Option<Instant>,
     /// Items that the service counts and never lists (reference B.2: counts include what is no mail).
@@ -63,6 +65,14 @@ impl Desk {
         let asked = self.notes().asked_about;
         self.sessions.load(Ordering::Relaxed) > 0
             || asked.is_some_and(|at| now.since(at) < INTEREST)
+    }
+
+    pub(super) fn opened(&self) -> Option<Instant> {
+        self.notes().opened
+    }
+
+    pub(super) fn note_opened(&self, now: Instant) {
+        self.notes().opened = Some(now);
     }
 
     pub(super) fn note_interest(&self, now: Instant) {

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Instant;
 use crate::mailbox::{FolderId, Kind, ModSeq, Outcome, Snapshot, Uid};
-use crate::store::Store;
+use crate::store::{Sizes, Store};
 
 /// How long a snapshot is kept after the last session has left: clients come back within minutes.
 const KEPT_FOR: Duration = Duration::from_secs(300);
@@ -20,6 +20,7 @@ const KEPT_MESSAGES: usize = 200_000;
 pub(super) struct Live {
     store: Store,
     folder: FolderId,
+    sizes: Sizes,
     /// Told of every commit before whoever asked for it.
     news: watch::Receiver<ModSeq>,
     /// Held while the snapshot is read or moved on, so that many sessions cost one query.
@@ -32,11 +33,12 @@ pub(super) struct Live {
 pub(super) struct Shelf(Mutex<VecDeque<(Arc<Live>, Instant)>>);
 
 impl Live {
-    pub(super) fn new(store: &Store, folder: FolderId) -> Self {
+    pub(super) fn new(store: &Store, folder: FolderId, sizes: Sizes) -> Self {
         Self {
             news: store.watch(folder),
             store: store.clone(),
             folder,
+            sizes,
             turn: Semaphore::new(1),
             held: Mutex::default(),
         }
@@ -57,8 +59,8 @@ impl Live {
         // Taken out, so that it can be moved on in place; whoever comes now waits for its turn.
         let held = self.held().take();
         let snapshot = match held {
-            Some(snapshot) => self.store.advance(self.folder, snapshot).await?,
-            None => self.store.snapshot(self.folder).await?,
+            Some(snapshot) => self.store.advance(self.folder, snapshot, self.sizes).await?,
+            None => self.store.snapshot(self.folder, self.sizes).await?,
         };
         *self.held() = Some(Arc::clone(&snapshot));
         Ok(snapshot)

@@ -12,12 +12,15 @@ mod desk;
 mod figures;
 mod filing;
 mod folders;
+mod hydrate;
 mod last_uses;
 mod lease;
 mod live;
 mod lockout;
 mod look;
+mod missing;
 mod open;
+mod pages;
 mod registry;
 mod round;
 mod spool;
@@ -25,6 +28,7 @@ mod submit;
 mod sync;
 mod tree;
 mod turn;
+mod upkeep;
 mod values;
 mod write;
 
@@ -40,7 +44,7 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use crate::store::{Claim, SpoolFile, Subscription};
+pub use crate::store::{Claim, Sizes, SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use condition::Conditional;
 pub use figures::{Figures, Weighing};
@@ -56,6 +60,7 @@ pub use values::{Accepted, Filed, FolderEntry, Limits, Opened, Status, Summary, 
 pub(crate) use submit::doubles;
 
 use desk::Desk;
+use hydrate::Ahead;
 use live::Shelf;
 use submit::Submitter;
 use turn::Turn;
@@ -87,6 +92,17 @@ pub struct Pace {
     pub cache_bytes: u64,
     /// Largest message taken, whatever the service takes.
     pub message_bytes: u64,
+    /// Whether bytes are fetched before anyone asks.
+    pub hydration: Hydration,
+    /// What is shown as the size of a message whose bytes were never here.
+    pub sizes: Sizes,
+}
+
+/// Whether the bytes of messages in opened folders are fetched before anyone asks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hydration {
+    On,
+    Off,
 }
 
 /// Looks at the mailbox by the task that keeps it up to date.
@@ -110,6 +126,7 @@ struct Inner {
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     shelf: Shelf,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
+    ahead: Ahead,
     looks: watch::Sender<Looks>,
     /// Octets cached since the cache was last weighed.
     unweighed: AtomicU64,
@@ -132,6 +149,7 @@ impl Account {
             desks: Mutex::default(),
             shelf: Shelf::default(),
             downloads: Mutex::default(),
+            ahead: Ahead::default(),
             looks: watch::Sender::default(),
             // The first download weighs what earlier runs have left.
             unweighed: AtomicU64::new(u64::MAX / 2),

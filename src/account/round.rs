@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::pages::Pages;
 use crate::backend::{Page, RemoteChange, RemoteMessage};
-use crate::mailbox::{Cursor, RemoteId};
+use crate::mailbox::{Cursor, Outcome, RemoteId};
 use crate::store::Incoming;
 
 /// The last word on each message counts: pages may repeat themselves (reference B.6.2).
@@ -15,6 +16,7 @@ pub(super) struct Round {
     /// To be verified: "removed" may be a hint only (reference B.6.4).
     pub(super) gone: BTreeSet<RemoteId>,
     pub(super) cursor: Option<Cursor>,
+    pages: Pages,
 }
 
 impl Round {
@@ -29,7 +31,10 @@ impl Round {
     }
 
     /// Takes a page in; answers where to go on, if there is more.
-    pub(super) fn fold(&mut self, page: Page<RemoteMessage>) -> Option<Cursor> {
+    ///
+    /// # Errors
+    /// `Defect` if the pages do not come to an end.
+    pub(super) fn fold(&mut self, page: Page<RemoteMessage>) -> Outcome<Option<Cursor>> {
         for change in page.changes {
             match change {
                 RemoteChange::Upsert(message) => {
@@ -49,8 +54,9 @@ impl Round {
                 }
             }
         }
+        self.pages.turn(self.upserts.len() + self.touched.len() + self.gone.len())?;
         self.cursor = Some(page.cursor.clone());
-        page.more.then_some(page.cursor)
+        Ok(page.more.then_some(page.cursor))
     }
 }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use super::desk::Desk;
 use super::look::Place;
+use super::pages::Pages;
 use super::round::Round;
 use super::submit::Leftovers;
 use super::turn::Entered;
-use super::{Account, Inner};
+use super::upkeep::Upkeep;
+use super::{Account, Hydration, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
 use crate::mailbox::{Epoch, Fault, Folder, Kind, Outcome, RemoteId, Role};
 use crate::store::{Applied, Incoming};
@@ -36,16 +38,28 @@ const WALK_RESTARTS: usize = 2;
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 impl Account {
-    /// Keeps the mailbox up to date until dropped: the tree, the inbox, then what is watched.
+    /// Keeps the mailbox up to date until dropped, and fetches ahead of need if that is wanted.
     pub async fn run(&self) {
+        match self.0.pace.hydration {
+            Hydration::Off => self.keep_up().await,
+            Hydration::On => {
+                tokio::join!(Box::pin(self.keep_up()), Box::pin(self.hydrate()));
+            }
+        }
+    }
+
+    /// The tree, the inbox, then what is watched.
+    async fn keep_up(&self) {
         let mut pause = self.0.pace.poll;
         let mut leftovers = Leftovers::All;
+        let mut upkeep = Upkeep::default();
         loop {
             let began = self.0.clock.instant();
             self.0.shelf.tidy(began);
             pause = match self.tick().await {
                 Ok(()) => {
                     leftovers = self.settle_leftovers(leftovers).await;
+                    upkeep = self.keep_tidy(upkeep).await;
                     self.0.looks.send_modify(|looks| looks.good += 1);
                     self.0.pace.poll
                 }
@@ -162,7 +176,7 @@ impl Account {
         match answer {
             Ok(Seen::Messages(page)) => {
                 let mut round = Round::default();
-                let more = round.fold(page);
+                let more = round.fold(page)?;
                 self.finish_round(folder, round, more, (asked, Urgency::Poll)).await
             }
             Ok(Seen::Folders(_)) => Err(Fault::defect("poll answered out of order")),
@@ -204,7 +218,7 @@ impl Account {
         match self.0.backend.changes(&folder.remote, Some(&cursor), urgency).await {
             Ok(page) => {
                 let mut round = Round::default();
-                let more = round.fold(page);
+                let more = round.fold(page)?;
                 self.finish_round(folder, round, more, (asked, urgency)).await
             }
             Err(fault) => self.recover(folder, fault, urgency).await,
@@ -236,7 +250,7 @@ impl Account {
     ) -> Outcome<()> {
         while let Some(cursor) = more {
             match self.0.backend.changes(&folder.remote, Some(&cursor), urgency).await {
-                Ok(page) => more = round.fold(page),
+                Ok(page) => more = round.fold(page)?,
                 Err(fault) => return self.recover(folder, fault, urgency).await,
             }
         }
@@ -265,7 +279,7 @@ impl Account {
         urgency: Urgency,
     ) -> Outcome<()> {
         let store = &self.0.store;
-        let Round { upserts, touched, gone, cursor } = round;
+        let Round { upserts, touched, gone, cursor, .. } = round;
         if touched.is_empty() && gone.is_empty() {
             let upserts = upserts.into_values().map(Incoming::from).collect();
             let page = Applied::Page { upserts, gone: Vec::new(), asked, cursor };
@@ -319,7 +333,7 @@ impl Account {
         let mut restarts = 0;
         loop {
             match self.0.backend.changes(&folder.remote, next.as_ref(), urgency).await {
-                Ok(page) => match round.fold(page) {
+                Ok(page) => match round.fold(page)? {
                     Some(cursor) => next = Some(cursor),
                     None => return Ok(round),
                 },
@@ -358,12 +372,14 @@ impl Account {
     async fn list(&self, folder: &Folder, urgency: Urgency) -> Outcome<Vec<RemoteMessage>> {
         let mut found = Vec::new();
         let mut next = None;
+        let mut pages = Pages::default();
         loop {
             let page = self.0.backend.listing(&folder.remote, next.as_ref(), urgency).await?;
             found.extend(page.changes.into_iter().filter_map(|change| match change {
                 RemoteChange::Upsert(message) => Some(message),
                 RemoteChange::Touched(_) | RemoteChange::Gone(_) => None,
             }));
+            pages.turn(found.len())?;
             if !page.more {
                 return Ok(found);
             }

@@ -1,9 +1,12 @@
 //! Keeping the folder tree up to date.
 
+use std::collections::HashSet;
+
 use super::Account;
+use super::pages::Pages;
 use super::sync::Need;
 use crate::backend::{Page, RemoteChange, RemoteFolder, Urgency};
-use crate::mailbox::{Cursor, Epoch, Folder, FolderPath, Kind, Outcome};
+use crate::mailbox::{Cursor, Epoch, Folder, FolderPath, Kind, Outcome, RemoteId};
 use crate::store::{FolderFacts, Tree};
 
 impl Account {
@@ -64,9 +67,10 @@ impl Account {
         asked: Epoch,
         urgency: Urgency,
     ) -> Outcome<()> {
-        let mut upserts = Vec::new();
+        let mut upserts: Vec<FolderFacts> = Vec::new();
         let mut gone = Vec::new();
         let mut page = first;
+        let mut pages = Pages::default();
         loop {
             for change in page.changes {
                 match change {
@@ -76,32 +80,64 @@ impl Account {
                     RemoteChange::Touched(_) => return self.walk_tree(urgency).await,
                 }
             }
+            pages.turn(upserts.len() + gone.len())?;
             if !page.more {
                 break;
             }
             page = self.0.backend.folders(Some(&page.cursor), urgency).await?;
         }
-        let tree = Tree::Delta { upserts, gone, asked };
-        let receipt = self.0.store.apply_folders(tree, Some(page.cursor)).await?;
+        let (tree, cursor) = self.proved((upserts, gone), asked, (page.cursor, urgency)).await?;
+        let receipt = self.0.store.apply_folders(tree, cursor).await?;
         if receipt.stale { self.walk_tree(urgency).await } else { Ok(()) }
+    }
+
+    /// Changes of the tree without removals that are none. The cursor is kept back while the service does not
+    /// tell what became of a folder, so that the feed tells of it again.
+    async fn proved(
+        &self,
+        (mut upserts, gone): (Vec<FolderFacts>, Vec<RemoteId>),
+        asked: Epoch,
+        (cursor, urgency): (Cursor, Urgency),
+    ) -> Outcome<(Tree, Option<Cursor>)> {
+        let found = self.find_folders(gone, &upserts, urgency).await?;
+        let is_gone: HashSet<&RemoteId> = found.gone.iter().collect();
+        upserts.retain(|facts| !is_gone.contains(&facts.remote));
+        upserts.extend(found.there);
+        let cursor = (!found.is_open).then_some(cursor);
+        Ok((Tree::Delta { upserts, gone: found.gone, asked }, cursor))
     }
 
     pub(super) async fn walk_tree(&self, urgency: Urgency) -> Outcome<()> {
         let asked = self.0.store.epoch();
-        let mut folders = Vec::new();
+        let mut folders: Vec<FolderFacts> = Vec::new();
         let mut next: Option<Cursor> = None;
+        let mut pages = Pages::default();
         let cursor = loop {
             let page = self.0.backend.folders(next.as_ref(), urgency).await?;
             folders.extend(page.changes.into_iter().filter_map(|change| match change {
                 RemoteChange::Upsert(folder) => Some(FolderFacts::from(folder)),
                 RemoteChange::Touched(_) | RemoteChange::Gone(_) => None,
             }));
+            pages.turn(folders.len())?;
             if !page.more {
                 break page.cursor;
             }
             next = Some(page.cursor);
         };
-        self.0.store.apply_folders(Tree::Whole { folders, asked }, Some(cursor)).await.map(drop)
+        let missing = self.left_out(&folders).await?;
+        let (tree, cursor) = if missing.is_empty() || folders.is_empty() {
+            (Tree::Whole { folders, asked }, Some(cursor))
+        } else {
+            self.proved((folders, missing), asked, (cursor, urgency)).await?
+        };
+        self.0.store.apply_folders(tree, cursor).await.map(drop)
+    }
+
+    /// Known folders that a walk through the whole tree did not come by.
+    async fn left_out(&self, folders: &[FolderFacts]) -> Outcome<Vec<RemoteId>> {
+        let present: HashSet<&RemoteId> = folders.iter().map(|facts| &facts.remote).collect();
+        let known = self.0.store.folders().await?.into_iter().map(|folder| folder.remote);
+        Ok(known.filter(|remote| !present.contains(remote)).collect())
     }
 }
 

@@ -168,6 +168,14 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         urgency: Urgency,
     ) -> Outcome<Page<RemoteFolder>>;
 
+    /// The present state of folders, wherever they hang. `NoSuchFolder` for what is gone or hidden, and for
+    /// the mailbox's roots.
+    async fn look_up_folders(
+        &self,
+        folders: &[RemoteId],
+        urgency: Urgency,
+    ) -> Outcome<Vec<Outcome<RemoteFolder>>>;
+
     /// One page of a folder's messages: whole from the start, or what changed since `since`.
     /// No order is promised; the same message may come twice (the last one counts).
     ///

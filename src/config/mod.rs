@@ -50,6 +50,18 @@ pub struct Sync {
     pub freshness: Duration,
     /// How often the whole folder is counted against the service, polls aside.
     pub audit: Duration,
+    /// Whether bytes of messages in opened folders are fetched before a client asks for them.
+    pub hydrate: bool,
+    pub size: Size,
+}
+
+/// What RFC822.SIZE says of a message whose bytes were never fetched.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Size {
+    /// The bytes are fetched, then counted.
+    Exact,
+    /// Exchange's own figure, without fetching anything.
+    Estimate,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -152,6 +164,8 @@ impl Config {
                 poll: reader.duration("sync.poll", Duration::from_secs(15)),
                 freshness: reader.duration("sync.freshness", Duration::from_secs(1)),
                 audit: reader.duration("sync.audit", Duration::from_secs(3600)),
+                hydrate: reader.switch("sync.hydrate", true),
+                size: read_size(&mut reader),
             },
             cache: Cache { max_bytes: reader.size("cache.max_bytes", 2 << 30) },
             limits: read_limits(&mut reader),
@@ -206,6 +220,14 @@ fn read_console(reader: &mut Reader<'_>) -> Option<SocketAddr> {
             None
         }
     }
+}
+
+fn read_size(reader: &mut Reader<'_>) -> Size {
+    reader.parsed("sync.size", Size::Exact, |value| match value.as_str() {
+        Some("exact") => Ok(Size::Exact),
+        Some("estimate") => Ok(Size::Estimate),
+        _ => Err("wants \"exact\" or \"estimate\"".to_owned()),
+    })
 }
 
 fn read_limits(reader: &mut Reader<'_>) -> Limits {

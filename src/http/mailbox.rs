@@ -260,15 +260,17 @@ impl MailboxHttp {
     ) -> Result<Received, Trouble> {
         let url = self.url(&request.target).map_err(final_fault)?;
         let token = self.token(patience).await.map_err(final_fault)?;
-        let _permit = self.admit(request.weight, patience).await.map_err(final_fault)?;
+        let permit = self.admit(request.weight, patience).await.map_err(final_fault)?;
         let limit = match sink {
             Sink::File(_) => self.limits().download,
             Sink::Json | Sink::Nothing => self.limits().total,
         };
         let work = Box::pin(self.exchange(request, url, &token, sink));
-        let result = match self.clock().timeout(limit, work).await {
-            Ok(result) => result,
-            Err(_) => Err(Trouble::Lost(None, "the exchange took too long".to_owned())),
+        let took_too_long = |_| Err(Trouble::Lost(None, "the exchange took too long".to_owned()));
+        let result = tokio::select! {
+            biased;
+            done = self.clock().timeout(limit, work) => done.unwrap_or_else(took_too_long),
+            () = permit.is_wanted() => Err(final_fault(gave_way())),
         };
         let fate = result.as_ref().err().map_or(Fate::Answered, Trouble::fate);
         self.0.requests.count(fate);
@@ -317,4 +319,8 @@ impl MailboxHttp {
         }
         Ok(url)
     }
+}
+
+fn gave_way() -> Fault {
+    Fault::from(Kind::Busy).because("gave way to a request that someone waits for")
 }

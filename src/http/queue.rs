@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::HttpLimits;
 
@@ -15,7 +15,7 @@ pub enum Urgency {
     Interactive,
     /// Looking for changes.
     Poll,
-    /// Fetching ahead of need.
+    /// Fetching ahead of need: given up, as `Kind::Busy`, when anyone else waits for its permit.
     Prefetch,
 }
 
@@ -27,6 +27,7 @@ pub(super) struct Permit {
     queue: Queue,
     urgency: Urgency,
     weight: u8,
+    pressed: watch::Receiver<()>,
 }
 
 struct State {
@@ -36,6 +37,8 @@ struct State {
     prefetch_capacity: u8,
     issued: u64,
     waiting: BTreeMap<(Urgency, u64), Waiter>,
+    /// Says that someone waits for what is only fetched ahead.
+    pressed: watch::Sender<()>,
 }
 
 struct Waiter {
@@ -52,6 +55,7 @@ impl Queue {
             prefetch_capacity: limits.prefetch_in_flight.min(limits.in_flight),
             issued: 0,
             waiting: BTreeMap::new(),
+            pressed: watch::Sender::new(()),
         })))
     }
 
@@ -74,20 +78,23 @@ impl Queue {
     /// permits would otherwise wait forever behind single requests.
     fn hand_out(&self) {
         loop {
-            let (waiter, urgency) = {
+            let (waiter, urgency, pressed) = {
                 let mut state = self.lock();
                 let Some((place, waiter)) = state.waiting.pop_first() else { return };
                 if waiter.grant.is_closed() {
                     continue;
                 }
                 if !state.fits(place.0, waiter.weight) {
+                    if place.0 < Urgency::Prefetch && state.prefetching > 0 {
+                        state.pressed.send_replace(());
+                    }
                     state.waiting.insert(place, waiter);
                     return;
                 }
                 state.take(place.0, waiter.weight);
-                (waiter, place.0)
+                (waiter, place.0, state.pressed.subscribe())
             };
-            let permit = Permit { queue: self.clone(), urgency, weight: waiter.weight };
+            let permit = Permit { queue: self.clone(), urgency, weight: waiter.weight, pressed };
             if let Err(unwanted) = waiter.grant.send(permit) {
                 unwanted.give_back();
             }
@@ -116,6 +123,14 @@ impl State {
 }
 
 impl Permit {
+    /// Resolves when this permit is only for fetching ahead and someone else waits for it.
+    pub(super) async fn is_wanted(&self) {
+        let mut pressed = self.pressed.clone();
+        if self.urgency != Urgency::Prefetch || pressed.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn give_back(mut self) {
         self.release();
     }
@@ -206,6 +221,24 @@ mod tests {
         assert!(poll!(&mut third).is_pending());
         let mut person = Box::pin(queue.acquire(Urgency::Interactive, 2));
         assert!(poll!(&mut person).is_ready());
+    }
+
+    #[tokio::test]
+    async fn only_fetching_ahead_is_told_that_someone_waits() {
+        let queue = queue();
+        let ahead = queue.acquire(Urgency::Prefetch, 1).await;
+        let poll = queue.acquire(Urgency::Poll, 1).await;
+        let mut told = Box::pin(ahead.is_wanted());
+        let _fits = queue.acquire(Urgency::Interactive, 1).await;
+        assert!(poll!(&mut told).is_pending());
+        let mut batch = Box::pin(queue.acquire(Urgency::Interactive, 4));
+        assert!(poll!(&mut batch).is_pending());
+        assert!(poll!(&mut told).is_ready());
+        assert!(poll!(Box::pin(poll.is_wanted())).is_pending());
+        drop(batch);
+        // Whoever begins after that was not meant.
+        let later = queue.acquire(Urgency::Prefetch, 1).await;
+        assert!(poll!(Box::pin(later.is_wanted())).is_pending());
     }
 
     #[tokio::test]

@@ -124,15 +124,21 @@ impl Store {
         .await
     }
 
-    /// Up to `limit` messages that were never frozen, newest first.
-    pub async fn unfrozen(&self, folder: FolderId, limit: u32) -> Outcome<Vec<Row>> {
+    /// Up to `limit` messages that were never frozen, newest first; those older than `below` if it is given.
+    pub async fn unfrozen(
+        &self,
+        folder: FolderId,
+        below: Option<Uid>,
+        limit: u32,
+    ) -> Outcome<Vec<Row>> {
         self.read(move |connection| {
             let sql = format!(
                 "SELECT {ROW} FROM {ROW_SOURCE}
-                 WHERE m.folder = ?1 AND b.size IS NULL ORDER BY m.uid DESC LIMIT ?2"
+                 WHERE m.folder = ?1 AND m.uid < ?2 AND b.size IS NULL ORDER BY m.uid DESC LIMIT ?3"
             );
+            let below = below.map_or(i64::MAX, |uid| i64::from(uid.get()));
             let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![key(folder), limit], values::row)?;
+            let rows = statement.query_map(params![key(folder), below, limit], values::row)?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
         .await
@@ -282,7 +288,7 @@ mod tests {
     async fn the_first_bytes_stay_and_give_the_size() {
         let here = fixture().await;
         here.list(vec![mail("a", 1)]).await;
-        assert_eq!(here.store.unfrozen(here.inbox, 9).await.unwrap().len(), 1);
+        assert_eq!(here.store.unfrozen(here.inbox, None, 9).await.unwrap().len(), 1);
         let first = freeze(&here, 1, b"first").await;
         assert_eq!((first.freezing, first.body.size), (Freezing::First, 5));
         let second = freeze(&here, 1, b"another").await;
@@ -292,7 +298,7 @@ mod tests {
         assert_eq!(here.store.body(here.inbox, uid(1)).await.unwrap(), Some(first.body));
         let rows = here.store.rows(here.inbox, &[uid(1)]).await.unwrap();
         assert_eq!(rows[0].size, Some(5));
-        assert!(here.store.unfrozen(here.inbox, 9).await.unwrap().is_empty());
+        assert!(here.store.unfrozen(here.inbox, None, 9).await.unwrap().is_empty());
         assert_eq!(fs::read_dir(here.directory.path().join("spool")).unwrap().count(), 0);
     }
 
@@ -380,6 +386,31 @@ mod tests {
         assert_eq!(*fault.kind(), Kind::NoSuchMessage);
         assert!(!path.exists());
         assert_eq!(here.store.cached_bytes().await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn filed_bytes_outlive_their_row_until_the_message_is_said_to_be_gone() {
+        let here = fixture().await;
+        for id in ["moved", "deleted"] {
+            let file = here.file(id.as_bytes()).await;
+            here.store.adopt(&mail(id, 1), file, texts("own")).await.unwrap();
+        }
+        here.store.prune().await.unwrap();
+        assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());
+        here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+        here.store.prune().await.unwrap();
+        let orphans = here.store.pinned_orphans(9).await.unwrap();
+        assert_eq!(orphans.len(), 2);
+        let (gone, kept) = (vec![remote("deleted")], vec![remote("moved")]);
+        here.store.settle_orphans(gone, kept).await.unwrap();
+        assert_eq!(here.store.cached_bytes().await.unwrap(), "moved".len() as u64);
+        assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());
+        here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+        assert_eq!(here.store.pinned_orphans(9).await.unwrap(), [remote("moved")]);
+        here.page(vec![mail("moved", 1)], &[]).await;
+        here.store.prune().await.unwrap();
+        assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());
+        assert_eq!(here.store.body(here.inbox, uid(1)).await.unwrap().unwrap().size, 5);
     }
 
     #[tokio::test]

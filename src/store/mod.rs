@@ -63,6 +63,7 @@ pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};
 pub use outbox::{Answer, Attempt, Digest, Stage};
 pub use read::Counts;
 pub use recent::Claim;
+pub use snapshot::Sizes;
 pub use spool::SpoolFile;
 
 /// A handle to one mailbox's memory; clones share it. It closes when the last one is dropped.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::testing::{Fixture, draft, fixture, mail, remote, seen};
-use super::{Applied, Incoming};
+use super::{Applied, Incoming, Sizes};
 use crate::mailbox::{
     Epoch, Expunges, Kind, RemoteId, RemoteVersion, Snapshot, SystemFlag, Uid, View,
 };
@@ -134,7 +134,7 @@ impl World {
     async fn new() -> Self {
         let here = fixture().await;
         let (service, owners) = (Service::default(), BTreeMap::new());
-        let snapshot = here.store.snapshot(here.inbox).await.unwrap();
+        let snapshot = here.store.snapshot(here.inbox, Sizes::Exact).await.unwrap();
         let (flights, heard, sleepers) = (vec![], vec![], vec![]);
         Self { here, service, flights, heard, sleepers, snapshot, owners }
     }
@@ -202,7 +202,7 @@ impl World {
     /// Moves the snapshot on and compares it with what the index says.
     async fn advance(&mut self) {
         let (store, inbox) = (&self.here.store, self.here.inbox);
-        let moved = store.advance(inbox, Arc::clone(&self.snapshot)).await.unwrap();
+        let moved = store.advance(inbox, Arc::clone(&self.snapshot), Sizes::Exact).await.unwrap();
         let (rows, highest) = store.all_rows(inbox).await.unwrap();
         let counts = store.counts(inbox).await.unwrap();
         assert_eq!(

@@ -6,12 +6,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::blobs::{BlobHash, DIRECTORY, forget, is_whole, place};
 use super::worker::Writing;
 use super::{Store, files, values};
-use crate::mailbox::{Fault, Outcome};
+use crate::mailbox::{Fault, Outcome, RemoteId, Timestamp};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -40,6 +40,68 @@ impl Store {
         }
         Ok(())
     }
+
+    /// When `note_prune` was last called.
+    pub async fn last_prune(&self) -> Outcome<Option<Timestamp>> {
+        self.read(|connection| {
+            let sql = "SELECT value FROM meta WHERE key = 'pruned'";
+            let at: Option<i64> =
+                connection.query_row(sql, [], |record| record.get(0)).optional()?;
+            Ok(at.map(Timestamp))
+        })
+        .await
+    }
+
+    /// Remembers that what `prune` and `settle_orphans` do was done now.
+    pub async fn note_prune(&self) -> Outcome<()> {
+        self.write(|writing| {
+            let sql = "INSERT INTO meta (key, value) VALUES ('pruned', ?1)
+                       ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+            writing.transaction.prepare_cached(sql)?.execute([writing.now.0])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Messages that are in no folder known here, or left one long ago, and whose bytes the service may not be
+    /// able to give back. Only it can tell whether they are anywhere.
+    pub async fn pinned_orphans(&self, limit: u32) -> Outcome<Vec<RemoteId>> {
+        let before = self.0.clock.now().0.saturating_sub(ORPHAN_AGE);
+        self.read(move |connection| {
+            let sql = "SELECT DISTINCT b.remote FROM bodies b JOIN blobs l ON l.hash = b.hash
+                       WHERE b.orphaned < ?1 AND l.pinned ORDER BY b.orphaned LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let remotes =
+                statement.query_map([before, i64::from(limit)], |r| values::remote(r, 0))?;
+            Ok(remotes.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// Drops the bytes of those that are gone; asks about the others again when they have been orphans as
+    /// long as now.
+    pub async fn settle_orphans(&self, gone: Vec<RemoteId>, kept: Vec<RemoteId>) -> Outcome<()> {
+        if gone.is_empty() && kept.is_empty() {
+            return Ok(());
+        }
+        let directory = self.path(DIRECTORY);
+        self.write(move |writing| {
+            let before = orphans_before(writing);
+            let transaction = writing.transaction;
+            let sql = "DELETE FROM bodies WHERE remote = ?1 AND orphaned < ?2";
+            let mut statement = transaction.prepare_cached(sql)?;
+            for remote in gone {
+                statement.execute(params![remote.as_str(), before])?;
+            }
+            let sql = "UPDATE bodies SET orphaned = ?3 WHERE remote = ?1 AND orphaned < ?2";
+            let mut statement = transaction.prepare_cached(sql)?;
+            for remote in kept {
+                statement.execute(params![remote.as_str(), before, writing.now.0])?;
+            }
+            forget_unused(writing, &directory)
+        })
+        .await
+    }
 }
 
 fn forget_log(writing: &Writing<'_>) -> Outcome<()> {
@@ -61,8 +123,21 @@ fn forget_orphans(writing: &Writing<'_>, directory: &Path) -> Outcome<()> {
     writing.transaction.execute(&sql, [])?;
     let sql = format!("UPDATE bodies SET orphaned = ?1 WHERE orphaned IS NULL AND NOT {HELD}");
     writing.transaction.execute(&sql, [writing.now.0])?;
-    let before = writing.now.0.saturating_sub(ORPHAN_AGE);
-    writing.transaction.execute("DELETE FROM bodies WHERE orphaned < ?1", [before])?;
+    // What a client filed waits for an answer on where its message is (`Store::pinned_orphans`), unless
+    // the message is here with other bytes, as an edited draft is.
+    let sql = "DELETE FROM bodies WHERE orphaned < ?1 AND
+               (NOT EXISTS (SELECT 1 FROM blobs l WHERE l.hash = bodies.hash AND l.pinned)
+                OR EXISTS (SELECT 1 FROM messages m WHERE m.remote = bodies.remote))";
+    writing.transaction.execute(sql, [orphans_before(writing)])?;
+    forget_unused(writing, directory)
+}
+
+fn orphans_before(writing: &Writing<'_>) -> i64 {
+    writing.now.0.saturating_sub(ORPHAN_AGE)
+}
+
+/// Drops the files that no body names.
+fn forget_unused(writing: &Writing<'_>, directory: &Path) -> Outcome<()> {
     let sql = "SELECT hash FROM blobs WHERE NOT EXISTS
                (SELECT 1 FROM bodies WHERE bodies.hash = blobs.hash)";
     let mut statement = writing.transaction.prepare_cached(sql)?;

@@ -11,8 +11,26 @@ use crate::mailbox::{
     Entry, FolderId, Kind, ModSeq, Outcome, Snapshot, Timestamp, Uid, UidValidity,
 };
 
-/// The columns of `Entry`.
-const COLUMNS: &str = "m.uid, m.modseq, m.received, b.size, m.flags, m.keywords";
+/// What a snapshot says of the size of a message whose bytes were never here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sizes {
+    /// Nothing.
+    Exact,
+    /// The service's own idea of it.
+    Estimate,
+}
+
+impl Sizes {
+    /// The columns of `Entry`.
+    fn columns(self) -> &'static str {
+        match self {
+            Self::Exact => "m.uid, m.modseq, m.received, b.size, m.flags, m.keywords",
+            Self::Estimate => {
+                "m.uid, m.modseq, m.received, COALESCE(b.size, m.estimate), m.flags, m.keywords"
+            }
+        }
+    }
+}
 
 /// Where a folder's log stands.
 struct Place {
@@ -28,8 +46,8 @@ impl Store {
     ///
     /// # Errors
     /// `NoSuchFolder`.
-    pub async fn snapshot(&self, folder: FolderId) -> Outcome<Arc<Snapshot>> {
-        self.read(move |connection| Ok(Arc::new(whole(connection, folder)?))).await
+    pub async fn snapshot(&self, folder: FolderId, sizes: Sizes) -> Outcome<Arc<Snapshot>> {
+        self.read(move |connection| Ok(Arc::new(whole(connection, folder, sizes)?))).await
     }
 
     /// Moves a snapshot on to now, in place if no one else holds it.
@@ -40,18 +58,19 @@ impl Store {
         &self,
         folder: FolderId,
         snapshot: Arc<Snapshot>,
+        sizes: Sizes,
     ) -> Outcome<Arc<Snapshot>> {
         self.read(move |connection| {
             let place = place(connection, folder)?;
             if snapshot.through() < place.forgotten || snapshot.validity() != place.validity {
-                return Ok(Arc::new(whole(connection, folder)?));
+                return Ok(Arc::new(whole(connection, folder, sizes)?));
             }
             if snapshot.through() == place.through {
                 return Ok(snapshot);
             }
             let since = snapshot.through();
             let mut snapshot = Arc::unwrap_or_clone(snapshot);
-            put(connection, folder, since, &mut snapshot)?;
+            put(connection, (folder, sizes), since, &mut snapshot)?;
             snapshot.remove(&expunged(connection, folder, since)?);
             snapshot.reach(place.through, place.next);
             Ok(Arc::new(snapshot))
@@ -60,10 +79,10 @@ impl Store {
     }
 }
 
-fn whole(connection: &Connection, folder: FolderId) -> Outcome<Snapshot> {
+fn whole(connection: &Connection, folder: FolderId, sizes: Sizes) -> Outcome<Snapshot> {
     let place = place(connection, folder)?;
     let mut snapshot = Snapshot::empty(place.validity);
-    put(connection, folder, ModSeq::ZERO, &mut snapshot)?;
+    put(connection, (folder, sizes), ModSeq::ZERO, &mut snapshot)?;
     snapshot.reach(place.through, place.next);
     Ok(snapshot)
 }
@@ -84,15 +103,16 @@ fn place(connection: &Connection, folder: FolderId) -> Outcome<Place> {
 /// Takes in what has changed after `since`, by UID ascending.
 fn put(
     connection: &Connection,
-    folder: FolderId,
+    (folder, sizes): (FolderId, Sizes),
     since: ModSeq,
     snapshot: &mut Snapshot,
 ) -> Outcome<()> {
     // Walking all messages in order is cheaper than asking the index of changes for all of them.
     let changed = if since == ModSeq::ZERO { "+m.modseq" } else { "m.modseq" };
     let sql = format!(
-        "SELECT {COLUMNS} FROM {ROW_SOURCE}
-         WHERE m.folder = ?1 AND {changed} > ?2 ORDER BY m.uid"
+        "SELECT {} FROM {ROW_SOURCE}
+         WHERE m.folder = ?1 AND {changed} > ?2 ORDER BY m.uid",
+        sizes.columns()
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut records = statement.query(params![key(folder), signed(since.get())])?;

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use footbridge::account::{Account, Accounts, LocalPassword, Pace, Parts, Use};
+use footbridge::account::{Account, Accounts, Hydration, LocalPassword, Pace, Parts, Sizes, Use};
 use footbridge::auth::Secret;
 use footbridge::auth::password::HashedPassword;
 use footbridge::backend::{
@@ -145,6 +145,16 @@ impl Backend for Fake {
         let state = self.state();
         let changes = state.folders.iter().cloned().map(RemoteChange::Upsert).collect();
         Ok(Page { changes, cursor: Cursor::new("1"), more: false })
+    }
+
+    async fn look_up_folders(
+        &self,
+        folders: &[RemoteId],
+        _: Urgency,
+    ) -> Outcome<Vec<Outcome<RemoteFolder>>> {
+        let state = self.state();
+        let find = |id: &RemoteId| state.folders.iter().find(|folder| folder.id == *id).cloned();
+        Ok(folders.iter().map(|id| find(id).ok_or_else(|| Kind::NoSuchFolder.into())).collect())
     }
 
     async fn changes(
@@ -348,6 +358,8 @@ impl World {
             audit: second * 3600,
             cache_bytes: 1 << 30,
             message_bytes: 3_000_000,
+            hydration: Hydration::Off,
+            sizes: Sizes::Exact,
         };
         let address = Address::new("ada@contoso.example").unwrap();
         let shared: Arc<dyn Backend> = backend.clone();

@@ -379,6 +379,8 @@ fn config(state: &Path, sim: &str) -> Config {
     config.imap.listen = vec![any];
     config.smtp.listen = vec![any];
     config.console = None;
+    // Tests count requests; those of hydration switch it on.
+    config.sync.hydrate = false;
     config
 }
 

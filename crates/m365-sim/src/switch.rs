@@ -89,6 +89,10 @@ pub struct FolderSwitches {
     pub relocate_status: u16,
     /// A change of the counts alone makes a folder appear in the folder delta. Default true.
     pub delta_reports_counts: bool,
+    /// The folder delta tells a folder that was renamed or moved as removed, and not otherwise. Default false.
+    pub delta_shows_only_removal: bool,
+    /// The first walk through the folder delta leaves these out, by name. Default none.
+    pub delta_leaves_out: Vec<String>,
     /// Rows of a list without `$top`. Default 10.
     pub page: usize,
 }
@@ -201,6 +205,8 @@ pub struct DeltaSwitches {
     pub late_seconds: u64,
     /// Every round starts with an empty page that has a nextLink. Default false.
     pub empty_first_page: bool,
+    /// The last page of a round comes again and again, each time with a nextLink. Default false.
+    pub endless: bool,
     /// `$expand` in a delta. Default honoured.
     pub expand: DeltaExpand,
     /// Rows of a page without `Prefer: odata.maxpagesize`. Default 10.
@@ -310,6 +316,8 @@ impl Default for FolderSwitches {
             delete: FolderDelete::default(),
             relocate_status: 200,
             delta_reports_counts: true,
+            delta_shows_only_removal: false,
+            delta_leaves_out: Vec::new(),
             page: 10,
         }
     }
@@ -347,6 +355,7 @@ impl Default for DeltaSwitches {
             reorder: false,
             late_seconds: 0,
             empty_first_page: false,
+            endless: false,
             expand: DeltaExpand::default(),
             page: 10,
         }

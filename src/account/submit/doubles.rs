@@ -257,6 +257,14 @@ impl Backend for FakeMailbox {
         unimplemented!()
     }
 
+    async fn look_up_folders(
+        &self,
+        _: &[RemoteId],
+        _: Urgency,
+    ) -> Outcome<Vec<Outcome<RemoteFolder>>> {
+        unimplemented!()
+    }
+
     async fn listing(
         &self,
         _: &RemoteId,

@@ -117,7 +117,7 @@ impl Graph {
         Ok(whole)
     }
 
-    fn folder_query(&self, id: &str) -> String {
+    pub(super) fn folder_query(&self, id: &str) -> String {
         format!("{}?{FIELDS}", self.prefix.folder(id))
     }
 
@@ -141,7 +141,7 @@ impl Graph {
     }
 
     /// The well-known ids as they were last seen.
-    async fn known_roles(&self, patience: Patience) -> Outcome<Roles> {
+    pub(super) async fn known_roles(&self, patience: Patience) -> Outcome<Roles> {
         let known = self.tree().roles.clone();
         if let Some(roles) = known {
             return Ok(roles);
@@ -364,7 +364,7 @@ impl Roles {
 }
 
 impl Folder {
-    fn told(&self, roles: &Roles) -> Option<RemoteFolder> {
+    pub(super) fn told(&self, roles: &Roles) -> Option<RemoteFolder> {
         let parent = self.parent_folder_id.as_deref()?;
         Some(RemoteFolder {
             id: RemoteId::new(self.id.as_str()),
@@ -387,16 +387,21 @@ impl Folder {
     }
 
     fn holds_mail(&self) -> bool {
-        let search = self.kind.as_deref().is_some_and(|kind| kind.ends_with("mailSearchFolder"));
         let class = find(self.single_value_extended_properties.as_deref(), CONTAINER_CLASS);
         let mail = class.is_none_or(|class| {
             class.is_empty() || class.to_ascii_lowercase().starts_with("ipf.note")
         });
-        !search && mail && !self.is_hidden.unwrap_or(false)
+        mail && self.shown()
+    }
+
+    /// Whether people see it, and it holds messages of its own.
+    pub(super) fn shown(&self) -> bool {
+        let search = self.kind.as_deref().is_some_and(|kind| kind.ends_with("mailSearchFolder"));
+        !search && !self.is_hidden.unwrap_or(false)
     }
 }
 
-fn is_gone(fault: &Fault) -> bool {
+pub(super) fn is_gone(fault: &Fault) -> bool {
     matches!(fault.kind(), Kind::NoSuchMessage | Kind::NoSuchFolder)
 }
 

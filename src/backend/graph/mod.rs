@@ -10,6 +10,7 @@ mod copy;
 mod doubts;
 mod fault;
 mod flags;
+mod folder_look;
 mod folders;
 mod message;
 mod mime;
@@ -113,6 +114,14 @@ impl Backend for Graph {
         urgency: Urgency,
     ) -> Outcome<Page<RemoteFolder>> {
         self.folder_round(since, urgency).await
+    }
+
+    async fn look_up_folders(
+        &self,
+        folders: &[RemoteId],
+        urgency: Urgency,
+    ) -> Outcome<Vec<Outcome<RemoteFolder>>> {
+        self.look_up_all_folders(folders, urgency).await
     }
 
     async fn changes(

@@ -90,7 +90,7 @@ async fn items(
             _ if *item == FetchItem::Flags => {
                 writer.flag_names(connection.output(), flags.clone());
             }
-            _ => text(connection.output(), &mut writer, item, (row, &content.summary))?,
+            _ => text(connection.output(), &mut writer, item, (row, content))?,
         }
     }
     writer.end(connection.output());
@@ -102,10 +102,13 @@ fn text(
     out: &mut Vec<u8>,
     writer: &mut FetchWriter,
     item: &FetchItem,
-    (row, summary): (&Line<'_>, &Option<Summary>),
+    (row, content): (&Line<'_>, &Content),
 ) -> Result<(), Halt> {
-    let size = summary.as_ref().map(|summary| summary.size).or(row.size);
-    match (item, size, summary) {
+    // The row may hold an estimate; beside the bytes only their own number will do.
+    let counted = content.body.as_ref().map(|body| body.size);
+    let counted = counted.or(content.summary.as_ref().map(|summary| summary.size));
+    let size = counted.or(row.size);
+    match (item, size, &content.summary) {
         (FetchItem::Uid, ..) => writer.uid(out, convert::number(row.uid.get())),
         (FetchItem::ModSeq, ..) => writer.mod_seq(out, convert::mod_seq(row.modseq)),
         (FetchItem::InternalDate, ..) => {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
 use crate::account::doubles::{FakeMailbox, Step, When};
-use crate::account::{Account, Accounts, LocalPassword, Pace, Parts, Use};
+use crate::account::{Account, Accounts, Hydration, LocalPassword, Pace, Parts, Sizes, Use};
 use crate::auth::password::{self, HashedPassword};
 use crate::clock::Clock;
 use crate::front::smtp::Server;
@@ -42,6 +42,8 @@ impl World {
             audit: Duration::from_secs(600),
             cache_bytes: 1 << 20,
             message_bytes: 1 << 20,
+            hydration: Hydration::Off,
+            sizes: Sizes::Exact,
         };
         let address = Address::new("ada@a.test").unwrap();
         let backend = mailbox.clone();

@@ -76,6 +76,9 @@ pub(crate) fn answer(desk: &Desk<'_>, id: &str) -> Result<Reply, Problem> {
     if switches.duplicates {
         page.rows = page.rows.into_iter().flat_map(|row| [row.clone(), row]).collect();
     }
+    if switches.endless && matches!(page.next, Walk::Since(_)) {
+        page.next = cursor.walk.clone();
+    }
     let mut body = Map::new();
     body.insert(
         "@odata.context".into(),

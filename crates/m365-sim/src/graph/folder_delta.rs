@@ -48,8 +48,9 @@ fn page<'a>(desk: &'a Desk<'_>, cursor: &Cursor) -> (Vec<Row<'a>>, Walk) {
     match cursor.walk {
         Walk::All { since, after, given } => {
             let below = after.map_or(0, |(_, key)| key);
-            let folders =
-                visible(desk, cursor.hidden).filter(|folder| u64::from(folder.key) > below);
+            let left_out = &desk.state.switches.folders.delta_leaves_out;
+            let folders = visible(desk, cursor.hidden)
+                .filter(|folder| u64::from(folder.key) > below && !left_out.contains(&folder.name));
             let rows: Vec<&Folder> = folders.take(size + 1).collect();
             let more = rows.len() > size;
             let last =
@@ -76,10 +77,15 @@ fn page<'a>(desk: &'a Desk<'_>, cursor: &Cursor) -> (Vec<Row<'a>>, Walk) {
 /// In the order of their last change.
 fn changes<'a>(desk: &'a Desk<'_>, cursor: &Cursor, since: u64, until: u64) -> Vec<Row<'a>> {
     let counts = desk.state.switches.folders.delta_reports_counts;
+    let only_removal = desk.state.switches.folders.delta_shows_only_removal;
     let fresh = |change: u64| change > since && change <= until;
     let mut rows: Vec<(u64, Row<'a>)> = visible(desk, cursor.hidden)
         .filter(|folder| fresh(folder.changed) || (counts && fresh(folder.counted)))
-        .map(|folder| (folder.changed.max(folder.counted), Row::Here(folder)))
+        .map(|folder| {
+            let removed = only_removal && fresh(folder.changed);
+            let row = if removed { Row::Gone(folder.key) } else { Row::Here(folder) };
+            (folder.changed.max(folder.counted), row)
+        })
         .collect();
     let purged = desk.store().purged_folders.iter().filter(|(change, _, _)| fresh(*change));
     rows.extend(purged.map(|(change, key, _)| (*change, Row::Gone(*key))));
