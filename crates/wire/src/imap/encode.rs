@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::lexer::is_atom_char;
-use super::response::AnyKeyword;
+use super::response::{AnyKeyword, Progress};
 use super::{
     Code, Data, DateTime, FetchItem, Flag, IdField, ListAttribute, MailboxName, MessageSet,
-    Namespace, Reply, Status, utf7,
+    Namespace, ObjectId, Reply, Status, Tag, utf7,
 };
 
 /// One FETCH response, written piece by piece so that bodies can be streamed between the pieces.
@@ -77,7 +77,25 @@ impl FetchWriter {
         put(out, format_args!("{{{length}}}\r\n"));
     }
 
-    /// A section that the message does not have.
+    /// Like `literal`, for octets among which there may be NUL (RFC 3516 section 4.3).
+    pub fn literal8(&mut self, out: &mut Vec<u8>, item: &FetchItem, length: u64) {
+        self.name(out, item);
+        put(out, format_args!("~{{{length}}}\r\n"));
+    }
+
+    /// An item whose value is text, in UTF-8 where US-ASCII cannot say it.
+    pub fn text(&mut self, out: &mut Vec<u8>, item: &FetchItem, text: &str) {
+        self.name(out, item);
+        write_string(out, text.as_bytes());
+    }
+
+    /// EMAILID and THREADID (RFC 8474 section 7).
+    pub fn object_id(&mut self, out: &mut Vec<u8>, item: &FetchItem, id: &ObjectId) {
+        self.name(out, item);
+        put(out, format_args!("({id})"));
+    }
+
+    /// A section that the message does not have, or a value that is not known.
     pub fn nil(&mut self, out: &mut Vec<u8>, item: &FetchItem) {
         self.name(out, item);
         out.extend_from_slice(b"NIL");
@@ -157,6 +175,7 @@ impl Code {
                 put(out, format_args!(" {validity} {source} {target}"));
             }
             Self::HighestModSeq(value) => put(out, format_args!(" {value}")),
+            Self::InProgress { tag, progress } => write_progress(out, tag, *progress),
             Self::Modified(MessageSet::Seq(set)) => put(out, format_args!(" {set}")),
             Self::Modified(MessageSet::Uid(set)) => put(out, format_args!(" {set}")),
             _ => {}
@@ -183,6 +202,7 @@ impl Code {
             Self::ExpungeIssued => "EXPUNGEISSUED",
             Self::HasChildren => "HASCHILDREN",
             Self::HighestModSeq(_) => "HIGHESTMODSEQ",
+            Self::InProgress { .. } => "INPROGRESS",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
             Self::Modified(_) => "MODIFIED",
@@ -200,6 +220,7 @@ impl Code {
             Self::UidNext(_) => "UIDNEXT",
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unavailable => "UNAVAILABLE",
+            Self::UnknownCte => "UNKNOWN-CTE",
             Self::Unseen(_) => "UNSEEN",
             Self::UseAttr => "USEATTR",
         }
@@ -362,6 +383,17 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
             ' '..='~' => u8::try_from(character).unwrap_or(b'?'),
             _ => b'?',
         });
+    }
+}
+
+/// `("tag" done goal)` (RFC 9585 section 4).
+fn write_progress(out: &mut Vec<u8>, tag: &Tag, progress: Progress) {
+    put(out, " (");
+    write_string(out, tag.to_string().as_bytes());
+    match progress {
+        Progress::Unknown => put(out, " NIL NIL)"),
+        Progress::Counted { done, goal: None } => put(out, format_args!(" {done} NIL)")),
+        Progress::Counted { done, goal: Some(goal) } => put(out, format_args!(" {done} {goal})")),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::{ChangedSince, MessageSet};
+use super::{BinaryPart, BinarySection, ChangedSince, MessageSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
@@ -29,6 +29,22 @@ pub enum FetchItem {
     Section(BodySection),
     /// RFC 7162 section 3.1.4.2.
     ModSeq,
+    Binary(BinarySection),
+    /// Octets of a part without its transfer encoding (RFC 3516 section 4.2).
+    BinarySize(BinaryPart),
+    /// RFC 8474 section 5.1.
+    EmailId,
+    /// RFC 8474 section 5.2.
+    ThreadId,
+    /// RFC 8970.
+    Preview(Laziness),
+}
+
+/// Whether a preview may be left out because it takes work (RFC 8970 section 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Laziness {
+    Eager,
+    Lazy,
 }
 
 /// `BODY[section]<partial>` and `BODY.PEEK[…]`.
@@ -83,6 +99,7 @@ impl FetchItem {
         match self {
             Self::Rfc822 | Self::Rfc822Text => true,
             Self::Section(section) => section.peek == Peek::SetsSeen,
+            Self::Binary(section) => section.peek == Peek::SetsSeen,
             _ => false,
         }
     }
@@ -104,6 +121,11 @@ impl fmt::Display for FetchItem {
             Self::Rfc822Header => "RFC822.HEADER",
             Self::Rfc822Text => "RFC822.TEXT",
             Self::ModSeq => "MODSEQ",
+            Self::EmailId => "EMAILID",
+            Self::ThreadId => "THREADID",
+            Self::Preview(_) => "PREVIEW",
+            Self::Binary(section) => return write!(formatter, "{section}"),
+            Self::BinarySize(part) => return write!(formatter, "BINARY.SIZE[{part}]"),
             Self::Section(BodySection { section, partial, .. }) => {
                 write!(formatter, "BODY[{section}]")?;
                 return partial

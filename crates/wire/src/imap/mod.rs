@@ -1,5 +1,6 @@
 //! IMAP4rev1 (RFC 3501) and the extensions the bridge speaks, seen from the server.
 
+mod binary;
 mod command;
 mod date;
 mod encode;
@@ -9,6 +10,7 @@ mod flag;
 mod lexer;
 mod literal;
 mod mailbox;
+mod object;
 mod parse;
 mod response;
 mod resync;
@@ -17,6 +19,7 @@ mod set;
 mod stream;
 pub mod utf7;
 
+pub use binary::{BinaryPart, BinarySection};
 pub use command::{
     Append, Body, Command, CreateMailbox, IdField, List, ListReturn, ListSelection, MessageSet,
     Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
@@ -26,11 +29,12 @@ pub use encode::{FetchWriter, continuation};
 pub use event::{
     Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, StreamError, Trust,
 };
-pub use fetch::{BodySection, Fetch, FetchItem, Partial, Peek, Section, SectionText};
+pub use fetch::{BodySection, Fetch, FetchItem, Laziness, Partial, Peek, Section, SectionText};
 pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
 pub use mailbox::{InvalidMailboxName, MailboxName};
+pub use object::{InvalidObjectId, ObjectId};
 pub use parse::{Bad, BadKind, parse};
-pub use response::{AnyKeyword, Code, Data, ListAttribute, Namespace, Reply, Status};
+pub use response::{AnyKeyword, Code, Data, ListAttribute, Namespace, Progress, Reply, Status};
 pub use resync::{ChangedSince, Expunged, QResync, Select, SelectParameter, SeqMatches};
 pub use search::{Search, SearchKey};
 pub use set::{InvalidSet, Ranges, SeqSet, UidSet};

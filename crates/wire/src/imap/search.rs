@@ -1,6 +1,6 @@
 //! What SEARCH can look for (RFC 3501 section 6.4.4).
 
-use super::{Date, Keyword, Numbering, SeqSet, UidSet};
+use super::{Date, Keyword, Numbering, ObjectId, SeqSet, UidSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
@@ -68,6 +68,10 @@ pub enum SearchKey {
     /// Changed at this mod-sequence or later (RFC 7162 section 3.1.5); 0 to 2^63 - 1. The name of
     /// a flag that may stand before it is not kept: mod-sequences here are those of whole messages.
     ModSeq(u64),
+
+    /// RFC 8474 section 6.
+    EmailId(ObjectId),
+    ThreadId(ObjectId),
 }
 
 // === impl SearchKey ===

@@ -170,6 +170,8 @@ impl From<InvalidMailboxName> for Expected {
 }
 
 #[cfg(test)]
+mod fetch_tests;
+#[cfg(test)]
 mod resync_tests;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::{message_set, resync, uid_set};
 use crate::imap::lexer::{Expected, Lexer};
-use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey};
+use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, ObjectId, Search, SearchKey};
 
 /// How deep OR, NOT and parentheses may nest. Filters of desktop clients chain one OR for each
 /// term; beyond a hundred it is an attack on our stack.
@@ -114,6 +114,8 @@ fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Result<SearchKey, Exp
         "SENTSINCE" => SearchKey::SentSince(date(lexer)?),
         "LARGER" => SearchKey::Larger(number(lexer)?),
         "SMALLER" => SearchKey::Smaller(number(lexer)?),
+        "EMAILID" => SearchKey::EmailId(object_id(lexer)?),
+        "THREADID" => SearchKey::ThreadId(object_id(lexer)?),
         "MODSEQ" => SearchKey::ModSeq(resync::search_mod_seq(lexer)?),
         "UID" => {
             lexer.space()?;
@@ -131,6 +133,12 @@ fn string(lexer: &mut Lexer<'_>) -> Result<Vec<u8>, Expected> {
 fn number(lexer: &mut Lexer<'_>) -> Result<u32, Expected> {
     lexer.space()?;
     lexer.number()
+}
+
+fn object_id(lexer: &mut Lexer<'_>) -> Result<ObjectId, Expected> {
+    let id = string(lexer)?;
+    let id = std::str::from_utf8(&id).ok().and_then(|id| ObjectId::new(id).ok());
+    id.ok_or(Expected("expected an object identifier"))
 }
 
 fn keyword(lexer: &mut Lexer<'_>) -> Result<Keyword, Expected> {
