@@ -13,6 +13,7 @@ mod last_uses;
 mod lease;
 mod lockout;
 mod look;
+mod objects;
 mod open;
 mod registry;
 mod round;
@@ -35,7 +36,7 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use crate::store::{Claim, SpoolFile, Subscription};
+pub use crate::store::{Claim, Names, SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use condition::Conditional;
 pub use last_uses::LastUses;

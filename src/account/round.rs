@@ -62,6 +62,7 @@ impl From<RemoteMessage> for Incoming {
             flags: message.flags,
             received: message.received,
             estimate: message.estimate,
+            thread: message.thread,
         }
     }
 }

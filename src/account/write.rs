@@ -74,6 +74,8 @@ impl OpenFolder {
         let answers = self.account.0.backend.relocate(&remotes, &target.remote).await?;
         let (moved, gone, faults) = sort_answers(&rows, answers);
         let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
+        let carried = moved.iter().map(|(row, message)| (row.uid, message.clone().into()));
+        self.account.0.store.carry_names(self.folder.id, carried.collect()).await?;
         // Arrived before left: a crash between the two shows the message twice, never not at all.
         let mut transfer = self.account.transferred(&target, moved, faults, asked).await?;
         self.apply(Applied::Removed { remotes: left, asked }).await?;
@@ -237,6 +239,8 @@ fn known(row: &Row, folder: &Folder) -> RemoteMessage {
         flags: row.flags.clone(),
         received: row.received,
         estimate: row.estimate,
+        // Not told, which changes nothing.
+        thread: None,
     }
 }
 

@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, Row as Record, params};
 
 use super::blobs::{DIRECTORY, Measured, Pin, is_whole, place};
 use super::fold::content;
+use super::objects::{carry, take_after_kin};
 use super::values::{self, ROW, ROW_SOURCE, key, signed};
 use super::worker::Writing;
 use super::{BlobHash, Incoming, SpoolFile, Store};
@@ -26,6 +27,8 @@ pub struct Texts {
     pub structure: Vec<u8>,
     /// BODY.
     pub body: Vec<u8>,
+    /// The first words. `None`: frozen before there were previews.
+    pub preview: Option<String>,
 }
 
 /// The record of a message's bytes. It outlives the bytes themselves.
@@ -74,6 +77,8 @@ impl Store {
         let measured = Measured::of(file).await?;
         let directory = self.path(DIRECTORY);
         self.write(move |writing| {
+            // Both may have been on their way at once; then the first one counts.
+            take_after_kin(writing, (folder, uid))?;
             let sql = "SELECT remote, content FROM messages WHERE folder = ?1 AND uid = ?2";
             let mut statement = writing.transaction.prepare_cached(sql)?;
             let name = statement.query_row(params![key(folder), uid.get()], |record| {
@@ -175,7 +180,7 @@ struct Given {
     pin: Pin,
 }
 
-const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body";
+const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.preview";
 
 /// Decides between the bytes that are there and the bytes that are given, and records the outcome.
 fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) -> Outcome<Frozen> {
@@ -228,13 +233,14 @@ fn is_announced(writing: &Writing<'_>, name: &Name) -> Outcome<bool> {
 }
 
 fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> Outcome<()> {
+    carry(writing, source, copy)?;
     if copy.flags.has(SystemFlag::Draft) {
         return Ok(());
     }
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body)
-               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body
+               (remote, content, size, hash, outline, envelope, structure, body, preview)
+               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.preview
                FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
                WHERE m.folder = ?1 AND m.uid = ?2 AND m.content = ''";
     let (folder, uid) = source;
@@ -251,8 +257,8 @@ fn find(writing: &Writing<'_>, name: &Name) -> Outcome<Option<Body>> {
 
 fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
     let sql = "INSERT OR REPLACE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+               (remote, content, size, hash, outline, envelope, structure, body, preview)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     writing.transaction.prepare_cached(sql)?.execute(params![
         name.remote,
         name.content,
@@ -262,6 +268,7 @@ fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
         body.texts.envelope,
         body.texts.structure,
         body.texts.body,
+        body.texts.preview,
     ])?;
     Ok(())
 }
@@ -275,6 +282,7 @@ fn body(record: &Record<'_>) -> rusqlite::Result<Body> {
             envelope: record.get(3)?,
             structure: record.get(4)?,
             body: record.get(5)?,
+            preview: record.get(6)?,
         },
     })
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use rusqlite::params;
 
 use super::blobs::{BlobHash, DIRECTORY, forget, is_whole, place};
+use super::objects::forget_names;
 use super::worker::Writing;
 use super::{Store, files, values};
 use crate::mailbox::{Fault, Outcome};
@@ -70,7 +71,7 @@ fn forget_orphans(writing: &Writing<'_>, directory: &Path) -> Outcome<()> {
     for hash in unused.collect::<Result<Vec<_>, _>>()? {
         forget(writing, directory, &hash)?;
     }
-    Ok(())
+    forget_names(writing)
 }
 
 /// Makes one of the 256 directories of `blobs/` and its records agree.

@@ -104,6 +104,7 @@ impl Session {
 
     async fn command(&mut self, command: Command) -> Result<(), Loss> {
         let Command { tag, body } = command;
+        self.connection.begin(&tag);
         let manner = Manner::of(&body);
         if let Some(wrap) = Wrap::asked_by(&body) {
             return self.wrap(&tag, (wrap, manner)).await;
@@ -128,6 +129,7 @@ impl Session {
 
     async fn append(&mut self, message: MessageLiteral) -> Result<(), Loss> {
         let tag = message.tag.clone();
+        self.connection.begin(&tag);
         let handled = match self.account() {
             Ok(account) => Box::pin(append::run(&mut self.connection, &account, message)).await,
             Err(refusal) => {
