@@ -11,6 +11,7 @@ mod idle;
 mod list;
 mod login;
 mod outlook;
+mod progress;
 mod qresync;
 mod recent;
 mod search;
