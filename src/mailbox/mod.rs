@@ -10,6 +10,7 @@ pub mod folder;
 pub mod ids;
 pub mod message;
 pub mod object;
+pub mod snapshot;
 pub mod submission;
 pub mod view;
 
@@ -20,5 +21,6 @@ pub use folder::{Folder, FolderPath, Role};
 pub use ids::{Cursor, Epoch, FolderId, ModSeq, RemoteId, RemoteVersion, SeqNum, Uid, UidValidity};
 pub use message::{Row, Timestamp};
 pub use object::ObjectId;
+pub use snapshot::{Entry, Line, Snapshot, Tally};
 pub use submission::{Address, Envelope, Spooled, Submission};
 pub use view::{Expunges, Notice, View};

@@ -12,6 +12,7 @@ mod address;
 mod delimiter;
 mod envelope;
 mod field;
+mod heads;
 mod media;
 mod nstring;
 mod outline;
@@ -24,6 +25,7 @@ mod transfer;
 
 pub use envelope::envelope;
 pub use field::{Keep, filter_fields};
+pub use heads::Heads;
 pub use outline::{Content, Outline, Part, PartIndex, header_value};
 pub use preview::{PREVIEW_LONGEST, PREVIEW_READ, preview, preview_parts};
 pub use scanner::Scanner;

@@ -27,6 +27,8 @@ pub struct Texts {
     pub structure: Vec<u8>,
     /// BODY.
     pub body: Vec<u8>,
+    /// What SEARCH compares, if it is not too much.
+    pub heads: Option<Vec<u8>>,
     /// The first words. `None`: frozen before there were previews.
     pub preview: Option<String>,
 }
@@ -180,7 +182,7 @@ struct Given {
     pin: Pin,
 }
 
-const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.preview";
+const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads, b.preview";
 
 /// Decides between the bytes that are there and the bytes that are given, and records the outcome.
 fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) -> Outcome<Frozen> {
@@ -239,8 +241,9 @@ fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> O
     }
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body, preview)
-               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.preview
+               (remote, content, size, hash, outline, envelope, structure, body, heads, preview)
+               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads,
+               b.preview
                FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
                WHERE m.folder = ?1 AND m.uid = ?2 AND m.content = ''";
     let (folder, uid) = source;
@@ -257,8 +260,8 @@ fn find(writing: &Writing<'_>, name: &Name) -> Outcome<Option<Body>> {
 
 fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
     let sql = "INSERT OR REPLACE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body, preview)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+               (remote, content, size, hash, outline, envelope, structure, body, heads, preview)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     writing.transaction.prepare_cached(sql)?.execute(params![
         name.remote,
         name.content,
@@ -268,6 +271,7 @@ fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
         body.texts.envelope,
         body.texts.structure,
         body.texts.body,
+        body.texts.heads,
         body.texts.preview,
     ])?;
     Ok(())
@@ -282,7 +286,8 @@ fn body(record: &Record<'_>) -> rusqlite::Result<Body> {
             envelope: record.get(3)?,
             structure: record.get(4)?,
             body: record.get(5)?,
-            preview: record.get(6)?,
+            heads: record.get(6)?,
+            preview: record.get(7)?,
         },
     })
 }

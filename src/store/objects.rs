@@ -143,9 +143,9 @@ pub(super) fn take_after_kin(
 ) -> Outcome<bool> {
     let sql = format!(
         "INSERT OR IGNORE INTO bodies
-         (remote, content, size, hash, outline, envelope, structure, body, preview)
+         (remote, content, size, hash, outline, envelope, structure, body, heads, preview)
          SELECT m.remote, m.content, b.size, b.hash, b.outline, b.envelope, b.structure, b.body,
-         b.preview {KIN} LIMIT 1"
+         b.heads, b.preview {KIN} LIMIT 1"
     );
     let place = (key(folder), uid.get());
     Ok(writing.transaction.prepare_cached(&sql)?.execute(place)? > 0)

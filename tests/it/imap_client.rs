@@ -340,6 +340,13 @@ fn second_opinion(line: &[u8]) {
     }
     // Mail with NUL is served as it is; the decoder keeps to the letter of RFC 3501 §9 CHAR8.
     let line: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }).collect();
+    // Items that it does not know: RFC 8474, RFC 8970, and the origin octet of RFC 3516 §4.3, which is
+    // missing from the grammar there.
+    const UNKNOWN: [&[u8]; 4] = [b"EMAILID ", b"THREADID ", b"PREVIEW ", b"]<"];
+    let has = |name: &&[u8]| line.windows(name.len()).any(|part| part == *name);
+    if line.starts_with(b"* ") && UNKNOWN.iter().any(has) {
+        return;
+    }
     let codec = ResponseCodec::default();
     match codec.decode(&line) {
         Ok(([], _)) | Err(ResponseDecodeError::LiteralFound { .. }) => {}

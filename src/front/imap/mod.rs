@@ -1,8 +1,10 @@
 //! The IMAP4rev1 server (RFC 3501): one session per connection, one file per command family.
 
+mod ahead;
 mod append;
 mod auth;
 mod basic;
+mod binary;
 mod connection;
 mod convert;
 mod copy;
@@ -15,6 +17,7 @@ mod folder;
 mod idle;
 mod list;
 mod manner;
+mod objects;
 mod pattern;
 mod plan;
 mod recent;
@@ -59,7 +62,12 @@ const AFTER_LOGIN: &[&str] = &[
     "COMPRESS=DEFLATE",
     "CONDSTORE",
     "QRESYNC",
+    "BINARY",
+    "PREVIEW",
+    "INPROGRESS",
 ];
+/// `OBJECTID`, once folders are named in SELECT, CREATE and STATUS as well (RFC 8474 §3).
+const OBJECT_ID: &[&str] = &[];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -98,11 +106,11 @@ enum Standing {
 }
 
 fn capabilities(standing: Standing) -> Vec<Cow<'static, str>> {
-    let (names, ways_in) = match standing {
+    let (names, more) = match standing {
         Standing::Stranger(security) => (BEFORE_LOGIN, ways_in(security)),
-        Standing::User => (AFTER_LOGIN, [].as_slice()),
+        Standing::User => (AFTER_LOGIN, OBJECT_ID),
     };
-    names.iter().chain(ways_in).copied().map(Cow::Borrowed).collect()
+    names.iter().chain(more).copied().map(Cow::Borrowed).collect()
 }
 
 /// How a stranger becomes a user (RFC 3501 §6.2.1, §6.2.3).

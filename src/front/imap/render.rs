@@ -2,33 +2,36 @@
 
 use std::ops::Range;
 
-use wire::imap::{FetchItem, FetchWriter, Flag, Partial, SectionText};
+use wire::imap::{FetchItem, FetchWriter, Partial, SectionText};
 
+use super::binary::{self, Measured};
 use super::connection::Connection;
 use super::convert;
 use super::ending::{Ending, Halt};
+use super::objects::Extra;
 use super::plan::{Plan, is_bytes};
 use super::selected::Selected;
 use crate::account::{Body, READ_MAX, Summary};
-use crate::mailbox::{Fault, Outcome, Row};
+use crate::mailbox::{Fault, Line, Outcome};
 use crate::mime::{self, Located, Path, Section};
 
 /// The largest header from which single fields are picked, in octets. It must be held whole, and
 /// Exchange keeps headers far below a megabyte.
-const FILTERED_HEADER: u64 = 8 * 1024 * 1024;
+pub(super) const FILTERED_HEADER: u64 = 8 * 1024 * 1024;
 
 /// What was gathered for a message, as planned.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) summary: Option<Summary>,
     pub(super) body: Option<Body>,
+    pub(super) extra: Extra,
 }
 
 /// Which message is shown, and how.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) row: &'a Row,
+    pub(super) row: Line<'a>,
     /// This command has marked it as read, so its flags are shown even if no one asked.
     pub(super) seen_now: bool,
 }
@@ -52,17 +55,21 @@ pub(super) async fn message(
     content: &Content,
 ) -> Result<(), Halt> {
     let Some(seq) = selected.view.seq(shown.row.uid) else { return Ok(()) };
+    let measured = match &content.body {
+        Some(body) => connection.patiently(binary::measure(&shown.plan.items, body)).await??,
+        None => Vec::new(),
+    };
     let with_flags = shown.seen_now || shown.plan.items.contains(&FetchItem::Flags);
     if with_flags {
-        selected.introduce(connection, &shown.row.flags);
+        selected.introduce(connection, shown.row.flags);
     }
-    let flags = selected.shown(shown.row.uid, &shown.row.flags);
+    let flags = selected.shown(shown.row.uid, shown.row.flags);
     let mark = connection.mark();
     let writer = FetchWriter::begin(connection.output(), convert::number(seq.get()));
-    match items(connection, writer, (shown, &flags), content).await {
+    match items(connection, writer, (shown, flags), (content, measured)).await {
         Ok(()) => {
             if with_flags {
-                selected.tell(shown.row);
+                selected.tell(&shown.row);
             }
             Ok(())
         }
@@ -77,18 +84,25 @@ pub(super) async fn message(
 async fn items(
     connection: &mut Connection,
     mut writer: FetchWriter,
-    (shown, flags): (&Shown<'_>, &[Flag]),
-    content: &Content,
+    (shown, flags): (&Shown<'_>, impl Iterator<Item = &str> + Clone),
+    (content, measured): (&Content, Vec<Measured>),
 ) -> Result<(), Halt> {
+    let mut measured = measured.iter();
     let Shown { plan, row, seen_now } = shown;
     let after: &[FetchItem] = if *seen_now { &plan.after_reading } else { &[] };
     for item in plan.items.iter().chain(after) {
         match &content.body {
+            Some(body) if matches!(item, FetchItem::Binary(_) | FetchItem::BinarySize(_)) => {
+                let measured = measured.next().ok_or_else(|| Fault::defect("not measured"))?;
+                binary::show(connection, &mut writer, item, (body, measured)).await?;
+            }
             Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
-            _ if *item == FetchItem::Flags => writer.flags(connection.output(), flags),
-            _ => text(connection.output(), &mut writer, item, (row, &content.summary))?,
+            _ if *item == FetchItem::Flags => {
+                writer.flag_names(connection.output(), flags.clone());
+            }
+            _ => text(connection.output(), &mut writer, item, (row, content))?,
         }
     }
     writer.end(connection.output());
@@ -100,7 +114,7 @@ fn text(
     out: &mut Vec<u8>,
     writer: &mut FetchWriter,
     item: &FetchItem,
-    (row, summary): (&Row, &Option<Summary>),
+    (row, Content { summary, extra, .. }): (&Line<'_>, &Content),
 ) -> Result<(), Halt> {
     let size = summary.as_ref().map(|summary| summary.size).or(row.size);
     match (item, size, summary) {
@@ -115,7 +129,7 @@ fn text(
         (FetchItem::BodyStructure, _, Some(known)) => {
             writer.value(out, item, &known.body_structure);
         }
-        _ => return Err(Fault::defect("a FETCH was planned without what it needs").into()),
+        _ => extra.show(out, writer, item)?,
     }
     Ok(())
 }
@@ -169,7 +183,7 @@ async fn stream(
 }
 
 /// The beginning of `range`: at least one octet unless it is empty.
-async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
+pub(super) async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
     if range.is_empty() {
         return Ok(bytes::Bytes::new());
     }
@@ -194,7 +208,11 @@ pub(super) async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>>
 }
 
 async fn octets(item: &FetchItem, body: &Body) -> Result<Octets, Halt> {
-    Ok(match mime::locate(&body.outline, &wanted(item)) {
+    let wanted = wanted(item);
+    if wanted == Section::Whole {
+        return Ok(Octets::Stored(0..body.size));
+    }
+    Ok(match mime::locate(&body.outline()?, &wanted) {
         Located::Missing => Octets::Missing,
         Located::Range(range) => Octets::Stored(range),
         Located::Filter { header, .. } if header.end - header.start > FILTERED_HEADER => {
@@ -232,7 +250,7 @@ fn wanted(item: &FetchItem) -> Section {
 }
 
 /// `<offset.length>`: what lies beyond the end is left out (RFC 3501 §6.4.5).
-fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
+pub(super) fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
     let Some(Partial { offset, length }) = partial else { return range };
     let start = range.end.min(range.start + u64::from(offset));
     start..range.end.min(start + u64::from(length))

@@ -2,6 +2,7 @@
 
 mod append;
 mod beliefs;
+mod binary;
 mod condstore;
 mod corpus;
 mod drift;
@@ -10,7 +11,9 @@ mod folders;
 mod idle;
 mod list;
 mod login;
+mod objectid;
 mod outlook;
+mod preview;
 mod progress;
 mod qresync;
 mod recent;

@@ -94,6 +94,27 @@ pub struct Partial {
 // === impl FetchItem ===
 
 impl FetchItem {
+    /// The name of an item that has no parts: all but `BODY[…]` and `BINARY[…]`.
+    pub(super) fn simple_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Uid => "UID",
+            Self::Flags => "FLAGS",
+            Self::InternalDate => "INTERNALDATE",
+            Self::Rfc822Size => "RFC822.SIZE",
+            Self::Envelope => "ENVELOPE",
+            Self::Body => "BODY",
+            Self::BodyStructure => "BODYSTRUCTURE",
+            Self::Rfc822 => "RFC822",
+            Self::Rfc822Header => "RFC822.HEADER",
+            Self::Rfc822Text => "RFC822.TEXT",
+            Self::ModSeq => "MODSEQ",
+            Self::EmailId => "EMAILID",
+            Self::ThreadId => "THREADID",
+            Self::Preview(_) => "PREVIEW",
+            Self::Section(_) | Self::Binary(_) | Self::BinarySize(_) => return None,
+        })
+    }
+
     /// Whether asking for this item sets \Seen (RFC 3501 section 6.4.5).
     pub fn sets_seen(&self) -> bool {
         match self {
@@ -109,29 +130,15 @@ impl FetchItem {
 /// 7.4.2).
 impl fmt::Display for FetchItem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Uid => "UID",
-            Self::Flags => "FLAGS",
-            Self::InternalDate => "INTERNALDATE",
-            Self::Rfc822Size => "RFC822.SIZE",
-            Self::Envelope => "ENVELOPE",
-            Self::Body => "BODY",
-            Self::BodyStructure => "BODYSTRUCTURE",
-            Self::Rfc822 => "RFC822",
-            Self::Rfc822Header => "RFC822.HEADER",
-            Self::Rfc822Text => "RFC822.TEXT",
-            Self::ModSeq => "MODSEQ",
-            Self::EmailId => "EMAILID",
-            Self::ThreadId => "THREADID",
-            Self::Preview(_) => "PREVIEW",
-            Self::Binary(section) => return write!(formatter, "{section}"),
-            Self::BinarySize(part) => return write!(formatter, "BINARY.SIZE[{part}]"),
+        match self {
             Self::Section(BodySection { section, partial, .. }) => {
                 write!(formatter, "BODY[{section}]")?;
-                return partial
-                    .map_or(Ok(()), |Partial { offset, .. }| write!(formatter, "<{offset}>"));
+                partial.map_or(Ok(()), |Partial { offset, .. }| write!(formatter, "<{offset}>"))
             }
-        })
+            Self::Binary(section) => write!(formatter, "{section}"),
+            Self::BinarySize(part) => write!(formatter, "BINARY.SIZE[{part}]"),
+            _ => formatter.write_str(self.simple_name().unwrap_or_default()),
+        }
     }
 }
 

@@ -87,6 +87,17 @@ impl SearchKey {
         self.has(&|key| matches!(key, Self::SeqSet(_)))
     }
 
+    /// Every key that names messages or conversations, in order.
+    pub fn object_ids(&self) -> Vec<&Self> {
+        match self {
+            Self::And(keys) => keys.iter().flat_map(Self::object_ids).collect(),
+            Self::Or(one, other) => [one.object_ids(), other.object_ids()].concat(),
+            Self::Not(key) => key.object_ids(),
+            Self::EmailId(_) | Self::ThreadId(_) => vec![self],
+            _ => Vec::new(),
+        }
+    }
+
     fn has(&self, wanted: &dyn Fn(&Self) -> bool) -> bool {
         match self {
             Self::And(keys) => keys.iter().any(|key| key.has(wanted)),
