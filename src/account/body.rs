@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, Weak};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use super::objects::first_words;
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
 use crate::mailbox::{Fault, Folder, Kind, Outcome, RemoteId, Row, Uid};
@@ -162,7 +163,7 @@ impl OpenFolder {
         reading.await.map_err(Fault::defect)
     }
 
-    async fn frozen(&self, uid: Uid) -> Outcome<(store::Body, File)> {
+    pub(super) async fn frozen(&self, uid: Uid) -> Outcome<(store::Body, File)> {
         for _ in 0..OPEN_TRIES {
             if let Some(found) = self.cached(uid).await? {
                 return Ok(found);
@@ -176,7 +177,9 @@ impl OpenFolder {
             if let Some(found) = self.cached(uid).await? {
                 return Ok(found);
             }
-            self.download(&row).await?;
+            if !self.account.0.store.take_after_kin(self.folder.id, uid).await? {
+                self.download(&row).await?;
+            }
         }
         Err(Fault::defect("message bytes vanish as soon as they are cached"))
     }
@@ -278,9 +281,15 @@ impl Account {
 /// Reads a message file once, in pieces, and says what is in it.
 pub(super) async fn describe(path: &Path) -> Outcome<Texts> {
     let path = path.to_owned();
-    let scanned = tokio::task::spawn_blocking(move || scan(&path)).await;
-    let scanned = scanned.map_err(|_| Fault::defect("reading the spool broke off"))?;
-    let outline = scanned.map_err(|error| Fault::defect(error).because("reading the spool"))?;
+    let scanned = tokio::task::spawn_blocking(move || -> io::Result<(Outline, String)> {
+        let file = File::open(path)?;
+        let outline = scan(&file)?;
+        let preview = first_words(&file, &outline)?;
+        Ok((outline, preview))
+    });
+    let scanned = scanned.await.map_err(|_| Fault::defect("reading the spool broke off"))?;
+    let (outline, preview) =
+        scanned.map_err(|error| Fault::defect(error).because("reading the spool"))?;
     let envelope = mime::envelope(&outline);
     let structure = mime::structure(&outline, Form::BodyStructure);
     let body = mime::structure(&outline, Form::Body);
@@ -288,7 +297,7 @@ pub(super) async fn describe(path: &Path) -> Outcome<Texts> {
     let sort_keys = whole_header(&outline).and_then(SortKeys::collect_to_keep);
     let slim = outline.without_headers();
     let outline = serde_json::to_vec(&slim).map_err(Fault::defect)?;
-    Ok(Texts { outline, envelope, structure, body, heads, sort_keys })
+    Ok(Texts { outline, envelope, structure, body, heads, sort_keys, preview: Some(preview) })
 }
 
 /// `None` if only the beginning of it was kept.
@@ -309,16 +318,18 @@ fn whole(path: &Path, size: u64) -> Option<Bytes> {
     Some(bytes.into())
 }
 
-fn scan(path: &Path) -> io::Result<Outline> {
-    use std::io::Read;
-
-    let mut file = File::open(path)?;
+/// From the file's beginning, wherever it was read last.
+pub(super) fn scan(file: &File) -> io::Result<Outline> {
     let mut scanner = Scanner::new();
     let mut buffer = vec![0; 64 * 1024];
+    let mut at = 0;
     loop {
-        match file.read(&mut buffer)? {
+        match file.read_at(&mut buffer, at)? {
             0 => return Ok(scanner.finish()),
-            read => scanner.feed(&buffer[..read]),
+            read => {
+                scanner.feed(&buffer[..read]);
+                at += read as u64;
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod live;
 mod lockout;
 mod look;
 mod missing;
+mod objects;
 mod open;
 mod pages;
 mod registry;
@@ -44,7 +45,7 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use crate::store::{Claim, Sizes, SpoolFile, Subscription};
+pub use crate::store::{Claim, Names, Sizes, SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use condition::Conditional;
 pub use figures::{Figures, Weighing};

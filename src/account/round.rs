@@ -68,6 +68,7 @@ impl From<RemoteMessage> for Incoming {
             flags: message.flags,
             received: message.received,
             estimate: message.estimate,
+            thread: message.thread,
         }
     }
 }

@@ -84,6 +84,8 @@ impl OpenFolder {
         // Other mail keeps its bytes by its id, which lasts.
         self.pass_bytes_on(&moved, |row| unedited.contains(&row.uid)).await?;
         let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
+        let carried = moved.iter().map(|(row, message)| (row.uid, message.clone().into()));
+        self.account.0.store.carry_names(self.folder.id, carried.collect()).await?;
         // Arrived before left: a crash between the two shows the message twice, never not at all.
         let mut transfer = self.account.transferred(&target, moved, faults, asked).await?;
         self.apply(Applied::Removed { remotes: left, asked }).await?;
@@ -287,6 +289,8 @@ fn known(row: &Row, folder: &Folder) -> RemoteMessage {
         flags: row.flags.clone(),
         received: row.received,
         estimate: row.estimate,
+        // Not told, which changes nothing.
+        thread: None,
     }
 }
 

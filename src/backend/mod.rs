@@ -14,8 +14,8 @@ pub mod graph;
 
 pub use crate::http::Urgency;
 use crate::mailbox::{
-    Address, Cursor, FlagEdit, Flags, Kind, Outcome, RemoteId, RemoteVersion, Role, Spooled,
-    Timestamp,
+    Address, Cursor, FlagEdit, Flags, Kind, ObjectId, Outcome, RemoteId, RemoteVersion, Role,
+    Spooled, Timestamp,
 };
 
 /// What the service can do in one request.
@@ -70,6 +70,8 @@ pub struct RemoteMessage {
     pub received: Timestamp,
     /// The service's own idea of the size.
     pub estimate: Option<u64>,
+    /// The name of its conversation, where the service told it.
+    pub thread: Option<ObjectId>,
 }
 
 #[derive(Clone, Debug)]

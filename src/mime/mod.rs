@@ -3,7 +3,8 @@
 //! Bytes go into a [`Scanner`] in chunks of any size and come out as an [`Outline`], a tree of byte ranges.
 //! Everything else reads the outline: [`envelope()`] and [`structure()`] give finished IMAP text,
 //! [`locate`] answers which bytes a `BODY[section]` names. Bytes are never changed; a client gets slices of
-//! what Microsoft gave us. Only [`text`] decodes anything, and only to search in it.
+//! what Microsoft gave us. [`text`] decodes to search in it, [`preview()`] to show the first words, and [`Decoder`] for clients that ask
+//! for a part without its transfer encoding.
 //!
 //! Pure: no input or output, no clock, nothing else of the bridge.
 
@@ -17,6 +18,7 @@ mod media;
 mod message_id;
 mod nstring;
 mod outline;
+mod preview;
 mod scanner;
 mod section;
 mod sent;
@@ -31,11 +33,13 @@ pub use field::{Keep, filter_fields};
 pub use heads::Heads;
 pub use message_id::MessageId;
 pub use outline::{Content, Outline, Part, PartIndex, header_value};
+pub use preview::{PREVIEW_LONGEST, PREVIEW_READ, preview, preview_parts};
 pub use scanner::Scanner;
-pub use section::{Located, Path, Section, locate};
+pub use section::{Encoded, Located, Path, Section, encoded, locate};
 pub use sort_keys::SortKeys;
 pub use structure::{Form, structure};
 pub use subject::Standing;
+pub use transfer::{Decoder, Transfer};
 
 /// Header octets kept in one outline, all parts together. A header of 60 KB is rare, a digest of a thousand
 /// messages has about this much; past it parts are still found, but described by defaults.

@@ -57,6 +57,26 @@ pub fn locate(outline: &Outline, section: &Section) -> Located {
     found.map_or(Located::Missing, Located::Range)
 }
 
+/// A part whose octets may be encoded for transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// Where the encoding is named. `None`: there can be no encoding, as of a multipart (RFC 2045 §6.4) or of
+    /// the whole message, header included.
+    pub header: Option<Range<u64>>,
+    pub body: Range<u64>,
+}
+
+/// Finds what `BINARY[part]` names (RFC 3516 §4.2); `None` if the message has no such part.
+pub fn encoded(outline: &Outline, path: &Path) -> Option<Encoded> {
+    if path.0.is_empty() {
+        return Some(Encoded { header: None, body: 0..outline.size });
+    }
+    let part = part(outline, path)?;
+    let plain = matches!(part.content, Content::Multipart(_));
+    let header = (!plain).then(|| part.header.clone());
+    Some(Encoded { header, body: part.body.clone() })
+}
+
 /// The part of this number. Every message has a part 1: the only one, when it is no multipart.
 fn part<'a>(outline: &'a Outline, path: &Path) -> Option<&'a Part> {
     let (first, rest) = path.0.split_first()?;

@@ -156,7 +156,7 @@ pub(super) fn decoded_words(value: &[u8]) -> String {
     decoded.into_text().map(Cow::into_owned).unwrap_or_default()
 }
 
-fn decoded_body(part: &Part, media: &Media, body: &[u8]) -> String {
+pub(super) fn decoded_body(part: &Part, media: &Media, body: &[u8]) -> String {
     let octets = without_transfer_encoding(part, body);
     let charset = media.parameter("charset").unwrap_or_default();
     let text = in_charset(&charset, &octets);

@@ -13,7 +13,8 @@ use super::fold::Folding;
 use super::picture::Picture;
 use super::worker::Writing;
 use crate::mailbox::{
-    Cursor, Epoch, Flags, FolderId, ModSeq, Outcome, RemoteId, RemoteVersion, Timestamp, Uid,
+    Cursor, Epoch, Flags, FolderId, ModSeq, ObjectId, Outcome, RemoteId, RemoteVersion, Timestamp,
+    Uid,
 };
 
 /// A message of the folder, as the service tells it.
@@ -26,6 +27,8 @@ pub struct Incoming {
     pub received: Timestamp,
     /// The service's own idea of the size, in octets.
     pub estimate: Option<u64>,
+    /// `None`: not told.
+    pub thread: Option<ObjectId>,
 }
 
 #[derive(Clone, Debug)]

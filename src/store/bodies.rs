@@ -10,6 +10,7 @@ use rusqlite::{OptionalExtension, Row as Record, params};
 
 use super::blobs::{DIRECTORY, Measured, Pin, is_whole, place};
 use super::fold::content;
+use super::objects::{carry, take_after_kin};
 use super::values::{self, ROW, ROW_SOURCE, key, signed};
 use super::worker::Writing;
 use super::{BlobHash, Incoming, SpoolFile, Store};
@@ -30,6 +31,8 @@ pub struct Texts {
     pub heads: Option<Vec<u8>>,
     /// What SORT and THREAD compare, if it is not too much.
     pub sort_keys: Option<Vec<u8>>,
+    /// The first words. `None`: frozen before there were previews.
+    pub preview: Option<String>,
 }
 
 /// The record of a message's bytes. It outlives the bytes themselves.
@@ -78,6 +81,8 @@ impl Store {
         let measured = Measured::of(file).await?;
         let directory = self.path(DIRECTORY);
         self.write(move |writing| {
+            // Both may have been on their way at once; then the first one counts.
+            take_after_kin(writing, (folder, uid))?;
             let sql = "SELECT remote, content FROM messages WHERE folder = ?1 AND uid = ?2";
             let mut statement = writing.transaction.prepare_cached(sql)?;
             let name = statement.query_row(params![key(folder), uid.get()], |record| {
@@ -173,8 +178,8 @@ struct Given {
     texts: Texts,
 }
 
-const BODY: &str =
-    "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads, b.sort_keys";
+const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads,
+     b.sort_keys, b.preview";
 
 /// Decides between the bytes that are there and the bytes that are given, and records the outcome.
 fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) -> Outcome<Frozen> {
@@ -217,11 +222,13 @@ pub(super) fn is_announced(writing: &Writing<'_>, name: &Name) -> Outcome<bool> 
 }
 
 fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> Outcome<()> {
+    carry(writing, source, copy)?;
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys)
+               (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys,
+                preview)
                SELECT ?3, ?4, b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads,
-                      b.sort_keys
+                      b.sort_keys, b.preview
                FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
                WHERE m.folder = ?1 AND m.uid = ?2";
     let ((folder, uid), name) = (source, Name::of(copy));
@@ -238,8 +245,9 @@ pub(super) fn exact_body(writing: &Writing<'_>, name: &Name) -> Outcome<Option<B
 
 pub(super) fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
     let sql = "INSERT OR REPLACE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+               (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys,
+                preview)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     writing.transaction.prepare_cached(sql)?.execute(params![
         name.remote,
         name.content,
@@ -251,6 +259,7 @@ pub(super) fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome
         body.texts.body,
         body.texts.heads,
         body.texts.sort_keys,
+        body.texts.preview,
     ])?;
     Ok(())
 }
@@ -266,6 +275,7 @@ fn body(record: &Record<'_>) -> rusqlite::Result<Body> {
             body: record.get(5)?,
             heads: record.get(6)?,
             sort_keys: record.get(7)?,
+            preview: record.get(8)?,
         },
     })
 }
@@ -278,6 +288,7 @@ mod tests {
     use super::super::Applied;
     use super::super::testing::{Fixture, draft, fixture, mail, remote, texts, uid};
     use super::*;
+    use crate::mailbox::Flags;
 
     async fn freeze(here: &Fixture, number: u32, bytes: &[u8]) -> Frozen {
         let file = here.file(bytes).await;
@@ -393,7 +404,16 @@ mod tests {
         let here = fixture().await;
         for id in ["moved", "deleted"] {
             let file = here.file(id.as_bytes()).await;
-            here.store.adopt(&mail(id, 1), file, texts("own")).await.unwrap();
+            let wish = (Flags::none(), None);
+            let filing = here.store.begin_filing(here.inbox, (file, texts("own")), wish);
+            let id_of_filing = filing.await.unwrap().id;
+            here.store.prune().await.unwrap();
+            here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+            here.store.prune().await.unwrap();
+            assert!(here.store.pinned_orphans(9).await.unwrap().is_empty(), "it is being filed");
+            let (row, answer) = (mail(id, 1), super::super::Answer::Unknown);
+            here.store.bind_filing(&id_of_filing, &row, answer).await.unwrap();
+            here.store.end_filings(vec![id_of_filing]).await.unwrap();
         }
         here.store.prune().await.unwrap();
         assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());

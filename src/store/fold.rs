@@ -9,8 +9,8 @@ use super::values::{self, key, signed};
 use super::worker::Writing;
 use super::{Incoming, Receipt};
 use crate::mailbox::{
-    Cursor, Epoch, Fault, Flags, FolderId, Kind, ModSeq, Outcome, RemoteId, RemoteVersion,
-    SystemFlag, Uid,
+    Cursor, Epoch, Fault, Flags, FolderId, Kind, ModSeq, ObjectId, Outcome, RemoteId,
+    RemoteVersion, SystemFlag, Uid,
 };
 
 #[derive(Debug)]
@@ -231,7 +231,7 @@ impl<'w, 'a> Folding<'w, 'a> {
         let modseq = reflagged.then(|| signed(self.modseq().get()));
         let sql = "UPDATE messages SET version = COALESCE(?3, version), flags = ?4, keywords = ?5,
                    estimate = COALESCE(?6, estimate), modseq = COALESCE(?7, modseq),
-                   confirmed = ?8 WHERE folder = ?1 AND uid = ?2";
+                   confirmed = ?8, thread = COALESCE(thread, ?9) WHERE folder = ?1 AND uid = ?2";
         self.writing.transaction.prepare_cached(sql)?.execute(params![
             key(self.folder),
             known.uid.get(),
@@ -241,6 +241,7 @@ impl<'w, 'a> Folding<'w, 'a> {
             row.estimate.map(signed),
             modseq,
             signed(self.stamp.get()),
+            row.thread.as_ref().map(ObjectId::as_str),
         ])?;
         Ok(())
     }
@@ -251,8 +252,8 @@ impl<'w, 'a> Folding<'w, 'a> {
         self.next += 1;
         self.changed = true;
         let sql = "INSERT INTO messages (folder, uid, remote, version, modseq, flags, keywords,
-                   received, estimate, content, confirmed)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                   received, estimate, content, confirmed, thread)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         self.writing.transaction.prepare_cached(sql)?.execute(params![
             key(self.folder),
             uid.get(),
@@ -265,6 +266,7 @@ impl<'w, 'a> Folding<'w, 'a> {
             row.estimate.map(signed),
             content(&row.flags, row.version.as_ref()),
             signed(self.stamp.get()),
+            row.thread.as_ref().map(ObjectId::as_str),
         ])?;
         if self.picture.departed.remove(&row.remote).is_some() {
             let sql = "DELETE FROM departures WHERE folder = ?1 AND remote = ?2";
@@ -339,11 +341,12 @@ enum Rest {
 }
 
 /// Whether the service tells nothing that the row does not say. The date of arrival is the
-/// message's, so the first one told stays.
+/// message's, and so is its conversation (RFC 8474 §5.2): the first one told stays.
 fn is_same(known: &Known, row: &Incoming) -> bool {
     known.flags == row.flags
         && (row.version.is_none() || row.version == known.version)
         && (row.estimate.is_none() || row.estimate == known.estimate)
+        && (row.thread.is_none() || known.threaded)
 }
 
 /// Whether the bytes may be others now. Only drafts can be rewritten; for all else another version

@@ -15,6 +15,8 @@ pub(super) struct Known {
     pub(super) version: Option<RemoteVersion>,
     pub(super) flags: Flags,
     pub(super) estimate: Option<u64>,
+    /// Whether its conversation is known.
+    pub(super) threaded: bool,
     /// Was a draft when it got its UID.
     pub(super) drafted: bool,
     pub(super) confirmed: Epoch,
@@ -29,8 +31,8 @@ pub(super) struct Picture {
     pub(super) doubted: HashSet<RemoteId>,
 }
 
-const KNOWN: &str =
-    "SELECT remote, uid, version, flags, keywords, estimate, content, confirmed FROM messages";
+const KNOWN: &str = "SELECT remote, uid, version, flags, keywords, estimate, content, confirmed,
+                     thread IS NOT NULL FROM messages";
 const DEPARTED: &str = "SELECT remote, confirmed FROM departures";
 
 // === impl Picture ===
@@ -102,6 +104,7 @@ fn known(record: &Record<'_>) -> rusqlite::Result<(RemoteId, Known)> {
         estimate: values::octets(record, 5)?,
         drafted: !record.get_ref(6)?.as_str()?.is_empty(),
         confirmed: values::epoch(record, 7)?,
+        threaded: record.get(8)?,
     };
     Ok((values::remote(record, 0)?, known))
 }

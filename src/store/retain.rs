@@ -9,6 +9,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, params};
 
 use super::blobs::{BlobHash, DIRECTORY, forget, is_whole, place};
+use super::objects::forget_names;
 use super::worker::Writing;
 use super::{Store, files, values};
 use crate::mailbox::{Fault, Outcome, RemoteId, Timestamp};
@@ -117,8 +118,10 @@ fn forget_log(writing: &Writing<'_>) -> Outcome<()> {
 
 /// Bodies without a message are first marked, then dropped if they stay without one.
 fn forget_orphans(writing: &Writing<'_>, directory: &Path) -> Outcome<()> {
-    const HELD: &str = "EXISTS (SELECT 1 FROM messages m
-                        WHERE m.remote = bodies.remote AND m.content = bodies.content)";
+    // A message being filed has its bytes before the service has told its name.
+    const HELD: &str = "(EXISTS (SELECT 1 FROM messages m
+                         WHERE m.remote = bodies.remote AND m.content = bodies.content)
+                         OR EXISTS (SELECT 1 FROM filings f WHERE bodies.remote = 'filing:' || f.id))";
     let sql = format!("UPDATE bodies SET orphaned = NULL WHERE orphaned IS NOT NULL AND {HELD}");
     writing.transaction.execute(&sql, [])?;
     let sql = format!("UPDATE bodies SET orphaned = ?1 WHERE orphaned IS NULL AND NOT {HELD}");
@@ -145,7 +148,7 @@ fn forget_unused(writing: &Writing<'_>, directory: &Path) -> Outcome<()> {
     for hash in unused.collect::<Result<Vec<_>, _>>()? {
         forget(writing, directory, &hash)?;
     }
-    Ok(())
+    forget_names(writing)
 }
 
 /// Makes one of the 256 directories of `blobs/` and its records agree.

@@ -59,6 +59,7 @@ pub(super) fn mail(id: &str, received: i64) -> Incoming {
         flags: Flags::none(),
         received: Timestamp(received),
         estimate: None,
+        thread: None,
     }
 }
 

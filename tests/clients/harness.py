@@ -16,7 +16,10 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CORPUS = ROOT / "tests" / "corpus"
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
+BUILD = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+TARGET = BUILD / "debug"
+# Where tests/prepare puts a newer Node than the machine's, if that is too old.
+os.environ["PATH"] = f"{BUILD}/clients-node/node_modules/node/bin:{os.environ['PATH']}"
 
 START_SECONDS = 60  # a debug build on a busy machine
 STOP_SECONDS = 20  # above the bridge's own drain of 10 s

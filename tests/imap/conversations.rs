@@ -317,7 +317,7 @@ async fn a_long_wait_is_not_a_silent_one() {
         heard = ada.until("\r\n") => heard,
         () = world.let_pass(Duration::from_secs(1)) => unreachable!("time passes for ever"),
     };
-    assert_eq!(heard, "* OK Still working\r\n");
+    assert_eq!(heard, "* OK [INPROGRESS (\"t\" 0 1)] Still working\r\n");
     world.backend.go_on();
     let answer = ada.answer().await;
     assert!(answer.contains("* 1 FETCH (BODY[TEXT] {14}\r\nGood morning\r\n)\r\nt OK"), "{answer}");

@@ -60,6 +60,7 @@ impl Message {
             flags: self.flags.clone(),
             received: self.received,
             estimate: Some(1),
+            thread: None,
         }
     }
 }

@@ -6,7 +6,8 @@ use imap_codec::decode::{Decoder, ResponseDecodeError};
 use crate::authority::Trust;
 use crate::channel::Channel;
 
-const SIGN_OF_LIFE: &[u8] = b"* OK Still working\r\n";
+/// That a command is still being carried out (RFC 9585).
+const SIGN_OF_LIFE: &[u8] = b"* OK [INPROGRESS (";
 
 pub(crate) struct ImapClient {
     pub(crate) greeting: String,
@@ -14,6 +15,14 @@ pub(crate) struct ImapClient {
     buffer: Vec<u8>,
     tags: u32,
     recent: Recent,
+    signs: Signs,
+}
+
+/// Signs of life depend on how time passes, and say nothing of the mailbox.
+#[derive(Clone, Copy, PartialEq)]
+enum Signs {
+    LeftOut,
+    Told,
 }
 
 /// Which session is the first to hear of a message matters to few conversations.
@@ -48,6 +57,7 @@ impl ImapClient {
             buffer: Vec::new(),
             tags: 0,
             recent: Recent::LeftOut,
+            signs: Signs::LeftOut,
         };
         client.greeting = client.text().await;
         assert!(client.greeting.starts_with("* OK"), "{}", client.greeting);
@@ -57,6 +67,12 @@ impl ImapClient {
     /// From now on answers tell what is recent.
     pub(crate) fn telling_recent(mut self) -> Self {
         self.recent = Recent::Told;
+        self
+    }
+
+    /// From now on signs of life are told.
+    pub(crate) fn telling_signs(mut self) -> Self {
+        self.signs = Signs::Told;
         self
     }
 
@@ -182,8 +198,8 @@ impl ImapClient {
             if let Some(end) = response_end(&self.buffer) {
                 let line: Vec<u8> = self.buffer.drain(..end).collect();
                 second_opinion(&line);
-                if line == SIGN_OF_LIFE {
-                    continue; // It depends on how time passes, and says nothing.
+                if self.signs == Signs::LeftOut && line.starts_with(SIGN_OF_LIFE) {
+                    continue;
                 }
                 match self.recent {
                     Recent::Told => return Some(line),
@@ -327,6 +343,13 @@ fn second_opinion(line: &[u8]) {
     }
     // Mail with NUL is served as it is; the decoder keeps to the letter of RFC 3501 §9 CHAR8.
     let line: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }).collect();
+    // Items that it does not know: RFC 8474, RFC 8970, and the origin octet of RFC 3516 §4.3, which is
+    // missing from the grammar there.
+    const UNKNOWN: [&[u8]; 4] = [b"EMAILID ", b"THREADID ", b"PREVIEW ", b"]<"];
+    let has = |name: &&[u8]| line.windows(name.len()).any(|part| part == *name);
+    if line.starts_with(b"* ") && UNKNOWN.iter().any(has) {
+        return;
+    }
     let codec = ResponseCodec::default();
     match codec.decode(&line) {
         Ok(([], _)) | Err(ResponseDecodeError::LiteralFound { .. }) => {}

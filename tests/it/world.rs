@@ -305,6 +305,19 @@ impl World {
         looks.borrow().good > before
     }
 
+    /// Waits until someone sleeps who will wake within `limit`: whoever was asked last has got so far.
+    pub(crate) async fn someone_wakes_within(&self, limit: Duration) {
+        // Each turn lets all tasks go on; a request takes some dozens.
+        const TURNS: usize = 100_000;
+        for _ in 0..TURNS {
+            if self.clock.next_waking().is_some_and(|wait| wait <= limit) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("no one will say anything within {limit:?}");
+    }
+
     /// Runs `work` and lets time jump to whatever someone waits for next, until it is done.
     pub(crate) async fn while_time_passes<F: Future>(&self, work: F) -> F::Output {
         let mut work = std::pin::pin!(work);

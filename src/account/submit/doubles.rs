@@ -220,6 +220,7 @@ impl Backend for FakeMailbox {
                 },
                 received: Timestamp(0),
                 estimate: None,
+                thread: None,
             }),
             None => Err(Kind::NoSuchMessage.into()),
         };

@@ -4,7 +4,7 @@ use super::model::Message;
 use super::property::{DELETED, DRAFT_MARK, SIZE, VERB};
 use crate::backend::RemoteMessage;
 use crate::mailbox::escape::{escape, unescape};
-use crate::mailbox::{Flags, Keyword, RemoteId, RemoteVersion, SystemFlag, Timestamp};
+use crate::mailbox::{Flags, Keyword, ObjectId, RemoteId, RemoteVersion, SystemFlag, Timestamp};
 
 /// The flags that live in extended properties, which not every answer carries.
 pub(super) const IN_PROPERTIES: [SystemFlag; 4] =
@@ -30,6 +30,7 @@ impl Message {
             version: self.version(),
             flags: self.flags(self.is_read?, self.is_draft?),
             received,
+            thread: self.conversation_id.as_deref().map(ObjectId::thread),
             estimate: self.property(SIZE).and_then(|size| size.parse().ok()),
         })
     }

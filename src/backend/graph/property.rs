@@ -37,7 +37,7 @@ pub(super) const APPEND_TAG: &str =
 
 /// What every message is asked for.
 const FIELDS: &str = "id,parentFolderId,changeKey,isRead,isDraft,flag,categories,receivedDateTime,\
-                      createdDateTime,internetMessageId";
+                      createdDateTime,internetMessageId,conversationId";
 
 /// `$select` without `$expand`.
 pub(super) fn select() -> String {

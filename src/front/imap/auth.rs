@@ -25,9 +25,7 @@ pub(super) async fn login(
     user: &[u8],
     password: &Secret<Vec<u8>>,
 ) -> Admitted {
-    // What was answered before should not wait for a slow check.
-    connection.flush().await?;
-    Ok(door.admit(user, password.expose()).await?)
+    Ok(connection.patiently(door.admit(user, password.expose())).await??)
 }
 
 pub(super) async fn authenticate(

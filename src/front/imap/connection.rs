@@ -2,12 +2,16 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::pin::pin;
 use std::time::Duration;
 
-use wire::imap::{Data, Event, Limits, Mode, NameEncoding, Reply, Status, Stream};
+use wire::imap::{
+    Code, Data, Event, Limits, Mode, NameEncoding, Progress, Reply, Status, Stream, Tag,
+};
 
 use crate::account::Lease;
+use crate::clock::Instant;
 use crate::front::Silence;
 pub(super) use crate::front::link::Next;
 use crate::front::link::{Link, Patience};
@@ -39,6 +43,16 @@ pub(super) struct Connection {
     link: Link<Stream>,
     silence: Silence,
     names: NameEncoding,
+    /// When the client last heard of us, or began to wait for us.
+    heard: Instant,
+    task: Option<Task>,
+}
+
+/// The command that is being carried out, for whoever waits for it.
+#[derive(Debug)]
+struct Task {
+    tag: Tag,
+    progress: Progress,
 }
 
 /// A point in the output to come back to.
@@ -52,8 +66,9 @@ impl Connection {
     pub(super) fn new(transport: Transport, silence: Silence, drain: Drain) -> Self {
         // A client may stop reading for as long as it may stop writing.
         let patience = Patience { read: silence.stranger, write: silence.imap };
+        let heard = transport.clock().instant();
         let link = Link::new(transport, Stream::new(LIMITS), patience, drain);
-        Self { link, silence, names: NameEncoding::default() }
+        Self { link, silence, names: NameEncoding::default(), heard, task: None }
     }
 
     /// From now on the limits of a user hold.
@@ -160,7 +175,12 @@ impl Connection {
 
     /// See [`Link::flush`].
     pub(super) async fn flush(&mut self) -> Result<(), Loss> {
-        self.link.flush().await
+        if self.link.output().is_empty() {
+            return Ok(());
+        }
+        self.link.flush().await?;
+        self.heard = self.link.clock().instant();
+        Ok(())
     }
 
     /// Writes what has been collected and then `bytes`, without a copy.
@@ -170,7 +190,9 @@ impl Connection {
             output.extend_from_slice(bytes);
             return Ok(());
         }
-        self.link.pass(bytes).await
+        self.link.pass(bytes).await?;
+        self.heard = self.link.clock().instant();
+        Ok(())
     }
 
     /// Where the output stands now.
@@ -190,8 +212,39 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for `work`, telling the client from time to time that we are alive. Only between two
-    /// responses, never inside one.
+    // === waiting ===
+
+    /// The client waits from now on for the answer to this command.
+    pub(super) fn begin(&mut self, tag: &Tag) {
+        self.heard = self.link.clock().instant();
+        self.task = Some(Task { tag: tag.clone(), progress: Progress::Unknown });
+    }
+
+    /// What is done of the command, and how much there is to do: messages, where that makes sense.
+    pub(super) fn progress(&mut self, done: usize, goal: usize) {
+        let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let goal = NonZeroU32::new(narrow(goal));
+        let progress = Progress::Counted { done: narrow(done), goal };
+        if let Some(task) = &mut self.task {
+            task.progress = progress;
+        }
+    }
+
+    /// `* OK [INPROGRESS …]` (RFC 9585), which whoever does not know it takes for a remark.
+    fn say_alive(&mut self) {
+        let sign = Reply::untagged(Status::Ok, "Still working");
+        let sign = match &self.task {
+            Some(Task { tag, progress }) => {
+                sign.with_code(Code::InProgress { tag: tag.clone(), progress: *progress })
+            }
+            None => sign,
+        };
+        self.reply(&sign);
+    }
+
+    /// Waits for `work`, telling the client from time to time that we are alive: by the time since it
+    /// last heard of us, since many short waits make a long one. Only between two responses, never
+    /// inside one.
     pub(super) async fn patiently<F: Future>(&mut self, work: F) -> Result<F::Output, Loss> {
         let (mut work, clock) = (pin!(work), self.link.clock().clone());
         tokio::select! {
@@ -208,9 +261,9 @@ impl Connection {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                () = clock.sleep(SIGN_OF_LIFE_EVERY) => {}
+                () = clock.sleep_until(self.heard.plus(SIGN_OF_LIFE_EVERY)) => {}
             }
-            self.reply(&Reply::untagged(Status::Ok, "Still working"));
+            self.say_alive();
             if let Err(loss) = self.flush().await {
                 // What was begun is better finished, though no one is left to hear of it.
                 work.await;

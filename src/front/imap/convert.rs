@@ -9,7 +9,9 @@ use jiff::tz::TimeZone;
 use wire::imap::{Date, DateTime, Flag, MailboxName, NameEncoding, SpecialUse, Time};
 
 use super::ending::Ending;
-use crate::mailbox::{Flags, FolderPath, Keyword, ModSeq, Role, SystemFlag, Timestamp};
+use crate::mailbox::{
+    Flags, FolderPath, Keyword, ModSeq, ObjectId, RemoteId, Role, SystemFlag, Timestamp,
+};
 
 /// RFC 5788 registry; the domain keeps it among the system flags.
 const FORWARDED: &str = "$Forwarded";
@@ -119,6 +121,12 @@ pub(super) fn normal(name: &MailboxName, names: NameEncoding) -> Cow<'_, str> {
         NameEncoding::Utf7 => Cow::Borrowed(name.as_str()),
         NameEncoding::Utf8 => ComposingNormalizerBorrowed::new_nfc().normalize(name.as_str()),
     }
+}
+
+/// MAILBOXID (RFC 8474). Both sides demand the same characters.
+pub(super) fn folder_id(remote: &RemoteId) -> wire::imap::ObjectId {
+    let id = ObjectId::folder(remote);
+    wire::imap::ObjectId::new(id.as_str()).expect("letters, digits, - and _")
 }
 
 /// The name of a folder on the wire. A path holds no control character, so it always has one.

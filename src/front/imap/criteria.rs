@@ -8,6 +8,7 @@ use wire::imap::{Code, Date, SearchKey, UidSet};
 
 use super::convert;
 use super::ending::Ending;
+use super::objects::Named;
 use super::recent::Recent;
 use super::saved::Saved;
 use super::search::Asked;
@@ -80,11 +81,12 @@ pub(super) enum Read<'a> {
 pub(super) fn compile(
     asked: Asked<'_>,
     selected: &Selected,
+    named: &Named,
     now: Timestamp,
 ) -> Result<Criterion, Ending> {
     let charset = Charset::of(asked.charset)?;
     let Selected { view, recent, saved, .. } = selected;
-    Ok(Compiler { charset, view, recent, saved, now }.key(asked.key))
+    Ok(Compiler { charset, view, recent, saved, named, now }.key(asked.key))
 }
 
 // === compiling ===
@@ -124,6 +126,7 @@ struct Compiler<'a> {
     view: &'a View,
     recent: &'a Recent,
     saved: &'a Saved,
+    named: &'a Named,
     now: Timestamp,
 }
 
@@ -190,6 +193,9 @@ impl Compiler<'_> {
             SearchKey::SentSince(date) => Criterion::Sent(When::Since, *date),
             SearchKey::Larger(octets) => Criterion::Larger(u64::from(*octets)),
             SearchKey::Smaller(octets) => Criterion::Smaller(u64::from(*octets)),
+            SearchKey::EmailId(id) | SearchKey::ThreadId(id) => {
+                self.named.uids(id).map_or(Criterion::Always(false), Criterion::Uids)
+            }
             SearchKey::ModSeq(modseq) => Criterion::ChangedAt(ModSeq::new(*modseq)),
             _ => self.text_key(key),
         }

@@ -5,11 +5,15 @@ use std::iter::Peekable;
 use std::mem;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
 use wire::imap::{Fetch, Numbering};
 
+use super::ahead::Ahead;
 use super::connection::Connection;
 use super::ending::{Ending, Halt, Handled};
+use super::objects::{Asks, Extras};
 use super::plan::{Effect, Needs, Plan};
 use super::render::{self, Content, Shown};
 use super::resync;
@@ -33,6 +37,7 @@ struct Batch {
     /// By UID ascending. What is missing here is had one by one.
     summaries: Vec<(Uid, Summary)>,
     bodies: Vec<(Uid, Body)>,
+    extras: Extras,
 }
 
 /// What of the request could not be answered.
@@ -41,6 +46,10 @@ struct Lapses {
     /// A message is gone that the client still counts.
     vanished: bool,
     first_fault: Option<Fault>,
+    first_refusal: Option<Ending>,
+    /// Messages answered or passed over, of all that were asked for.
+    done: usize,
+    goal: usize,
 }
 
 /// Whether to go on with the next message.
@@ -57,7 +66,8 @@ pub(super) async fn run(
 ) -> Handled {
     let uids = resync::wanted(connection, selected, &fetch).await?;
     let plan = Arc::new(Plan::new(fetch, selected.access, selected.enabled()));
-    let mut lapses = Lapses::default();
+    let mut lapses = Lapses { goal: uids.len(), ..Lapses::default() };
+    connection.progress(0, lapses.goal);
     let chunks: Vec<Vec<Uid>> = uids.chunks(plan.chunk()).map(<[_]>::to_vec).collect();
     let (folder, planned) = (selected.folder.clone(), Arc::clone(&plan));
     let batches =
@@ -108,7 +118,8 @@ async fn show(
     let mut gathered = gather(&selected.folder, rest, ready);
     while let Some((row, content)) = connection.patiently(gathered.next()).await? {
         let shown = Shown { plan, row, seen_now: false };
-        if answer(connection, selected, (shown, content), lapses).await? == Onward::Stop {
+        let answered = answer(connection, selected, (shown, content), lapses);
+        if gathered.during(answered).await? == Onward::Stop {
             return Ok(Onward::Stop);
         }
     }
@@ -133,6 +144,7 @@ async fn read(
     while let Some((row, content)) = connection.patiently(gathered.next()).await? {
         let stop = matches!(&content, Err(fault) if ends_all(fault));
         ready.push((row, content));
+        connection.progress(lapses.done + ready.len(), lapses.goal);
         if stop {
             break;
         }
@@ -163,12 +175,18 @@ async fn answer(
         Ok(content) => render::message(connection, selected, &shown, &content).await,
         Err(fault) => Err(Halt::Fault(fault)),
     };
+    lapses.done += 1;
+    connection.progress(lapses.done, lapses.goal);
     match written {
         Ok(()) => {
             connection.relieve().await?;
             Ok(Onward::Go)
         }
         Err(Halt::Fault(fault)) => Ok(lapses.note(fault)),
+        Err(Halt::Refused(refusal)) => {
+            lapses.first_refusal.get_or_insert(refusal);
+            Ok(Onward::Go)
+        }
         Err(halt) => Err(halt),
     }
 }
@@ -221,7 +239,8 @@ async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<B
     if !read.is_empty() {
         bodies = folder.small_bodies(&read).await?;
     }
-    Ok(Batch { uids, snapshot, summaries, bodies })
+    let extras = plan.asks.look(&folder, &uids).await?;
+    Ok(Batch { uids, snapshot, summaries, bodies, extras })
 }
 
 /// What is at hand, given out in the order of the UIDs.
@@ -229,6 +248,7 @@ struct Ready<'p> {
     plan: &'p Plan,
     summaries: Peekable<std::vec::IntoIter<(Uid, Summary)>>,
     bodies: Peekable<std::vec::IntoIter<(Uid, Body)>>,
+    extras: Extras,
 }
 
 impl Batch {
@@ -237,6 +257,7 @@ impl Batch {
             plan,
             summaries: mem::take(&mut self.summaries).into_iter().peekable(),
             bodies: mem::take(&mut self.bodies).into_iter().peekable(),
+            extras: mem::take(&mut self.extras),
         }
     }
 }
@@ -252,7 +273,8 @@ impl Ready<'_> {
         if matches!(needs, Needs::Bytes | Needs::SummaryAndBytes) {
             body = Some(of(&mut self.bodies, row.uid)?);
         }
-        Some(Content { summary, body })
+        let extra = self.extras.take(self.plan.asks, row.uid)?;
+        Some(Content { summary, body, extra })
     }
 }
 
@@ -266,24 +288,28 @@ fn gather<'s>(
     folder: &OpenFolder,
     wanted: Vec<(Line<'s>, Needs)>,
     mut ready: Ready<'_>,
-) -> impl stream::Stream<Item = (Line<'s>, Outcome<Content>)> + Unpin + Send + use<'s> {
+) -> Ahead<
+    impl Iterator<Item = BoxFuture<'s, (Line<'s>, Outcome<Content>)>> + Unpin + use<'s>,
+    BoxFuture<'s, (Line<'s>, Outcome<Content>)>,
+> {
     let wanted: Vec<_> =
         wanted.into_iter().map(|(row, needs)| (row, needs, ready.content(&row))).collect();
-    let folder = folder.clone();
-    let gathered = stream::iter(wanted).map(move |(row, needs, ready)| {
+    let (folder, asks) = (folder.clone(), ready.plan.asks);
+    let gathered = wanted.into_iter().map(move |(row, needs, ready)| {
         let folder = folder.clone();
-        async move {
+        let gathering = async move {
             let content = match ready {
                 Some(content) => Ok(content),
-                None => content(&folder, row.uid, needs).await,
+                None => content(&folder, row.uid, (needs, asks)).await,
             };
             (row, content)
-        }
+        };
+        gathering.boxed()
     });
-    Box::pin(gathered.buffered(AHEAD))
+    Ahead::new(gathered, AHEAD)
 }
 
-async fn content(folder: &OpenFolder, uid: Uid, needs: Needs) -> Outcome<Content> {
+async fn content(folder: &OpenFolder, uid: Uid, (needs, asks): (Needs, Asks)) -> Outcome<Content> {
     // The bytes first: afterwards the texts are in the index.
     let body = match needs {
         Needs::Bytes | Needs::SummaryAndBytes => Some(folder.body(uid).await?),
@@ -293,7 +319,8 @@ async fn content(folder: &OpenFolder, uid: Uid, needs: Needs) -> Outcome<Content
         Needs::Summary | Needs::SummaryAndBytes => Some(folder.summary(uid).await?),
         Needs::Row | Needs::Bytes => None,
     };
-    Ok(Content { summary, body })
+    let extra = asks.have(folder, uid).await?;
+    Ok(Content { summary, body, extra })
 }
 
 // === impl Lapses ===
@@ -315,6 +342,9 @@ impl Lapses {
     fn end(self, numbering: Numbering) -> Handled {
         if let Some(fault) = self.first_fault {
             return Err(fault.into());
+        }
+        if let Some(refusal) = self.first_refusal {
+            return Err(refusal.into());
         }
         if self.vanished && numbering == Numbering::Seq {
             return Ok(Ending::fault(&Fault::from(Kind::NoSuchMessage)));

@@ -5,7 +5,7 @@ use wire::imap::{Code, CreateMailbox, MailboxName, NameEncoding};
 use super::connection::Connection;
 use super::enabled::{Enabled, Extension};
 use super::ending::{Ending, Halt, Handled};
-use super::{convert, listing, object_id};
+use super::{convert, listing};
 use crate::account::{Account, Subscription};
 use crate::mailbox::FolderPath;
 
@@ -25,7 +25,7 @@ pub(super) async fn create(
     if asked.strip_suffix(FolderPath::SEPARATOR).unwrap_or(asked) != path.as_str() {
         tell_of_new_name(connection, account, (&create.mailbox, &path), enabled).await?;
     }
-    Ok(Ending::ok("Folder created").with(Code::MailboxId(object_id::of_folder(&id))))
+    Ok(Ending::ok("Folder created").with(Code::MailboxId(convert::folder_id(&id))))
 }
 
 /// The folder that is gone now.

@@ -1,8 +1,10 @@
 //! The IMAP4rev1 server (RFC 3501): one session per connection, one file per command family.
 
+mod ahead;
 mod append;
 mod auth;
 mod basic;
+mod binary;
 mod connection;
 mod convert;
 mod copy;
@@ -19,7 +21,7 @@ mod list;
 mod listing;
 mod literals;
 mod manner;
-mod object_id;
+mod objects;
 mod pattern;
 mod plan;
 mod recent;
@@ -75,6 +77,10 @@ const AFTER_LOGIN: &[&str] = &[
     "QRESYNC",
     "MULTIAPPEND",
     "REPLACE",
+    "BINARY",
+    "PREVIEW",
+    "INPROGRESS",
+    "OBJECTID",
 ];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.

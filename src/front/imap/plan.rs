@@ -3,6 +3,7 @@
 use wire::imap::{Fetch, FetchItem, Numbering};
 
 use super::enabled::{Enabled, Extension};
+use super::objects::Asks;
 use super::selected::{Access, numbering};
 use crate::mailbox::Line;
 
@@ -33,6 +34,7 @@ pub(super) struct Plan {
     pub(super) after_reading: Vec<FetchItem>,
     pub(super) effect: Effect,
     pub(super) numbering: Numbering,
+    pub(super) asks: Asks,
 }
 
 impl Plan {
@@ -56,7 +58,8 @@ impl Plan {
         let after_reading = told.iter().filter(|item| !items.contains(item)).cloned().collect();
         let sets_seen = access == Access::ReadWrite && items.iter().any(FetchItem::sets_seen);
         let effect = if sets_seen { Effect::SetsSeen } else { Effect::None };
-        Self { items, after_reading, effect, numbering }
+        let asks = Asks::of(&items);
+        Self { items, after_reading, effect, numbering, asks }
     }
 
     /// What this message takes to answer.
@@ -97,7 +100,12 @@ impl Plan {
 pub(super) fn is_bytes(item: &FetchItem) -> bool {
     matches!(
         item,
-        FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text | FetchItem::Section(_)
+        FetchItem::Rfc822
+            | FetchItem::Rfc822Header
+            | FetchItem::Rfc822Text
+            | FetchItem::Section(_)
+            | FetchItem::Binary(_)
+            | FetchItem::BinarySize(_)
     )
 }
 

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use wire::imap::{FetchItem, FetchWriter, Partial, SectionText};
 
+use super::binary::{self, Measured};
 use super::connection::Connection;
 use super::convert;
 use super::ending::{Ending, Halt};
+use super::objects::Extra;
 use super::plan::{Plan, is_bytes};
 use super::selected::Selected;
 use crate::account::{Body, READ_MAX, Summary};
@@ -15,13 +17,14 @@ use crate::mime::{self, Located, Path, Section};
 
 /// The largest header from which single fields are picked, in octets. It must be held whole, and
 /// Exchange keeps headers far below a megabyte.
-const FILTERED_HEADER: u64 = 8 * 1024 * 1024;
+pub(super) const FILTERED_HEADER: u64 = 8 * 1024 * 1024;
 
 /// What was gathered for a message, as planned.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) summary: Option<Summary>,
     pub(super) body: Option<Body>,
+    pub(super) extra: Extra,
 }
 
 /// Which message is shown, and how.
@@ -52,6 +55,10 @@ pub(super) async fn message(
     content: &Content,
 ) -> Result<(), Halt> {
     let Some(seq) = selected.view.seq(shown.row.uid) else { return Ok(()) };
+    let measured = match &content.body {
+        Some(body) => connection.patiently(binary::measure(&shown.plan.items, body)).await??,
+        None => Vec::new(),
+    };
     let with_flags = shown.seen_now || shown.plan.items.contains(&FetchItem::Flags);
     if with_flags {
         selected.introduce(connection, shown.row.flags);
@@ -59,7 +66,7 @@ pub(super) async fn message(
     let flags = selected.shown(shown.row.uid, shown.row.flags);
     let mark = connection.mark();
     let writer = FetchWriter::begin(connection.output(), convert::number(seq.get()));
-    match items(connection, writer, (shown, flags), content).await {
+    match items(connection, writer, (shown, flags), (content, measured)).await {
         Ok(()) => {
             if with_flags {
                 selected.tell(&shown.row);
@@ -78,12 +85,17 @@ async fn items(
     connection: &mut Connection,
     mut writer: FetchWriter,
     (shown, flags): (&Shown<'_>, impl Iterator<Item = &str> + Clone),
-    content: &Content,
+    (content, measured): (&Content, Vec<Measured>),
 ) -> Result<(), Halt> {
+    let mut measured = measured.iter();
     let Shown { plan, row, seen_now } = shown;
     let after: &[FetchItem] = if *seen_now { &plan.after_reading } else { &[] };
     for item in plan.items.iter().chain(after) {
         match &content.body {
+            Some(body) if matches!(item, FetchItem::Binary(_) | FetchItem::BinarySize(_)) => {
+                let measured = measured.next().ok_or_else(|| Fault::defect("not measured"))?;
+                binary::show(connection, &mut writer, item, (body, measured)).await?;
+            }
             Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
@@ -120,7 +132,7 @@ fn text(
         (FetchItem::BodyStructure, _, Some(known)) => {
             writer.value(out, item, &known.body_structure);
         }
-        _ => return Err(Fault::defect("a FETCH was planned without what it needs").into()),
+        _ => content.extra.show(out, writer, item)?,
     }
     Ok(())
 }
@@ -174,7 +186,7 @@ async fn stream(
 }
 
 /// The beginning of `range`: at least one octet unless it is empty.
-async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
+pub(super) async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
     if range.is_empty() {
         return Ok(bytes::Bytes::new());
     }
@@ -187,7 +199,7 @@ async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
 }
 
 /// All of a range, which must be small enough to be held.
-async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>> {
+pub(super) async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>> {
     let mut octets = Vec::with_capacity(index(range.end - range.start));
     let mut at = range.start;
     while at < range.end {
@@ -241,7 +253,7 @@ fn wanted(item: &FetchItem) -> Section {
 }
 
 /// `<offset.length>`: what lies beyond the end is left out (RFC 3501 §6.4.5).
-fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
+pub(super) fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
     let Some(Partial { offset, length }) = partial else { return range };
     let start = range.end.min(range.start + u64::from(offset));
     start..range.end.min(start + u64::from(length))

@@ -11,6 +11,7 @@ use super::criteria::{self, Criterion, Facts, Reach, Read};
 use super::ending::{Ending, Halt, Handled};
 use super::fetch::AHEAD;
 use super::found::{Found, Telling, Verb};
+use super::objects::Named;
 use super::saved::{self, Saved};
 use super::selected::Selected;
 use crate::account::{Body, OpenFolder};
@@ -75,7 +76,9 @@ pub(super) async fn find(
     selected: &Selected,
     asked: Asked<'_>,
 ) -> Result<Found, Halt> {
-    let criterion = Arc::new(criteria::compile(asked, selected, connection.now())?);
+    let named = connection.patiently(Named::of(asked.key, &selected.folder)).await??;
+    let criterion = criteria::compile(asked, selected, &named, connection.now())?;
+    let criterion = Arc::new(criterion);
     let snapshot = connection.patiently(selected.folder.snapshot()).await??;
     let folder = selected.folder.clone();
     let question = Question { folder, snapshot: Arc::clone(&snapshot), criterion };

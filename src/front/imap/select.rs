@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::enabled::{Enabled, Extension};
 use super::ending::{Ending, Halt};
 use super::selected::{Access, Selected};
-use super::{convert, listing, object_id, resync};
+use super::{convert, listing, resync};
 use crate::account::Account;
 
 /// What the client asks for, and what it has asked for before.
@@ -48,7 +48,7 @@ pub(super) async fn run(
     }
     say(Code::UidValidity(convert::number(validity.get())), "UIDs are valid");
     say(Code::UidNext(convert::number(next.get())), "Predicted next UID");
-    say(Code::MailboxId(object_id::of_folder(selected.folder.id())), "The folder's own name");
+    say(Code::MailboxId(convert::folder_id(selected.folder.id())), "The folder's own name");
     say(Code::HighestModSeq(convert::mod_seq(selected.view.seen())), "Highest mod-sequence");
     if let Some(known) = wish.select.qresync() {
         resync::on_select(connection, &selected, known).await?;

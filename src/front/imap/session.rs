@@ -107,6 +107,7 @@ impl Session {
 
     async fn command(&mut self, command: Command) -> Result<(), Loss> {
         let Command { tag, body } = command;
+        self.connection.begin(&tag);
         let manner = Manner::of(&body);
         if let Some(wrap) = Wrap::asked_by(&body) {
             return self.wrap(&tag, (wrap, manner)).await;
@@ -131,6 +132,7 @@ impl Session {
 
     async fn append(&mut self, message: MessageLiteral) -> Result<(), Loss> {
         let tag = message.tag.clone();
+        self.connection.begin(&tag);
         let manner = match message.verb {
             FilingVerb::Append => Manner::APPEND,
             FilingVerb::Replace(_) => Manner::REPLACE,

@@ -3,9 +3,9 @@
 use wire::imap::{Data, MailboxName, StatusItem, StatusValue};
 
 use super::connection::Connection;
+use super::convert;
 use super::enabled::{Enabled, Extension};
 use super::ending::{Ending, Handled};
-use super::{convert, object_id};
 use crate::account::{Account, Figures, Weighing};
 
 pub(super) async fn run(
@@ -44,7 +44,7 @@ pub(super) fn data(
     let value = |item: &StatusItem| {
         let number = match item {
             StatusItem::MailboxId => {
-                return Some(StatusValue::ObjectId(object_id::of_folder(&figures.id)));
+                return Some(StatusValue::ObjectId(convert::folder_id(&figures.id)));
             }
             StatusItem::AppendLimit => return Some(limit.into()),
             StatusItem::HighestModSeq => return Some(status.highest.get().into()),

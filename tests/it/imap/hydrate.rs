@@ -155,7 +155,9 @@ async fn a_service_that_wants_rest_gets_it_and_faults_end_no_more_than_a_round()
     let before = world.clock.now().0;
     downloaded(&world, 2).await;
     assert!(world.clock.now().0 - before >= 119, "{}", world.clock.now().0 - before);
-    faults.push(Rule::on(Kind::Mime).times(60).answer(Fault::status(500, "ErrorInternalServerError")));
+    faults.push(
+        Rule::on(Kind::Mime).times(60).answer(Fault::status(500, "ErrorInternalServerError")),
+    );
     let spoilt = answered(&world);
     downloaded(&world, spoilt + 7).await;
     faults.clear();

@@ -3,6 +3,7 @@
 mod append;
 mod arrivals;
 mod beliefs;
+mod binary;
 mod condstore;
 mod corpus;
 mod drift;
@@ -14,7 +15,10 @@ mod list;
 mod list_extended;
 mod login;
 mod multiappend;
+mod objectid;
 mod outlook;
+mod preview;
+mod progress;
 mod qresync;
 mod recent;
 mod replace;

@@ -8,9 +8,10 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use self::mailbox::{write_extended, write_listing, write_mailbox, write_namespaces};
 use super::lexer::is_atom_char;
-use super::response::AnyKeyword;
+use super::response::{AnyKeyword, Progress};
 use super::{
-    Code, Data, DateTime, FetchItem, Flag, IdField, MessageSet, NameEncoding, Reply, Status,
+    Code, Data, DateTime, FetchItem, Flag, IdField, MessageSet, NameEncoding, ObjectId, Reply,
+    Status, Tag,
 };
 
 /// One FETCH response, written piece by piece so that bodies can be streamed between the pieces.
@@ -96,7 +97,25 @@ impl FetchWriter {
         put(out, format_args!("{{{length}}}\r\n"));
     }
 
-    /// A section that the message does not have.
+    /// Like `literal`, for octets among which there may be NUL (RFC 3516 section 4.3).
+    pub fn literal8(&mut self, out: &mut Vec<u8>, item: &FetchItem, length: u64) {
+        self.name(out, item);
+        put(out, format_args!("~{{{length}}}\r\n"));
+    }
+
+    /// An item whose value is text, in UTF-8 where US-ASCII cannot say it.
+    pub fn text(&mut self, out: &mut Vec<u8>, item: &FetchItem, text: &str) {
+        self.name(out, item);
+        write_ascii(out, text.as_bytes());
+    }
+
+    /// EMAILID and THREADID (RFC 8474 section 7).
+    pub fn object_id(&mut self, out: &mut Vec<u8>, item: &FetchItem, id: &ObjectId) {
+        self.name(out, item);
+        put(out, format_args!("({id})"));
+    }
+
+    /// A section that the message does not have, or a value that is not known.
     pub fn nil(&mut self, out: &mut Vec<u8>, item: &FetchItem) {
         self.name(out, item);
         out.extend_from_slice(b"NIL");
@@ -182,6 +201,7 @@ impl Code {
             }
             Self::HighestModSeq(value) => put(out, format_args!(" {value}")),
             Self::MailboxId(id) => put(out, format_args!(" ({id})")),
+            Self::InProgress { tag, progress } => write_progress(out, tag, *progress),
             Self::Modified(MessageSet::Seq(set)) => put(out, format_args!(" {set}")),
             Self::Modified(MessageSet::Uid(set)) => put(out, format_args!(" {set}")),
             _ => {}
@@ -208,6 +228,7 @@ impl Code {
             Self::ExpungeIssued => "EXPUNGEISSUED",
             Self::HasChildren => "HASCHILDREN",
             Self::HighestModSeq(_) => "HIGHESTMODSEQ",
+            Self::InProgress { .. } => "INPROGRESS",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
             Self::MailboxId(_) => "MAILBOXID",
@@ -226,8 +247,8 @@ impl Code {
             Self::UidNext(_) => "UIDNEXT",
             Self::UidValidity(_) => "UIDVALIDITY",
             Self::Unavailable => "UNAVAILABLE",
-            Self::Unseen(_) => "UNSEEN",
             Self::UnknownCte => "UNKNOWN-CTE",
+            Self::Unseen(_) => "UNSEEN",
             Self::UseAttr => "USEATTR",
         }
     }
@@ -389,6 +410,17 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 
 fn write_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
     write_string(out, bytes, NameEncoding::default());
+}
+
+/// `("tag" done goal)` (RFC 9585 section 4).
+fn write_progress(out: &mut Vec<u8>, tag: &Tag, progress: Progress) {
+    put(out, " (");
+    write_ascii(out, tag.to_string().as_bytes());
+    match progress {
+        Progress::Unknown => put(out, " NIL NIL)"),
+        Progress::Counted { done, goal: None } => put(out, format_args!(" {done} NIL)")),
+        Progress::Counted { done, goal: Some(goal) } => put(out, format_args!(" {done} {goal})")),
+    }
 }
 
 /// Quoted if it can be, else a literal. What is not US-ASCII is quoted for those who have said that

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::{ChangedSince, MessageSet, Page};
+use super::{BinaryPart, BinarySection, ChangedSince, MessageSet, Page};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
@@ -31,6 +31,22 @@ pub enum FetchItem {
     Section(BodySection),
     /// RFC 7162 section 3.1.4.2.
     ModSeq,
+    Binary(BinarySection),
+    /// Octets of a part without its transfer encoding (RFC 3516 section 4.2).
+    BinarySize(BinaryPart),
+    /// RFC 8474 section 5.1.
+    EmailId,
+    /// RFC 8474 section 5.2.
+    ThreadId,
+    /// RFC 8970.
+    Preview(Laziness),
+}
+
+/// Whether a preview may be left out because it takes work (RFC 8970 section 3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Laziness {
+    Eager,
+    Lazy,
 }
 
 /// `BODY[section]<partial>` and `BODY.PEEK[…]`.
@@ -80,7 +96,7 @@ pub struct Partial {
 // === impl FetchItem ===
 
 impl FetchItem {
-    /// The name of an item that has no parts: all but `BODY[…]`.
+    /// The name of an item that has no parts: all but `BODY[…]` and `BINARY[…]`.
     pub(super) fn simple_name(&self) -> Option<&'static str> {
         Some(match self {
             Self::Uid => "UID",
@@ -94,7 +110,10 @@ impl FetchItem {
             Self::Rfc822Header => "RFC822.HEADER",
             Self::Rfc822Text => "RFC822.TEXT",
             Self::ModSeq => "MODSEQ",
-            Self::Section(_) => return None,
+            Self::EmailId => "EMAILID",
+            Self::ThreadId => "THREADID",
+            Self::Preview(_) => "PREVIEW",
+            Self::Section(_) | Self::Binary(_) | Self::BinarySize(_) => return None,
         })
     }
 
@@ -103,6 +122,7 @@ impl FetchItem {
         match self {
             Self::Rfc822 | Self::Rfc822Text => true,
             Self::Section(section) => section.peek == Peek::SetsSeen,
+            Self::Binary(section) => section.peek == Peek::SetsSeen,
             _ => false,
         }
     }
@@ -117,6 +137,8 @@ impl fmt::Display for FetchItem {
                 write!(formatter, "BODY[{section}]")?;
                 partial.map_or(Ok(()), |Partial { offset, .. }| write!(formatter, "<{offset}>"))
             }
+            Self::Binary(section) => write!(formatter, "{section}"),
+            Self::BinarySize(part) => write!(formatter, "BINARY.SIZE[{part}]"),
             _ => formatter.write_str(self.simple_name().unwrap_or_default()),
         }
     }

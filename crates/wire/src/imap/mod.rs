@@ -1,5 +1,6 @@
 //! IMAP4rev1 (RFC 3501) and the extensions the bridge speaks, seen from the server.
 
+mod binary;
 mod command;
 mod date;
 mod encode;
@@ -20,6 +21,7 @@ mod sort;
 mod stream;
 pub mod utf7;
 
+pub use binary::{BinaryPart, BinarySection};
 pub use command::{
     Append, Body, Command, CreateMailbox, IdField, List, ListReturn, ListSelection, MessageSet,
     Numbering, StatusItem, Store, StoreAction, StoreAnswer, Tag,
@@ -31,13 +33,14 @@ pub use event::{
     Defect, Event, FilingVerb, Limits, Line, LiteralKind, MessageLiteral, Mode, Octets,
     StreamError, Trust, Wrapping,
 };
-pub use fetch::{BodySection, Fetch, FetchItem, Partial, Peek, Section, SectionText};
+pub use fetch::{BodySection, Fetch, FetchItem, Laziness, Partial, Peek, Section, SectionText};
 pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
 pub use mailbox::{InvalidMailboxName, MailboxName, NameEncoding};
 pub use object_id::ObjectId;
 pub use parse::{Bad, BadKind, parse, parse_with};
 pub use response::{
-    AnyKeyword, Code, Data, ListAttribute, ListExtended, Namespace, Reply, Status, StatusValue,
+    AnyKeyword, Code, Data, ListAttribute, ListExtended, Namespace, Progress, Reply, Status,
+    StatusValue,
 };
 pub use resync::{ChangedSince, Expunged, QResync, Select, SelectParameter, SeqMatches};
 pub use search::{Search, SearchKey};

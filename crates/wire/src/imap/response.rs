@@ -30,7 +30,8 @@ pub enum Status {
     PreAuth,
 }
 
-/// A response code: RFC 3501 section 7.1 first, then RFC 4315, 4978, 5530, 7162 and 7889.
+/// A response code: RFC 3501 section 7.1 first, then RFC 3516, 4315, 4978, 5530, 7162,
+/// 7889 and 9585.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Code {
     Alert,
@@ -87,6 +88,11 @@ pub enum Code {
     HighestModSeq(NonZeroU64),
     /// RFC 8474 section 4.
     MailboxId(ObjectId),
+    /// How far the command with this tag has come (RFC 9585).
+    InProgress {
+        tag: Tag,
+        progress: Progress,
+    },
     /// The messages that an UNCHANGEDSINCE has spared, in the numbers that the STORE speaks.
     Modified(MessageSet),
     NoModSeq,
@@ -95,6 +101,13 @@ pub enum Code {
     UnknownCte,
     /// RFC 6154 section 3: the special use of a CREATE is refused.
     UseAttr,
+}
+
+/// RFC 9585 section 4: what is counted is the command's own business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Unknown,
+    Counted { done: u32, goal: Option<NonZeroU32> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Date, Keyword, Numbering, Returns, SeqSet, UidSet};
+use super::{Date, Keyword, Numbering, ObjectId, Returns, SeqSet, UidSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
@@ -78,6 +78,10 @@ pub enum SearchKey {
     /// Changed at this mod-sequence or later (RFC 7162 section 3.1.5); 0 to 2^63 - 1. The name of
     /// a flag that may stand before it is not kept: mod-sequences here are those of whole messages.
     ModSeq(u64),
+
+    /// RFC 8474 section 6.
+    EmailId(ObjectId),
+    ThreadId(ObjectId),
 }
 
 // === impl SearchKey ===
@@ -91,6 +95,17 @@ impl SearchKey {
     /// Whether the search names sequence numbers anywhere.
     pub fn names_numbers(&self) -> bool {
         self.has(&|key| matches!(key, Self::SeqSet(_)))
+    }
+
+    /// Every key that names messages or conversations, in order.
+    pub fn object_ids(&self) -> Vec<&Self> {
+        match self {
+            Self::And(keys) => keys.iter().flat_map(Self::object_ids).collect(),
+            Self::Or(one, other) => [one.object_ids(), other.object_ids()].concat(),
+            Self::Not(key) => key.object_ids(),
+            Self::EmailId(_) | Self::ThreadId(_) => vec![self],
+            _ => Vec::new(),
+        }
     }
 
     fn has(&self, wanted: &dyn Fn(&Self) -> bool) -> bool {

@@ -7,8 +7,8 @@ use super::resync::FetchModifiers;
 use super::{message_set, resync};
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
-    Body, BodySection, Fetch, FetchItem, Flag, Numbering, Partial, Peek, Section, SectionText,
-    Store, StoreAction, StoreAnswer,
+    BinaryPart, BinarySection, Body, BodySection, Fetch, FetchItem, Flag, Laziness, Numbering,
+    Partial, Peek, Section, SectionText, Store, StoreAction, StoreAnswer,
 };
 
 pub(super) fn fetch(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
@@ -47,12 +47,14 @@ fn macro_items(lexer: &mut Lexer<'_>) -> Option<Vec<FetchItem>> {
 fn item(lexer: &mut Lexer<'_>) -> Result<FetchItem, Expected> {
     let word = lexer.word()?;
     if lexer.peek() == Some(b'[') {
-        let peek = match word.as_str() {
-            "BODY" => Peek::SetsSeen,
-            "BODY.PEEK" => Peek::Peek,
-            _ => return Err(Expected("unknown FETCH item")),
+        return match word.as_str() {
+            "BODY" => body_section(lexer, Peek::SetsSeen).map(FetchItem::Section),
+            "BODY.PEEK" => body_section(lexer, Peek::Peek).map(FetchItem::Section),
+            "BINARY" => binary_section(lexer, Peek::SetsSeen).map(FetchItem::Binary),
+            "BINARY.PEEK" => binary_section(lexer, Peek::Peek).map(FetchItem::Binary),
+            "BINARY.SIZE" => binary_part(lexer).map(FetchItem::BinarySize),
+            _ => Err(Expected("unknown FETCH item")),
         };
-        return body_section(lexer, peek).map(FetchItem::Section);
     }
     Ok(match word.as_str() {
         "UID" => FetchItem::Uid,
@@ -66,6 +68,9 @@ fn item(lexer: &mut Lexer<'_>) -> Result<FetchItem, Expected> {
         "RFC822.HEADER" => FetchItem::Rfc822Header,
         "RFC822.TEXT" => FetchItem::Rfc822Text,
         "MODSEQ" => FetchItem::ModSeq,
+        "EMAILID" => FetchItem::EmailId,
+        "THREADID" => FetchItem::ThreadId,
+        "PREVIEW" => FetchItem::Preview(laziness(lexer)?),
         _ => return Err(Expected("unknown FETCH item")),
     })
 }
@@ -76,6 +81,46 @@ fn body_section(lexer: &mut Lexer<'_>, peek: Peek) -> Result<BodySection, Expect
     lexer.expect(b']', "expected the end of the section")?;
     let partial = if lexer.peek() == Some(b'<') { Some(partial(lexer)?) } else { None };
     Ok(BodySection { peek, section, partial })
+}
+
+fn binary_section(lexer: &mut Lexer<'_>, peek: Peek) -> Result<BinarySection, Expected> {
+    let part = binary_part(lexer)?;
+    let partial = if lexer.peek() == Some(b'<') { Some(partial(lexer)?) } else { None };
+    Ok(BinarySection { peek, part, partial })
+}
+
+/// `"[" [section-part] "]"`
+fn binary_part(lexer: &mut Lexer<'_>) -> Result<BinaryPart, Expected> {
+    lexer.expect(b'[', "expected a part number in brackets")?;
+    let mut part = Vec::new();
+    while lexer.peek().is_some_and(|byte| byte.is_ascii_digit()) || !part.is_empty() {
+        part.push(lexer.nonzero()?);
+        if !lexer.skip(b'.') {
+            break;
+        }
+    }
+    lexer.expect(b']', "expected the end of the part number")?;
+    Ok(BinaryPart(part))
+}
+
+/// `[SP "(" "LAZY" ")"]`: parentheses that may as well end the list of items.
+fn laziness(lexer: &mut Lexer<'_>) -> Result<Laziness, Expected> {
+    let mut ahead = lexer.clone();
+    if ahead.space().is_err() || ahead.peek() != Some(b'(') {
+        return Ok(Laziness::Eager);
+    }
+    let modifiers = ahead.list(|lexer| match lexer.word()?.as_str() {
+        "LAZY" => Ok(Laziness::Lazy),
+        _ => Err(Expected("unknown PREVIEW modifier")),
+    });
+    // `FETCH 1 PREVIEW (CHANGEDSINCE 1)`: modifiers of the FETCH follow a single item.
+    match modifiers {
+        Ok(modifiers) if !modifiers.is_empty() => {
+            *lexer = ahead;
+            Ok(Laziness::Lazy)
+        }
+        _ => Ok(Laziness::Eager),
+    }
 }
 
 fn section(lexer: &mut Lexer<'_>) -> Result<Section, Expected> {

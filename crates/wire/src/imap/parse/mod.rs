@@ -190,6 +190,8 @@ impl From<InvalidMailboxName> for Expected {
 }
 
 #[cfg(test)]
+mod fetch_tests;
+#[cfg(test)]
 mod resync_tests;
 #[cfg(test)]
 mod search_tests;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::returns::returns;
 use super::{message_set, resync};
 use crate::imap::lexer::{Expected, Lexer};
-use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, Search, SearchKey};
+use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, ObjectId, Search, SearchKey};
 
 /// How deep OR, NOT and parentheses may nest. Filters of desktop clients chain one OR for each
 /// term; beyond a hundred it is an attack on our stack.
@@ -132,6 +132,8 @@ fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Result<SearchKey, Exp
         "SENTSINCE" => SearchKey::SentSince(date(lexer)?),
         "LARGER" => SearchKey::Larger(number(lexer)?),
         "SMALLER" => SearchKey::Smaller(number(lexer)?),
+        "EMAILID" => SearchKey::EmailId(object_id(lexer)?),
+        "THREADID" => SearchKey::ThreadId(object_id(lexer)?),
         "MODSEQ" => SearchKey::ModSeq(resync::search_mod_seq(lexer)?),
         "OLDER" => SearchKey::Older(seconds(lexer)?),
         "YOUNGER" => SearchKey::Younger(seconds(lexer)?),
@@ -156,6 +158,12 @@ fn number(lexer: &mut Lexer<'_>) -> Result<u32, Expected> {
 fn seconds(lexer: &mut Lexer<'_>) -> Result<NonZeroU32, Expected> {
     lexer.space()?;
     lexer.nonzero()
+}
+
+fn object_id(lexer: &mut Lexer<'_>) -> Result<ObjectId, Expected> {
+    let id = string(lexer)?;
+    let id = std::str::from_utf8(&id).ok().and_then(|id| ObjectId::new(id));
+    id.ok_or(Expected("expected an object identifier"))
 }
 
 fn keyword(lexer: &mut Lexer<'_>) -> Result<Keyword, Expected> {
