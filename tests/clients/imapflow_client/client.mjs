@@ -79,8 +79,8 @@ async function mirror() {
     const old = known[folder.path];
     const back = old && { changedSince: old.modseq, uidValidity: old.validity };
     const box = await client.mailboxOpen(folder.path, { readOnly: true, ...back });
-    assert.equal(folder.status.messages, box.exists);
-    assert.equal(folder.status.uidNext, box.uidNext);
+    // STATUS may tell of the last look, while opening the folder looks again.
+    if (told.quiet) assert.deepEqual([folder.status.messages, folder.status.uidNext], [box.exists, box.uidNext]);
     const now = { modseq: `${box.highestModseq}`, validity: `${box.uidValidity}`, mail: old?.mail ?? {} };
     const query = { uid: true, flags: true, source: true, internalDate: true };
     const first = old ? old.next : 1;
