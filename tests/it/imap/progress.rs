@@ -147,17 +147,22 @@ async fn a_sign_tells_how_many_messages_are_done() {
     let hold = world.tenant.hold(Kind::Mime);
     let tag = imap.begin(b"FETCH 1:* (BODY.PEEK[TEXT])").await;
     hold.arrived(4).await;
-    hold.step();
-    hold.step();
-    // Two more are asked for as soon as two are answered.
+    // Whichever came first: with all four answered, the last two are asked for.
+    (0..4).for_each(|_| hold.step());
     hold.arrived(6).await;
     world.someone_wakes_within(SIGN).await;
     world.advance(SIGN);
-    for message in 1..=2 {
-        assert!(imap.text().await.starts_with(&format!("* {message} FETCH (BODY[TEXT] {{")));
-    }
-    let sign = format!("* OK [INPROGRESS (\"{tag}\" 2 6)] Still working");
-    assert_eq!(imap.text().await, sign);
+    let head = format!("* OK [INPROGRESS (\"{tag}\" ");
+    let mut answered = 0;
+    let told = loop {
+        let line = imap.text().await;
+        match line.strip_prefix(&head) {
+            Some(rest) => break rest.to_owned(),
+            None => answered += usize::from(line.contains(" FETCH (BODY[TEXT] {")),
+        }
+    };
+    assert!(answered >= 2, "{told}");
+    assert_eq!(told, format!("{answered} 6)] Still working"));
     hold.release();
     imap.answer(&tag).await.ok();
 }
@@ -179,10 +184,8 @@ async fn messages_are_fetched_four_at_a_time_and_answered_in_order() {
     let hold = world.tenant.hold(Kind::Mime);
     let tag = imap.begin(b"FETCH 1:* (UID BODY.PEEK[])").await;
     hold.arrived(4).await;
-    for next in 5..=6 {
-        hold.step();
-        hold.arrived(next).await;
-    }
+    (0..4).for_each(|_| hold.step());
+    hold.arrived(6).await;
     hold.release();
     let answer = imap.answer(&tag).await.ok();
     let numbers = answer.untagged.iter().map(|line| line[2]);
