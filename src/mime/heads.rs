@@ -102,7 +102,9 @@ mod tests {
         let message = b"To: Ada <ada(home)@(the)x.example>, b@x\r\nFrom: eve@y (Eve)\r\n\r\n";
         let kept = Heads::collect(message).unwrap();
         let heads = Heads::new(&kept).unwrap();
-        for (name, text) in [("To", "ada@x.example"), ("To", "(home)"), ("From", "eve@y"), ("To", "none")] {
+        for (name, text) in
+            [("To", "ada@x.example"), ("To", "(home)"), ("From", "eve@y"), ("To", "none")]
+        {
             let needle = Needle::new(text);
             let expected = Searchable::new(message).header_contains(name, &needle);
             assert_eq!(heads.contains(name, &needle), Some(expected), "{name} {text}");

@@ -132,7 +132,11 @@ impl Names {
 fn references(header: &[u8]) -> Vec<MessageId> {
     let all = |name| value(header, name).map(|value| MessageId::all_in(&value)).unwrap_or_default();
     let references = all("References");
-    if references.is_empty() { all("In-Reply-To").into_iter().take(1).collect() } else { references }
+    if references.is_empty() {
+        all("In-Reply-To").into_iter().take(1).collect()
+    } else {
+        references
+    }
 }
 
 /// The first field of this name, unfolded.
@@ -165,7 +169,9 @@ mod tests {
 
     #[test]
     fn a_message_that_says_nothing_has_empty_keys() {
-        let kept = SortKeys::collect(b"Date: soon\r\nMessage-ID: none\r\nIn-Reply-To: x <1@x> <2@x>\r\n\r\n");
+        let kept = SortKeys::collect(
+            b"Date: soon\r\nMessage-ID: none\r\nIn-Reply-To: x <1@x> <2@x>\r\n\r\n",
+        );
         let keys = SortKeys::read(&kept).unwrap();
         assert_eq!((keys.sent, keys.id, keys.references), (None, None, vec![id("1@x")]));
         assert_eq!((keys.from, keys.display_to, keys.base_subject), ("", "", ""));

@@ -322,6 +322,9 @@ fn second_opinion(line: &[u8]) {
     if line.starts_with(b"+") {
         return; // Continuations carry free text or SASL data.
     }
+    if line.starts_with(b"* ESEARCH ") || line.starts_with(b"* THREAD") {
+        return; // The decoder does not know them.
+    }
     // Mail with NUL is served as it is; the decoder keeps to the letter of RFC 3501 §9 CHAR8.
     let line: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }).collect();
     let codec = ResponseCodec::default();

@@ -48,9 +48,8 @@ async fn sorted(
 
 fn needs(criteria: &[SortCriterion]) -> Needs {
     let has_size = criteria.iter().any(|criterion| criterion.key == SortKey::Size);
-    let has_keys = criteria
-        .iter()
-        .any(|criterion| !matches!(criterion.key, SortKey::Size | SortKey::Arrival));
+    let has_keys =
+        criteria.iter().any(|criterion| !matches!(criterion.key, SortKey::Size | SortKey::Arrival));
     match (has_size, has_keys) {
         (false, false) => Needs::Columns,
         (true, false) => Needs::Size,
@@ -99,3 +98,7 @@ fn by_key((one, keys): &Entry<'_>, (other, others): &Entry<'_>, key: SortKey) ->
         SortKey::To => keys.to.cmp(others.to),
     }
 }
+
+#[cfg(test)]
+#[path = "sort_tests.rs"]
+mod tests;

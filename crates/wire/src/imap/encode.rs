@@ -353,12 +353,7 @@ fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
     out.push(b')');
 }
 
-fn write_found(
-    out: &mut Vec<u8>,
-    verb: &str,
-    numbers: &[NonZeroU32],
-    highest: Option<NonZeroU64>,
-) {
+fn write_found(out: &mut Vec<u8>, verb: &str, numbers: &[NonZeroU32], highest: Option<NonZeroU64>) {
     put(out, verb);
     for number in numbers {
         out.push(b' ');

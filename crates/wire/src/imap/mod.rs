@@ -37,9 +37,7 @@ pub use response::{AnyKeyword, Code, Data, ListAttribute, Namespace, Reply, Stat
 pub use resync::{ChangedSince, Expunged, QResync, Select, SelectParameter, SeqMatches};
 pub use search::{Search, SearchKey};
 pub use set::{InvalidSet, Ranges, SeqSet, UidSet};
-pub use sort::{
-    Direction, Forest, NodeId, Sort, SortCriterion, SortKey, Thread, Threading,
-};
+pub use sort::{Direction, Forest, NodeId, Sort, SortCriterion, SortKey, Thread, Threading};
 pub use stream::Stream;
 
 pub use crate::sasl::Mechanism;

@@ -5,7 +5,8 @@ use super::returns::page;
 use super::{set_text, uid_set};
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
-    ChangedSince, Expunged, Numbering, Page, QResync, Select, SelectParameter, SeqMatches, SeqSet, UidSet,
+    ChangedSince, Expunged, Numbering, Page, QResync, Select, SelectParameter, SeqMatches, SeqSet,
+    UidSet,
 };
 
 const TWICE: Expected = Expected("the same parameter is given twice");

@@ -262,7 +262,10 @@ fn a_uid_command_carries_a_uid_set() {
     assert_eq!(body("a UID COPY 2:4 x"), copy(uid.clone()));
     assert_eq!(body("a MOVE 2:4 x"), Body::Move { set: seq, mailbox: name("x") });
     assert_eq!(body("a uid move 2:4 x"), Body::Move { set: uid, mailbox: name("x") });
-    assert_eq!(body("a UID EXPUNGE 5"), Body::UidExpunge(MessageSet::Uid(UidSet::parse(b"5").unwrap())));
+    assert_eq!(
+        body("a UID EXPUNGE 5"),
+        Body::UidExpunge(MessageSet::Uid(UidSet::parse(b"5").unwrap()))
+    );
     assert_eq!(refusal("a COPY 0 x").1, "expected a sequence set");
 }
 
