@@ -108,8 +108,13 @@ async fn a_sorted_result_is_told_in_its_order() {
         );
     }
     let answer = imap.command("SORT (SUBJECT) UTF-8 MODSEQ 1").await.ok();
-    assert!(answer.to_string().contains("
-* SORT 2 3 4 1 (MODSEQ "), "{answer}");
+    assert!(
+        answer.to_string().contains(
+            "
+* SORT 2 3 4 1 (MODSEQ "
+        ),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

@@ -51,6 +51,8 @@ fn circles_are_not_closed() {
     let three =
         [letter(1, 1).answers(&[3]), letter(2, 2).answers(&[1]), letter(3, 3).answers(&[2])];
     assert_eq!(threads(three), "(3 1 2)");
+    let torn = [letter(1, 2), letter(2, 1).answers(&[1, 3]), letter(3, 1).answers(&[2])];
+    assert_eq!(threads(torn), "(3 2)(1)", "what 2 says of 3 does not hold against 3");
 }
 
 #[test]
@@ -188,14 +190,13 @@ impl ByTheLetter<'_> {
                 }
             };
             self.nodes[here].letter = Some(index);
-            match refs.last() {
-                Some(parent) if !self.is_above(here, *parent) => self.adopt(*parent, here),
-                Some(_) => {}
-                None => {
-                    if let Some(old) = self.nodes[here].parent.take() {
-                        self.nodes[old].children.retain(|known| *known != here);
-                    }
-                }
+            if let Some(old) = self.nodes[here].parent.take() {
+                self.nodes[old].children.retain(|known| *known != here);
+            }
+            if let Some(parent) = refs.last()
+                && !self.is_above(here, *parent)
+            {
+                self.adopt(*parent, here);
             }
         }
     }
