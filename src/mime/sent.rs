@@ -3,7 +3,7 @@
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-use super::media::without_comments;
+use super::media::comment_end;
 
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -23,7 +23,7 @@ const ZONES: [(&str, i64); 8] = [
 /// Seconds since 1970 of an unfolded Date field. `None` if it names no day; a time that cannot be read is
 /// midnight, and a zone that cannot be read UTC (RFC 5256 §2.2).
 pub(super) fn sent(value: &[u8]) -> Option<i64> {
-    let text = String::from_utf8_lossy(&without_comments(value)).to_ascii_lowercase();
+    let text = String::from_utf8_lossy(&spaced(value)).to_ascii_lowercase();
     let after_weekday = text.split_once(',').map_or(text.as_str(), |(_, date)| date);
     let mut words = after_weekday
         .split_ascii_whitespace()
@@ -33,6 +33,25 @@ pub(super) fn sent(value: &[u8]) -> Option<i64> {
     let zone = words.next().map_or(0, zone);
     let utc = date.to_datetime(time).to_zoned(TimeZone::UTC).ok()?;
     Some(utc.timestamp().as_second() - zone)
+}
+
+/// With a blank in the place of each comment.
+fn spaced(value: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(value.len());
+    let mut at = 0;
+    while at < value.len() {
+        match comment_end(value, at) {
+            Some(end) => {
+                text.push(b' ');
+                at = end;
+            }
+            None => {
+                text.push(value[at]);
+                at += 1;
+            }
+        }
+    }
+    text
 }
 
 fn date(day: &str, month: &str, year: &str) -> Option<Date> {

@@ -338,6 +338,9 @@ fn second_opinion(line: &[u8]) {
     if line.starts_with(b"+") {
         return; // Continuations carry free text or SASL data.
     }
+    if line.starts_with(b"* ESEARCH ") || line.starts_with(b"* THREAD") {
+        return; // The decoder does not know them.
+    }
     if is_newer_than_the_decoder(line) {
         return;
     }

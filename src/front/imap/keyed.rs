@@ -34,7 +34,7 @@ pub(super) struct Keyed {
     pub(super) received: Timestamp,
     /// 0 where it is not needed.
     pub(super) size: u64,
-    kept: Bytes,
+    pub(super) kept: Bytes,
 }
 
 impl Keyed {

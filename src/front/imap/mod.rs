@@ -81,6 +81,16 @@ const AFTER_LOGIN: &[&str] = &[
     "PREVIEW",
     "INPROGRESS",
     "OBJECTID",
+    "ESEARCH",
+    "SEARCHRES",
+    "WITHIN",
+    "PARTIAL",
+    "SORT",
+    "SORT=DISPLAY",
+    "ESORT",
+    "THREAD=ORDEREDSUBJECT",
+    "THREAD=REFERENCES",
+    "I18NLEVEL=1",
 ];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.

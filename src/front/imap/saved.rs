@@ -91,7 +91,7 @@ mod tests {
             assert_eq!(told(&returns, &results), expected, "{returns:?}");
         }
         let returns = Returns::new(vec![Min, Max]).unwrap();
-        assert_eq!(told::<u32>(&returns, &[]), [0; 0]);
+        assert!(told::<u32>(&returns, &[]).is_empty());
     }
 
     #[test]

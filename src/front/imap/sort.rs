@@ -98,3 +98,7 @@ fn by_key((one, keys): &Entry<'_>, (other, others): &Entry<'_>, key: SortKey) ->
         SortKey::To => keys.to.cmp(others.to),
     }
 }
+
+#[cfg(test)]
+#[path = "sort_tests.rs"]
+mod tests;

@@ -40,11 +40,12 @@ impl Links {
         }
         let here = self.own_place(letter);
         self.letters[here] = Some(index);
-        match last {
-            // The message itself knows best whom it answers.
-            Some(parent) if self.parents[here] != Some(parent) => self.link(parent, here),
-            Some(_) => {}
-            None => self.parents[here] = None,
+        if self.parents[here] != last {
+            // The message itself knows best whom it answers; what it says holds even if it cannot be.
+            self.parents[here] = None;
+            if let Some(parent) = last {
+                self.link(parent, here);
+            }
         }
     }
 
