@@ -12,6 +12,7 @@ mod filing;
 mod folders;
 mod last_uses;
 mod lease;
+mod live;
 mod lockout;
 mod look;
 mod open;
@@ -26,6 +27,7 @@ mod values;
 mod write;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -51,6 +53,7 @@ pub use values::{Accepted, Filed, FolderEntry, Limits, Opened, Status, Summary, 
 pub(crate) use submit::doubles;
 
 use desk::Desk;
+use live::Shelf;
 use submit::Submitter;
 use turn::Turn;
 
@@ -102,8 +105,11 @@ struct Inner {
     filings: filing::Desk,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
+    shelf: Shelf,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
     looks: watch::Sender<Looks>,
+    /// Octets cached since the cache was last weighed.
+    unweighed: AtomicU64,
 }
 
 impl Account {
@@ -121,8 +127,11 @@ impl Account {
             filings: filing::Desk::default(),
             tree: Turn::default(),
             desks: Mutex::default(),
+            shelf: Shelf::default(),
             downloads: Mutex::default(),
             looks: watch::Sender::default(),
+            // The first download weighs what earlier runs have left.
+            unweighed: AtomicU64::new(u64::MAX / 2),
         }))
     }
 

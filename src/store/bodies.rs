@@ -26,6 +26,8 @@ pub struct Texts {
     pub structure: Vec<u8>,
     /// BODY.
     pub body: Vec<u8>,
+    /// What SEARCH compares, if it is not too much.
+    pub heads: Option<Vec<u8>>,
 }
 
 /// The record of a message's bytes. It outlives the bytes themselves.
@@ -163,7 +165,7 @@ struct Given {
     texts: Texts,
 }
 
-const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body";
+const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads";
 
 /// Decides between the bytes that are there and the bytes that are given, and records the outcome.
 fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) -> Outcome<Frozen> {
@@ -208,8 +210,8 @@ pub(super) fn is_announced(writing: &Writing<'_>, name: &Name) -> Outcome<bool> 
 fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> Outcome<()> {
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body)
-               SELECT ?3, ?4, b.size, b.hash, b.outline, b.envelope, b.structure, b.body
+               (remote, content, size, hash, outline, envelope, structure, body, heads)
+               SELECT ?3, ?4, b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads
                FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
                WHERE m.folder = ?1 AND m.uid = ?2";
     let ((folder, uid), name) = (source, Name::of(copy));
@@ -226,8 +228,8 @@ pub(super) fn exact_body(writing: &Writing<'_>, name: &Name) -> Outcome<Option<B
 
 pub(super) fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
     let sql = "INSERT OR REPLACE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+               (remote, content, size, hash, outline, envelope, structure, body, heads)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     writing.transaction.prepare_cached(sql)?.execute(params![
         name.remote,
         name.content,
@@ -237,6 +239,7 @@ pub(super) fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome
         body.texts.envelope,
         body.texts.structure,
         body.texts.body,
+        body.texts.heads,
     ])?;
     Ok(())
 }
@@ -250,6 +253,7 @@ fn body(record: &Record<'_>) -> rusqlite::Result<Body> {
             envelope: record.get(3)?,
             structure: record.get(4)?,
             body: record.get(5)?,
+            heads: record.get(6)?,
         },
     })
 }
