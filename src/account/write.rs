@@ -54,12 +54,12 @@ impl OpenFolder {
     pub async fn copy(&self, uids: &[Uid], to: &FolderPath) -> Outcome<Transfer> {
         let target = self.account.ready_target(to).await?;
         let rows = self.rows(uids).await?;
-        let remotes = remotes_of(&rows);
+        let messages = self.known_all(&rows);
         let desk = self.account.desk(target.id);
         let _arriving = desk.arrivals.begin(self.account.0.store.counts(target.id).await?.next);
         let unedited = self.unedited_drafts(&rows).await?;
         let asked = self.account.0.store.epoch();
-        let answers = self.account.0.backend.copy(&remotes, &target.remote).await?;
+        let answers = self.account.0.backend.copy(&messages, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);
         let faults = self.account.look_again(&self.folder, gone, faults).await?;
         self.pass_bytes_on(&copied, |row| {
@@ -76,10 +76,10 @@ impl OpenFolder {
         if target.id == self.folder.id {
             return self.copy_onto_itself(&rows, &target).await;
         }
-        let remotes = remotes_of(&rows);
+        let messages = self.known_all(&rows);
         let unedited = self.unedited_drafts(&rows).await?;
         let asked = self.account.0.store.epoch();
-        let answers = self.account.0.backend.relocate(&remotes, &target.remote).await?;
+        let answers = self.account.0.backend.relocate(&messages, &target.remote).await?;
         let (moved, gone, faults) = sort_answers(&rows, answers);
         // Other mail keeps its bytes by its id, which lasts.
         self.pass_bytes_on(&moved, |row| unedited.contains(&row.uid)).await?;
@@ -126,6 +126,10 @@ impl OpenFolder {
         }
         let rows = self.rows(&[uid]).await?;
         self.destroy(rows).await?.into_iter().try_for_each(|(_, outcome)| outcome)
+    }
+
+    fn known_all(&self, rows: &[Row]) -> Vec<RemoteMessage> {
+        rows.iter().map(|row| known(row, &self.folder)).collect()
     }
 
     /// The drafts that nobody has edited since the index heard of them: their bytes may go with them.

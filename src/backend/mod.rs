@@ -239,17 +239,18 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         others: &[RemoteId],
     ) -> Outcome<Option<RemoteMessage>>;
 
-    /// Copies; each item answers with the copy.
+    /// Copies; each item answers with the copy. What the service does not tell of it is as it is
+    /// known of the message.
     async fn copy(
         &self,
-        messages: &[RemoteId],
+        messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>>;
 
-    /// Moves; each item answers with the message at its new place.
+    /// Moves; each item answers with the message at its new place, as `copy` does.
     async fn relocate(
         &self,
-        messages: &[RemoteId],
+        messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>>;
 

@@ -241,12 +241,12 @@ impl Backend for Fake {
 
     async fn copy(
         &self,
-        messages: &[RemoteId],
+        messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         let mut state = self.state();
-        let copy = |id: &RemoteId| {
-            let message = state.find(id)?.clone();
+        let copy = |known: &RemoteMessage| {
+            let message = state.find(&known.id)?.clone();
             Ok(state.add(to, &message.bytes, message.flags))
         };
         Ok(messages.iter().map(copy).collect())
@@ -254,12 +254,12 @@ impl Backend for Fake {
 
     async fn relocate(
         &self,
-        messages: &[RemoteId],
+        messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         let mut state = self.state();
-        let relocate = |id: &RemoteId| {
-            let message = state.remove(id)?;
+        let relocate = |known: &RemoteMessage| {
+            let message = state.remove(&known.id)?;
             Ok(state.add(to, &message.bytes, message.flags))
         };
         Ok(messages.iter().map(relocate).collect())

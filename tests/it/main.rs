@@ -8,6 +8,7 @@ mod channel;
 mod imap_client;
 mod smtp_client;
 mod world;
+mod write_costs;
 
 mod bad_input;
 mod costs;

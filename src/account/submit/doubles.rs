@@ -300,11 +300,19 @@ impl Backend for FakeMailbox {
         unimplemented!()
     }
 
-    async fn copy(&self, _: &[RemoteId], _: &RemoteId) -> Outcome<Vec<Outcome<RemoteMessage>>> {
+    async fn copy(
+        &self,
+        _: &[RemoteMessage],
+        _: &RemoteId,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         unimplemented!()
     }
 
-    async fn relocate(&self, _: &[RemoteId], _: &RemoteId) -> Outcome<Vec<Outcome<RemoteMessage>>> {
+    async fn relocate(
+        &self,
+        _: &[RemoteMessage],
+        _: &RemoteId,
+    ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         unimplemented!()
     }
 

@@ -90,9 +90,10 @@ impl Graph {
         patience: Patience,
     ) -> Outcome<RemoteMessage> {
         if created.parent_folder_id.as_deref() != Some(folder.id.as_str()) {
-            let id = created.remote_id();
+            let here = created.told_with(&Flags::none());
+            let here = [here.ok_or_else(|| Fault::defect("a new draft that tells nothing"))?];
             let moved =
-                self.transfer(super::copy::Transfer::Move, &[id], &folder.id, patience).await;
+                self.transfer(super::copy::Transfer::Move, &here, &folder.id, patience).await;
             let moved = moved.into_iter().next();
             let moved = moved.unwrap_or_else(|| Err(Fault::defect("a move without an answer")));
             created.id = moved?.id.as_str().to_owned();

@@ -11,7 +11,7 @@ use super::property::select;
 use super::settle::SETTLING;
 use crate::backend::{RemoteMessage, Urgency};
 use crate::http::{Failure, Patience, Request};
-use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Timestamp};
+use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Timestamp};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Transfer {
@@ -37,10 +37,12 @@ impl Graph {
     pub(super) async fn transfer(
         &self,
         transfer: Transfer,
-        messages: &[RemoteId],
+        known: &[RemoteMessage],
         to: &RemoteId,
         patience: Patience,
     ) -> Vec<Outcome<RemoteMessage>> {
+        let messages: Vec<RemoteId> = known.iter().map(|message| message.id.clone()).collect();
+        let messages = messages.as_slice();
         let now = self.http.clock().now();
         let earlier = messages.iter().map(|id| match transfer {
             Transfer::Copy => self.doubts.take(&copying(id, to)),
@@ -81,7 +83,7 @@ impl Graph {
                 }
             }
         }
-        self.tell_transferred(states, patience).await
+        self.tell_transferred(states, known, patience).await
     }
 
     async fn transfer_round(
@@ -185,31 +187,41 @@ impl Graph {
         }
     }
 
-    /// The messages at their new place. The answers lack what lives in extended properties, so they
-    /// are read once more; if that fails, the transfer is still told, without those flags.
+    /// The messages at their new place. The answers lack what lives in extended properties, which go
+    /// with the message: those are told as they were known, and a later look at the folder corrects
+    /// what someone else has changed a moment before. An answer that lacks more is read once more; if
+    /// that fails, the transfer is still told.
     async fn tell_transferred(
         &self,
         states: Vec<State>,
+        known: &[RemoteMessage],
         patience: Patience,
     ) -> Vec<Outcome<RemoteMessage>> {
-        let done = |state: &State| match state {
-            State::Done(message) => Some(message.remote_id()),
+        let told = |message: &Message, known: &RemoteMessage| {
+            let told = message.told_with(&known.flags).filter(|_| message.flag.is_some())?;
+            Some(RemoteMessage { estimate: told.estimate.or(known.estimate), ..told })
+        };
+        let is_terse = |(state, known): (&State, &RemoteMessage)| match state {
+            State::Done(message) if told(message, known).is_none() => Some(message.remote_id()),
             _ => None,
         };
-        let ids: Vec<RemoteId> = states.iter().filter_map(done).collect();
-        let mut looked_up = self.look_up_all(&ids, patience).await.into_iter();
-        let told = states.into_iter().map(|state| match state {
-            State::Done(message) => match looked_up.next() {
-                Some(Ok(told)) => Ok(told),
-                _ => message
-                    .told_with(&Flags::none())
-                    .ok_or_else(|| Fault::defect("a transferred message that tells nothing")),
+        let terse: Vec<RemoteId> = states.iter().zip(known).filter_map(is_terse).collect();
+        let mut looked_up = self.look_up_all(&terse, patience).await.into_iter();
+        let tell = |(state, known): (State, &RemoteMessage)| match state {
+            State::Done(message) => match told(&message, known) {
+                Some(told) => Ok(told),
+                None => match looked_up.next() {
+                    Some(Ok(told)) => Ok(told),
+                    _ => message
+                        .told_with(&known.flags)
+                        .ok_or_else(|| Fault::defect("a transferred message that tells nothing")),
+                },
             },
             State::Failed(fault) => Err(fault),
             State::Open => Err(Fault::from(Kind::Unreachable).because("not transferred")),
             State::Doubt(cause) => Err(Fault::from(Kind::InDoubt).because(cause)),
-        });
-        told.collect()
+        };
+        states.into_iter().zip(known).map(tell).collect()
     }
 
     /// Deletes; what is gone already counts as done.

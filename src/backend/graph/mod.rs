@@ -183,7 +183,7 @@ impl Backend for Graph {
 
     async fn copy(
         &self,
-        messages: &[RemoteId],
+        messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         let patience = self.http.patience(Urgency::Interactive);
@@ -192,7 +192,7 @@ impl Backend for Graph {
 
     async fn relocate(
         &self,
-        messages: &[RemoteId],
+        messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         let patience = self.http.patience(Urgency::Interactive);

@@ -23,6 +23,18 @@ fn keyword(name: &str) -> Flags {
     Flags::none().with_keyword(Keyword::new(name).unwrap())
 }
 
+/// All of the inbox, as a look at it tells.
+async fn everything(world: &World) -> Vec<RemoteMessage> {
+    let ids: Vec<RemoteId> = world
+        .ada()
+        .items("Inbox")
+        .into_iter()
+        .map(|item| RemoteId::new(item.immutable_id))
+        .collect();
+    let found = world.graph.look_up(&ids, Urgency::Interactive).await.unwrap();
+    found.into_iter().map(Result::unwrap).collect()
+}
+
 #[tokio::test]
 async fn what_is_written_is_what_is_stored() {
     let world = World::new().await;
@@ -154,16 +166,11 @@ async fn forty_edits_are_two_requests() {
 async fn only_the_steps_that_were_turned_away_are_sent_again() {
     let world = World::new().await;
     world.ada().inbox().seed(10);
-    let ids: Vec<RemoteId> = world
-        .ada()
-        .items("Inbox")
-        .into_iter()
-        .map(|item| RemoteId::new(item.immutable_id))
-        .collect();
+    let all = everything(&world).await;
     let to = world.folder(Role::Archive).await.id;
     let throttled = Fault::throttled(m365_sim::RetryAfter::Decimal(2.128));
     world.tenant.faults().push(Rule::on(Call::Move).skip(3).times(2).answer(throttled));
-    let moved = world.graph.relocate(&ids, &to).await.unwrap();
+    let moved = world.graph.relocate(&all, &to).await.unwrap();
     assert!(moved.iter().all(Result::is_ok));
     assert_eq!(world.tenant.journal().of(Call::Move).len(), 12);
     assert_eq!(world.ada().items("Archive").len(), 10);
@@ -177,7 +184,7 @@ async fn a_moved_message_keeps_its_id_and_its_flags() {
     let to = world.folder(Role::Archive).await.id;
     let moved = world
         .graph
-        .relocate(std::slice::from_ref(&message.id), &to)
+        .relocate(std::slice::from_ref(&answered), &to)
         .await
         .unwrap()
         .remove(0)
@@ -192,7 +199,7 @@ async fn a_copy_is_another_message_with_the_same_flags() {
     let flagged = write(&world, &message, FlagEdit::Add(flags(&[SystemFlag::Deleted]))).await;
     let to = world.folder(Role::Archive).await.id;
     let copy =
-        world.graph.copy(std::slice::from_ref(&message.id), &to).await.unwrap().remove(0).unwrap();
+        world.graph.copy(std::slice::from_ref(&flagged), &to).await.unwrap().remove(0).unwrap();
     assert_ne!(copy.id, message.id);
     assert_eq!((copy.folder, copy.flags), (to, flagged.flags));
     assert_eq!(world.ada().items("Inbox").len(), 1);
@@ -211,18 +218,13 @@ async fn a_missing_message_and_a_missing_destination_are_told_apart() {
     });
     world.graph.delete_folder(&doomed.id).await.unwrap();
     for outcome in [
-        world
-            .graph
-            .relocate(std::slice::from_ref(&message.id), &doomed.id)
-            .await
-            .unwrap()
-            .remove(0),
-        world.graph.copy(std::slice::from_ref(&message.id), &doomed.id).await.unwrap().remove(0),
+        world.graph.relocate(std::slice::from_ref(&message), &doomed.id).await.unwrap().remove(0),
+        world.graph.copy(std::slice::from_ref(&message), &doomed.id).await.unwrap().remove(0),
     ] {
         assert_eq!(*outcome.unwrap_err().kind(), Kind::NoSuchTarget);
     }
     world.ada().outlook().purge(&m365_sim::ItemId(message.id.as_str().to_owned()));
-    let outcome = world.graph.relocate(&[message.id], &to).await.unwrap().remove(0);
+    let outcome = world.graph.relocate(&[message], &to).await.unwrap().remove(0);
     assert_eq!(*outcome.unwrap_err().kind(), Kind::NoSuchMessage);
 }
 
@@ -234,10 +236,10 @@ async fn transfers_in_doubt_happen_once() {
             let message = delivered(&world).await;
             let to = world.folder(Role::Archive).await.id;
             world.tenant.faults().push(Rule::on(call).answer(fault.clone()));
-            let ids = [message.id.clone()];
+            let all = [message];
             let done = match call {
-                Call::Move => world.graph.relocate(&ids, &to).await,
-                _ => world.graph.copy(&ids, &to).await,
+                Call::Move => world.graph.relocate(&all, &to).await,
+                _ => world.graph.copy(&all, &to).await,
             };
             assert_eq!(done.unwrap().remove(0).unwrap().folder, to, "{call:?} {fault:?}");
             assert_eq!(world.ada().items("Archive").len(), 1, "{call:?} {fault:?}");
@@ -250,17 +252,12 @@ async fn a_whole_batch_in_doubt_moves_and_copies_each_message_once() {
     for call in [Call::Move, Call::Copy] {
         let world = World::new().await;
         world.ada().inbox().seed(5);
-        let ids: Vec<RemoteId> = world
-            .ada()
-            .items("Inbox")
-            .into_iter()
-            .map(|item| RemoteId::new(item.immutable_id))
-            .collect();
+        let all = everything(&world).await;
         let to = world.folder(Role::Archive).await.id;
         world.tenant.faults().push(Rule::on(Call::Batch).answer(Fault::CutAfter));
         let done = match call {
-            Call::Move => world.graph.relocate(&ids, &to).await,
-            _ => world.graph.copy(&ids, &to).await,
+            Call::Move => world.graph.relocate(&all, &to).await,
+            _ => world.graph.copy(&all, &to).await,
         };
         assert!(done.unwrap().iter().all(Result::is_ok));
         assert_eq!(world.ada().items("Archive").len(), 5, "{call:?}");
