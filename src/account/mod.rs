@@ -9,6 +9,7 @@ mod body;
 mod condition;
 mod desk;
 mod folders;
+mod headers;
 mod hydrate;
 mod last_uses;
 mod lease;
@@ -41,7 +42,7 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use crate::store::{Claim, Sizes, SpoolFile, Subscription};
+pub use crate::store::{Claim, Listed, Sizes, SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use condition::Conditional;
 pub use last_uses::LastUses;

@@ -33,7 +33,8 @@ impl Account {
         let folder = self.existing(path).await?;
         let watching = Arc::new(self.desk(folder.id).watch());
         self.refresh(&folder, Need::Now, Urgency::Interactive).await?;
-        let live = self.desk(folder.id).live_or(|| Live::new(&self.0.store, folder.id, self.0.pace.sizes));
+        let live =
+            self.desk(folder.id).live_or(|| Live::new(&self.0.store, folder.id, self.0.pace.sizes));
         let snapshot = live.current().await?;
         let recent = self.0.store.recent(folder.id, Claim::Look).await?;
         self.0.shelf.put(&live, self.0.clock.instant());

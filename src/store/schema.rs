@@ -10,10 +10,11 @@ use crate::mailbox::{Fault, Outcome};
 
 /// The steps from an empty file to the present schema; `user_version` counts those taken.
 /// Never edit a step that was released: add one.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_begin.sql"),
     include_str!("migrations/0002_recent.sql"),
     include_str!("migrations/0003_heads.sql"),
+    include_str!("migrations/0007_listed.sql"),
 ];
 
 /// How long a connection waits for another's lock. Only a checkpoint can hold one against us.

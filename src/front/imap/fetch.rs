@@ -14,7 +14,7 @@ use super::plan::{Effect, Needs, Plan};
 use super::render::{self, Content, Shown};
 use super::resync;
 use super::selected::Selected;
-use crate::account::{Body, OpenFolder, Summary};
+use crate::account::{Body, Listed, OpenFolder, Summary};
 use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Line, Outcome, Row, Snapshot, SystemFlag, Uid};
 use crate::net::Loss;
 
@@ -33,6 +33,7 @@ struct Batch {
     /// By UID ascending. What is missing here is had one by one.
     summaries: Vec<(Uid, Summary)>,
     bodies: Vec<(Uid, Body)>,
+    headers: Vec<(Uid, Listed)>,
 }
 
 /// What of the request could not be answered.
@@ -205,7 +206,9 @@ async fn mark_seen(
 async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<Batch> {
     let snapshot = folder.snapshot().await?;
     let (mut summarised, mut read) = (Vec::new(), Vec::new());
+    let mut known_sizes = Vec::new();
     for row in snapshot.lines(&uids) {
+        known_sizes.extend(row.size.map(|_| row.uid));
         let needs = plan.needs(&row);
         if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
             summarised.push(row.uid);
@@ -221,7 +224,11 @@ async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<B
     if !read.is_empty() {
         bodies = folder.small_bodies(&read).await?;
     }
-    Ok(Batch { uids, snapshot, summaries, bodies })
+    let headers = match plan.headers_do() {
+        true => folder.headers(&known_sizes).await?,
+        false => Vec::new(),
+    };
+    Ok(Batch { uids, snapshot, summaries, bodies, headers })
 }
 
 /// What is at hand, given out in the order of the UIDs.
@@ -229,6 +236,7 @@ struct Ready<'p> {
     plan: &'p Plan,
     summaries: Peekable<std::vec::IntoIter<(Uid, Summary)>>,
     bodies: Peekable<std::vec::IntoIter<(Uid, Body)>>,
+    headers: Peekable<std::vec::IntoIter<(Uid, Listed)>>,
 }
 
 impl Batch {
@@ -237,6 +245,7 @@ impl Batch {
             plan,
             summaries: mem::take(&mut self.summaries).into_iter().peekable(),
             bodies: mem::take(&mut self.bodies).into_iter().peekable(),
+            headers: mem::take(&mut self.headers).into_iter().peekable(),
         }
     }
 }
@@ -244,6 +253,9 @@ impl Batch {
 impl Ready<'_> {
     /// All that the message takes, if it is at hand. Messages are asked for in ascending order.
     fn content(&mut self, row: &Line<'_>) -> Option<Content> {
+        if let Some(header) = of(&mut self.headers, row.uid) {
+            return Some(Content { summary: None, body: None, header: Some(header) });
+        }
         let needs = self.plan.needs(row);
         let (mut summary, mut body) = (None, None);
         if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
@@ -252,7 +264,7 @@ impl Ready<'_> {
         if matches!(needs, Needs::Bytes | Needs::SummaryAndBytes) {
             body = Some(of(&mut self.bodies, row.uid)?);
         }
-        Some(Content { summary, body })
+        Some(Content { summary, body, header: None })
     }
 }
 
@@ -293,7 +305,7 @@ async fn content(folder: &OpenFolder, uid: Uid, needs: Needs) -> Outcome<Content
         Needs::Summary | Needs::SummaryAndBytes => Some(folder.summary(uid).await?),
         Needs::Row | Needs::Bytes => None,
     };
-    Ok(Content { summary, body })
+    Ok(Content { summary, body, header: None })
 }
 
 // === impl Lapses ===
