@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::arrivals::Arrivals;
 use super::live::Live;
 use super::sync::LOOK_UPS_MAX;
@@ -14,11 +16,13 @@ use crate::mailbox::{Epoch, RemoteId};
 /// How long a folder stays watched after a STATUS: clients ask for it again and again.
 const INTEREST: Duration = Duration::from_secs(600);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Desk {
     /// Looks at the folder, one at a time.
     pub(super) turn: Turn,
     pub(super) arrivals: Arrivals,
+    /// Listings of headers, one at a time.
+    pub(super) headers: Semaphore,
     sessions: AtomicUsize,
     notes: Mutex<Notes>,
     /// While a session has the folder open, and a while after.
@@ -40,6 +44,19 @@ struct Notes {
 /// Keeps a folder watched while it lives.
 #[derive(Debug)]
 pub(super) struct Watching(Arc<Desk>);
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            turn: Turn::default(),
+            arrivals: Arrivals::default(),
+            headers: Semaphore::new(1),
+            sessions: AtomicUsize::default(),
+            notes: Mutex::default(),
+            live: Mutex::default(),
+        }
+    }
+}
 
 impl Desk {
     pub(super) fn watch(self: &Arc<Self>) -> Watching {

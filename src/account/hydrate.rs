@@ -170,6 +170,7 @@ impl Account {
     /// One message, unless a client fetches it, or comes to want it meanwhile: then the client's own request
     /// is the quicker one.
     async fn hydrate_one(&self, folder: &Folder, row: &Row) -> Outcome<()> {
+        self.desk(folder.id).arrivals.settled(row.uid).await;
         let turn = self.download_turn(&row.remote);
         let Ok(_permit) = turn.try_acquire() else { return Ok(()) };
         if self.0.store.body(folder.id, row.uid).await?.is_some() {

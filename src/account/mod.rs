@@ -12,6 +12,7 @@ mod desk;
 mod figures;
 mod filing;
 mod folders;
+mod headers;
 mod hydrate;
 mod last_uses;
 mod lease;
@@ -45,7 +46,7 @@ use crate::clock::Clock;
 use crate::mailbox::{Address, FolderId, RemoteId};
 use crate::store::Store;
 
-pub use crate::store::{Claim, Names, Sizes, SpoolFile, Subscription};
+pub use crate::store::{Claim, Listed, Names, Sizes, SpoolFile, Subscription};
 pub use body::{Body, READ_MAX};
 pub use condition::Conditional;
 pub use figures::{Figures, Weighing};

@@ -74,6 +74,28 @@ pub struct RemoteMessage {
     pub thread: Option<ObjectId>,
 }
 
+/// The header of a message, without the message.
+#[derive(Clone)]
+pub struct RemoteHeader {
+    pub message: RemoteId,
+    /// As it was received, ended by its blank line. `None`: the service keeps none.
+    pub header: Option<Vec<u8>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct RemoteHeaders {
+    pub list: Vec<RemoteHeader>,
+    /// Where to go on, if there is more.
+    pub next: Option<Cursor>,
+}
+
+/// Headers are mail, so logs see only their length.
+impl fmt::Debug for RemoteHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RemoteHeader({} bytes)", self.header.as_ref().map_or(0, Vec::len))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum RemoteChange<T> {
     Upsert(T),
@@ -211,6 +233,20 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
         messages: &[RemoteId],
         urgency: Urgency,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>>;
+
+    /// One page of the headers of what arrived in a folder at `from` or later, in the order of arrival.
+    ///
+    /// # Errors
+    /// `NotSupported` where headers come with their messages only.
+    async fn headers(
+        &self,
+        folder: &RemoteId,
+        from: Timestamp,
+        next: Option<&Cursor>,
+    ) -> Outcome<RemoteHeaders> {
+        let _ = (folder, from, next);
+        Err(Kind::NotSupported.into())
+    }
 
     /// Writes the message's bytes into `file` (created or emptied) and answers their number.
     /// Nothing but message bytes ever gets there: an error answer is a `Fault`.

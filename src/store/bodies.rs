@@ -200,6 +200,7 @@ fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) ->
         _ => {
             measured.keep(writing, directory, Pin::Evictable)?;
             record(writing, name, &given)?;
+            writing.transaction.execute("DELETE FROM listed WHERE remote = ?1", [&name.remote])?;
             given
         }
     };

@@ -111,6 +111,9 @@ fn forget_log(writing: &Writing<'_>) -> Outcome<()> {
                FROM tombstones WHERE folder = folders.id AND at < ?1), 0))";
     writing.transaction.prepare_cached(sql)?.execute([before])?;
     writing.transaction.execute("DELETE FROM tombstones WHERE at < ?1", [before])?;
+    let sql = "DELETE FROM listed
+               WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.remote = listed.remote)";
+    writing.transaction.execute(sql, [])?;
     let before = writing.now.0.saturating_sub(DEPARTURE_AGE);
     writing.transaction.execute("DELETE FROM departures WHERE at < ?1", [before])?;
     Ok(())

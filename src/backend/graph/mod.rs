@@ -12,6 +12,7 @@ mod fault;
 mod flags;
 mod folder_look;
 mod folders;
+mod headers;
 mod message;
 mod mime;
 mod model;
@@ -33,8 +34,8 @@ use self::copy::Transfer;
 use self::fault::{LARGEST_MESSAGE, about_folder};
 use self::path::Prefix;
 use super::{
-    Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Rights, Seen,
-    Sending, Trace, Upload, Urgency, Watch, Writing,
+    Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteHeaders, RemoteMessage,
+    Rights, Seen, Sending, Trace, Upload, Urgency, Watch, Writing,
 };
 use crate::auth::SignInStatus;
 use crate::auth::scopes::{Granted, Reading};
@@ -156,6 +157,15 @@ impl Backend for Graph {
         urgency: Urgency,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
         Ok(self.look_up_all(messages, self.http.patience(urgency)).await)
+    }
+
+    async fn headers(
+        &self,
+        folder: &RemoteId,
+        from: Timestamp,
+        next: Option<&Cursor>,
+    ) -> Outcome<RemoteHeaders> {
+        self.list_headers(folder, from, next).await
     }
 
     async fn fetch(&self, message: &RemoteId, file: &Path, urgency: Urgency) -> Outcome<u64> {

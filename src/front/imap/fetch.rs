@@ -18,7 +18,7 @@ use super::plan::{Effect, Needs, Plan};
 use super::render::{self, Content, Shown};
 use super::resync;
 use super::selected::Selected;
-use crate::account::{Body, OpenFolder, Summary};
+use crate::account::{Body, Listed, OpenFolder, Summary};
 use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Line, Outcome, Row, Snapshot, SystemFlag, Uid};
 use crate::net::Loss;
 
@@ -38,6 +38,7 @@ struct Batch {
     summaries: Vec<(Uid, Summary)>,
     bodies: Vec<(Uid, Body)>,
     extras: Extras,
+    headers: Vec<(Uid, Listed)>,
 }
 
 /// What of the request could not be answered.
@@ -223,7 +224,9 @@ async fn mark_seen(
 async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<Batch> {
     let snapshot = folder.snapshot().await?;
     let (mut summarised, mut read) = (Vec::new(), Vec::new());
+    let mut known_sizes = Vec::new();
     for row in snapshot.lines(&uids) {
+        known_sizes.extend(row.size.map(|_| row.uid));
         let needs = plan.needs(&row);
         if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
             summarised.push(row.uid);
@@ -240,7 +243,11 @@ async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<B
         bodies = folder.small_bodies(&read).await?;
     }
     let extras = plan.asks.look(&folder, &uids).await?;
-    Ok(Batch { uids, snapshot, summaries, bodies, extras })
+    let headers = match plan.headers_do() {
+        true => folder.headers(&known_sizes).await?,
+        false => Vec::new(),
+    };
+    Ok(Batch { uids, snapshot, summaries, bodies, extras, headers })
 }
 
 /// What is at hand, given out in the order of the UIDs.
@@ -249,6 +256,7 @@ struct Ready<'p> {
     summaries: Peekable<std::vec::IntoIter<(Uid, Summary)>>,
     bodies: Peekable<std::vec::IntoIter<(Uid, Body)>>,
     extras: Extras,
+    headers: Peekable<std::vec::IntoIter<(Uid, Listed)>>,
 }
 
 impl Batch {
@@ -258,6 +266,7 @@ impl Batch {
             summaries: mem::take(&mut self.summaries).into_iter().peekable(),
             bodies: mem::take(&mut self.bodies).into_iter().peekable(),
             extras: mem::take(&mut self.extras),
+            headers: mem::take(&mut self.headers).into_iter().peekable(),
         }
     }
 }
@@ -265,6 +274,10 @@ impl Batch {
 impl Ready<'_> {
     /// All that the message takes, if it is at hand. Messages are asked for in ascending order.
     fn content(&mut self, row: &Line<'_>) -> Option<Content> {
+        let extra = self.extras.take(self.plan.asks, row.uid)?;
+        if let Some(header) = of(&mut self.headers, row.uid) {
+            return Some(Content { summary: None, body: None, extra, header: Some(header) });
+        }
         let needs = self.plan.needs(row);
         let (mut summary, mut body) = (None, None);
         if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
@@ -273,8 +286,7 @@ impl Ready<'_> {
         if matches!(needs, Needs::Bytes | Needs::SummaryAndBytes) {
             body = Some(of(&mut self.bodies, row.uid)?);
         }
-        let extra = self.extras.take(self.plan.asks, row.uid)?;
-        Some(Content { summary, body, extra })
+        Some(Content { summary, body, extra, header: None })
     }
 }
 
@@ -320,7 +332,7 @@ async fn content(folder: &OpenFolder, uid: Uid, (needs, asks): (Needs, Asks)) ->
         Needs::Row | Needs::Bytes => None,
     };
     let extra = asks.have(folder, uid).await?;
-    Ok(Content { summary, body, extra })
+    Ok(Content { summary, body, extra, header: None })
 }
 
 // === impl Lapses ===

@@ -1,6 +1,6 @@
 //! What a FETCH needs, decided before anything is asked for.
 
-use wire::imap::{Fetch, FetchItem, Numbering};
+use wire::imap::{Fetch, FetchItem, Numbering, SectionText};
 
 use super::enabled::{Enabled, Extension};
 use super::objects::Asks;
@@ -76,6 +76,31 @@ impl Plan {
             (false, true) => Needs::Bytes,
             (true, true) => Needs::SummaryAndBytes,
         }
+    }
+
+    /// Whether headers without their messages would do, where those can be had.
+    pub(super) fn headers_do(&self) -> bool {
+        let of_header = |item: &FetchItem| match item {
+            FetchItem::Envelope => true,
+            FetchItem::Section(section) => {
+                section.section.part.is_empty()
+                    && matches!(section.section.text, SectionText::HeaderFields(_))
+            }
+            _ => false,
+        };
+        let of_row = |item: &FetchItem| {
+            matches!(
+                item,
+                FetchItem::Uid
+                    | FetchItem::Flags
+                    | FetchItem::InternalDate
+                    | FetchItem::ModSeq
+                    | FetchItem::Rfc822Size
+            )
+        };
+        self.effect == Effect::None
+            && self.items.iter().any(of_header)
+            && self.items.iter().all(|item| of_header(item) || of_row(item))
     }
 
     /// Messages taken at once: enough to be quick, few enough that the first answer comes soon.

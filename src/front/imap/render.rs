@@ -11,7 +11,7 @@ use super::ending::{Ending, Halt};
 use super::objects::Extra;
 use super::plan::{Plan, is_bytes};
 use super::selected::Selected;
-use crate::account::{Body, READ_MAX, Summary};
+use crate::account::{Body, Listed, READ_MAX, Summary};
 use crate::mailbox::{Fault, Line, Outcome};
 use crate::mime::{self, Located, Path, Section};
 
@@ -25,6 +25,8 @@ pub(super) struct Content {
     pub(super) summary: Option<Summary>,
     pub(super) body: Option<Body>,
     pub(super) extra: Extra,
+    /// Instead of both.
+    pub(super) header: Option<Listed>,
 }
 
 /// Which message is shown, and how.
@@ -99,6 +101,10 @@ async fn items(
             Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
+            None if is_bytes(item) && content.header.is_some() => {
+                let header = content.header.as_ref().map(|told| &told.header[..]);
+                fields(connection, &mut writer, item, header.unwrap_or_default()).await?;
+            }
             _ if *item == FetchItem::Flags => {
                 writer.flag_names(connection.output(), flags.clone());
             }
@@ -128,6 +134,10 @@ fn text(
         }
         (FetchItem::Rfc822Size, Some(size), _) => writer.size(out, size),
         (FetchItem::Envelope, _, Some(known)) => writer.value(out, item, &known.envelope),
+        (FetchItem::Envelope, _, None) if content.header.is_some() => {
+            let told = content.header.as_ref().map(|told| &told.envelope[..]);
+            writer.value(out, item, told.unwrap_or_default());
+        }
         (FetchItem::Body, _, Some(known)) => writer.value(out, item, &known.structure),
         (FetchItem::BodyStructure, _, Some(known)) => {
             writer.value(out, item, &known.body_structure);
@@ -152,17 +162,40 @@ async fn section(
             writer.nil(connection.output(), item);
             Ok(())
         }
-        Octets::Picked(octets) => {
-            let range = cut(0..octets.len() as u64, partial);
-            let range = index(range.start)..index(range.end);
-            let octets = octets.get(range).unwrap_or_default();
-            writer.literal(connection.output(), item, octets.len() as u64);
-            Ok(connection.pass(octets).await?)
-        }
+        Octets::Picked(octets) => picked(connection, writer, item, (&octets, partial)).await,
         Octets::Stored(range) => {
             stream(connection, writer, item, (body, cut(range, partial))).await
         }
     }
+}
+
+/// Fields of a header that was told without its message.
+async fn fields(
+    connection: &mut Connection,
+    writer: &mut FetchWriter,
+    item: &FetchItem,
+    header: &[u8],
+) -> Result<(), Halt> {
+    let FetchItem::Section(section) = item else {
+        return Err(Fault::defect("a FETCH was planned without what it needs").into());
+    };
+    let Section::HeaderFields { fields, .. } = wanted(item) else {
+        return Err(Fault::defect("a FETCH was planned without what it needs").into());
+    };
+    let octets = mime::filter_fields(header, &fields, mime::Keep::Named);
+    picked(connection, writer, item, (&octets, section.partial)).await
+}
+
+async fn picked(
+    connection: &mut Connection,
+    writer: &mut FetchWriter,
+    item: &FetchItem,
+    (octets, partial): (&[u8], Option<Partial>),
+) -> Result<(), Halt> {
+    let range = cut(0..octets.len() as u64, partial);
+    let octets = octets.get(index(range.start)..index(range.end)).unwrap_or_default();
+    writer.literal(connection.output(), item, octets.len() as u64);
+    Ok(connection.pass(octets).await?)
 }
 
 /// The literal's length goes out only when its first octets are at hand.
