@@ -107,7 +107,7 @@ fn holds(text: &str, word: &str) -> bool {
 impl Key {
     fn made(chance: &mut Chance, depth: usize) -> Self {
         let kinds = if depth < DEEPEST { 16 } else { 13 };
-        let mut inner = |chance: &mut Chance| Box::new(Self::made(chance, depth + 1));
+        let inner = |chance: &mut Chance| Box::new(Self::made(chance, depth + 1));
         let day = |chance: &mut Chance| (chance.below(3), 1 + chance.below(28));
         match chance.below(kinds) {
             0 => Self::All,
