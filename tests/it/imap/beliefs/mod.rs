@@ -43,6 +43,12 @@ impl Chance {
     }
 }
 
+/// What happens in a history, shown when it fails.
+#[expect(clippy::print_stdout, reason = "shown when the test fails")]
+fn tell(what: &str) {
+    println!("{what}");
+}
+
 /// Names the history that a failure is about.
 struct Seed(u64);
 
@@ -68,6 +74,7 @@ async fn play(seed: u64, change: fn(&mut Switches)) {
     let first = set("FOOTBRIDGE_HISTORY_SEED").unwrap_or(seed);
     for seed in first..first + set("FOOTBRIDGE_HISTORIES").unwrap_or(HISTORIES) {
         let named = Seed(seed);
+        tell(&format!("=== seed {seed}"));
         History::begin(&mut world, seed).await.go().await;
         drop(named);
     }
