@@ -17,7 +17,7 @@ use m365_sim::{Switches, Tenant};
 use crate::world::{ADA, World};
 
 /// In each of the worlds below.
-const HISTORIES: u64 = 260;
+const HISTORIES: u64 = 250;
 
 /// xorshift64: the same history for the same seed.
 struct Chance(u64);
