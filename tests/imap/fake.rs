@@ -25,6 +25,8 @@ use footbridge::mailbox::{
 use footbridge::net::{self, Drain, bind_all};
 use footbridge::store::Store;
 
+use crate::opinion::Listener;
+
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
     state: Mutex<State>,
@@ -335,6 +337,7 @@ pub(crate) struct World {
 pub(crate) struct Client {
     socket: TcpStream,
     heard: Vec<u8>,
+    listener: Listener,
 }
 
 impl World {
@@ -384,7 +387,7 @@ impl World {
 
     pub(crate) async fn connect(&self) -> Client {
         let socket = TcpStream::connect(self.address).await.unwrap();
-        let mut client = Client { socket, heard: Vec::new() };
+        let mut client = Client { socket, heard: Vec::new(), listener: Listener::default() };
         let greeting = client.until("\r\n").await;
         assert!(greeting.starts_with("* OK [CAPABILITY IMAP4rev1 "), "{greeting}");
         client
@@ -437,6 +440,7 @@ impl Client {
             let mut buffer = [0; 4096];
             let read = self.socket.read(&mut buffer).await.unwrap();
             assert!(read > 0, "closed; heard {:?}", String::from_utf8_lossy(&self.heard));
+            self.listener.hear(&buffer[..read]);
             self.heard.extend_from_slice(&buffer[..read]);
         }
     }
@@ -466,7 +470,9 @@ impl Client {
 
     pub(crate) async fn rest(&mut self) -> String {
         let mut rest = std::mem::take(&mut self.heard);
+        let heard = rest.len();
         self.socket.read_to_end(&mut rest).await.unwrap();
+        self.listener.hear(&rest[heard..]);
         without_recent(&String::from_utf8_lossy(&rest))
     }
 }

@@ -4,3 +4,6 @@
 
 mod conversations;
 mod fake;
+#[path = "../opinion/mod.rs"]
+mod opinion;
+mod searches;

@@ -1,10 +1,8 @@
 //! A client that speaks IMAP word for word and lets a second decoder read every answer.
 
-use imap_codec::ResponseCodec;
-use imap_codec::decode::{Decoder, ResponseDecodeError};
-
 use crate::authority::Trust;
 use crate::channel::Channel;
+use crate::opinion::{Listener, response_end};
 
 /// That a command is still being carried out (RFC 9585).
 const SIGN_OF_LIFE: &[u8] = b"* OK [INPROGRESS (";
@@ -15,6 +13,7 @@ pub(crate) struct ImapClient {
     buffer: Vec<u8>,
     tags: u32,
     recent: Recent,
+    listener: Listener,
     signs: Signs,
 }
 
@@ -57,6 +56,7 @@ impl ImapClient {
             buffer: Vec::new(),
             tags: 0,
             recent: Recent::LeftOut,
+            listener: Listener::default(),
             signs: Signs::LeftOut,
         };
         client.greeting = client.text().await;
@@ -120,6 +120,7 @@ impl ImapClient {
     /// Everything up to the end of the stream, whatever it is.
     pub(crate) async fn rest(mut self) -> String {
         while self.channel.read(&mut self.buffer).await > 0 {}
+        self.listener.hear(&self.buffer);
         String::from_utf8_lossy(&self.buffer).into_owned()
     }
 
@@ -197,7 +198,7 @@ impl ImapClient {
         loop {
             if let Some(end) = response_end(&self.buffer) {
                 let line: Vec<u8> = self.buffer.drain(..end).collect();
-                second_opinion(&line);
+                self.listener.hear(&line);
                 if self.signs == Signs::LeftOut && line.starts_with(SIGN_OF_LIFE) {
                     continue;
                 }
@@ -312,62 +313,4 @@ fn without_recent(line: &[u8]) -> Vec<u8> {
         _ => return line.to_vec(),
     };
     [&line[..head], put, &line[tail..]].concat()
-}
-
-/// The length of the first complete response in the buffer, literals followed.
-fn response_end(buffer: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let end = from + buffer[from..].windows(2).position(|two| two == b"\r\n")? + 2;
-        match literal_announced(&buffer[from..end - 2]) {
-            Some(length) if end + length <= buffer.len() => from = end + length,
-            Some(_) => return None,
-            None => return Some(end),
-        }
-    }
-}
-
-fn literal_announced(line: &[u8]) -> Option<usize> {
-    let line = line.strip_suffix(b"}")?;
-    let open = line.iter().rposition(|byte| *byte == b'{')?;
-    std::str::from_utf8(&line[open + 1..]).ok()?.parse().ok()
-}
-
-/// Every line the bridge says must be read by a decoder that is not ours.
-fn second_opinion(line: &[u8]) {
-    if line.starts_with(b"+") {
-        return; // Continuations carry free text or SASL data.
-    }
-    if line.starts_with(b"* ESEARCH ") || line.starts_with(b"* THREAD") {
-        return; // The decoder does not know them.
-    }
-    if is_newer_than_the_decoder(line) {
-        return;
-    }
-    // Mail with NUL is served as it is; the decoder keeps to the letter of RFC 3501 §9 CHAR8.
-    let line: Vec<u8> = line.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }).collect();
-    // Items that it does not know: RFC 8474, RFC 8970, and the origin octet of RFC 3516 §4.3, which is
-    // missing from the grammar there.
-    const UNKNOWN: [&[u8]; 4] = [b"EMAILID ", b"THREADID ", b"PREVIEW ", b"]<"];
-    let has = |name: &&[u8]| line.windows(name.len()).any(|part| part == *name);
-    if line.starts_with(b"* ") && UNKNOWN.iter().any(has) {
-        return;
-    }
-    let codec = ResponseCodec::default();
-    match codec.decode(&line) {
-        Ok(([], _)) | Err(ResponseDecodeError::LiteralFound { .. }) => {}
-        other => {
-            panic!("not IMAP to another reader: {:?}: {other:?}", String::from_utf8_lossy(&line))
-        }
-    }
-}
-
-/// Extended items of LIST and STATUS; crates/wire/tests/ holds their spelling.
-fn is_newer_than_the_decoder(line: &[u8]) -> bool {
-    let has = |text: &str| line.windows(text.len()).any(|part| part == text.as_bytes());
-    let of = |response: &str, items: &[&str]| {
-        line.starts_with(response.as_bytes()) && items.iter().any(|item| has(item))
-    };
-    of("* LIST ", &[" (\"CHILDINFO\" ", " (\"OLDNAME\" "])
-        || of("* STATUS ", &["MAILBOXID (", "SIZE ", "APPENDLIMIT "])
 }

@@ -6,6 +6,8 @@
 mod authority;
 mod channel;
 mod imap_client;
+#[path = "../opinion/mod.rs"]
+mod opinion;
 mod smtp_client;
 mod world;
 mod write_costs;

@@ -210,7 +210,8 @@ fn set(rest: &mut Unstructured<'_>) -> Result<(String, Vec<Span>)> {
     for _ in 0..rest.int_in_range(1..=4)? {
         let mut bound = || Ok(Some(rest.int_in_range(0..=40)?).filter(|number| *number > 0));
         let (one, other): Span = (bound()?, bound()?);
-        let shown = |bound: Option<u32>| bound.map_or("*".to_owned(), |number| number.to_string());
+        let shown =
+            |bound: Option<u32>| bound.map_or_else(|| "*".to_owned(), |number| number.to_string());
         if rest.arbitrary()? {
             parts.push(shown(one));
             spans.push((one, one));

@@ -1,6 +1,7 @@
 //! Sections of messages: any octets are a message whose parts lie within it, however it arrives; and of a message made
 //! part by part every number names the octets it was made with, in the eyes of mail-parser as well.
 
+use std::iter;
 use std::ops::Range;
 
 use arbitrary::Unstructured;
@@ -155,7 +156,7 @@ fn leaves(part: &MessagePart<'_>) -> Vec<Range<u64>> {
     match &part.body {
         PartType::Multipart(_) => Vec::new(),
         PartType::Message(inner) => inner.parts.iter().flat_map(leaves).collect(),
-        _ => vec![u64::from(part.offset_body)..u64::from(part.offset_end)],
+        _ => iter::once(u64::from(part.offset_body)..u64::from(part.offset_end)).collect(),
     }
 }
 

@@ -131,8 +131,11 @@ fn any_data(data: &[u8]) {
     }
 }
 
-/// RFC 5321 section 4.5.2 line by line: the message or why it is refused, and what follows the data.
-fn told_at_once(data: &[u8]) -> Option<(std::result::Result<Vec<u8>, DataError>, &[u8])> {
+/// The message, or why it is refused.
+type Told = std::result::Result<Vec<u8>, DataError>;
+
+/// RFC 5321 section 4.5.2 line by line, and what follows the data.
+fn told_at_once(data: &[u8]) -> Option<(Told, &[u8])> {
     let (mut message, mut rest, mut bare) = (Vec::new(), data, false);
     loop {
         let end = rest.windows(2).position(|two| two == b"\r\n")?;

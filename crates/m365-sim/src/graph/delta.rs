@@ -194,7 +194,9 @@ impl Round<'_> {
             item.folder == self.folder.key && (immutable || item.place == slot.place)
         });
         let Some(item) = here else {
-            return (slot.existed && self.wanted("deleted")).then(|| self.removed(slot));
+            // A window that repeats reaches back to before it came, and who asks was told of it since.
+            let told = slot.existed || switches.replay > 0;
+            return (told && self.wanted("deleted")).then(|| self.removed(slot));
         };
         if immutable && slot.existed && slot.left && switches.away_and_back_hole {
             return self.wanted("deleted").then(|| self.removed(slot));

@@ -218,6 +218,19 @@ async fn switches_make_the_stream_late_doubled_reordered_and_replayed() {
 }
 
 #[tokio::test]
+async fn a_repeat_that_reaches_back_to_an_arrival_still_tells_of_the_departure() {
+    let mut switches = Switches::default();
+    switches.delta.replay = 4;
+    let world = World::with(switches).await;
+    let item = world.ada().inbox().deliver(mail("a"));
+    let (rows, link) = walk(&world, INBOX).await;
+    assert_eq!(subjects(&rows), ["a"]);
+    world.ada().outlook().purge(&item);
+    let (rows, _) = walk(&world, &link).await;
+    assert!(rows.iter().any(|row| row.get("@removed").is_some()), "{rows:?}");
+}
+
+#[tokio::test]
 async fn what_outlook_does_not_support_is_refused() {
     let world = World::new().await;
     let status = async |query: &str| -> Answer {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tell;
 use crate::imap_client::{Answer, ImapClient};
 use crate::world::World;
 
@@ -93,6 +94,7 @@ impl Client {
             Kind::QResync => self.memories[at].parameter(sample),
         };
         let (since, newest) = (self.memories[at].highest, self.memories[at].newest());
+        tell(&format!("{:?} {:?}: SELECT {name}{parameter}", self.kind, self.places));
         let mut answer = self.imap().command(&format!("SELECT {name}{parameter}")).await.ok();
         // What comes before this is about the folder that is left.
         let closed = answer.lines().iter().position(|line| line.starts_with("* OK [CLOSED]"));
@@ -151,6 +153,7 @@ impl Client {
 
     pub(super) async fn command(&mut self, text: &str) -> Answer {
         let answer = self.imap().command(text).await;
+        tell(&format!("{:?} {:?}: {text}\n{answer}", self.kind, self.places));
         let still = ["FETCH ", "STORE ", "SEARCH "].iter().any(|verb| text.starts_with(verb));
         if still {
             // RFC 3501 §7.4.1: numbers must not move while a command speaks in them.
@@ -169,6 +172,7 @@ impl Client {
 
     pub(super) async fn append(&mut self, name: &str, message: &[u8]) {
         let answer = self.imap().append(name, message).await.ok();
+        tell(&format!("{:?} {:?}: APPEND {name}\n{answer}", self.kind, self.places));
         self.hear(&answer);
     }
 

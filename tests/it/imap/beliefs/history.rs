@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use m365_sim::Snapshot;
 
 use super::client::Client;
-use super::{Chance, Kind};
+use super::{Chance, Kind, tell};
 use crate::world::{World, id, mail};
 
 const FLAGS: [&str; 5] = ["\\Seen", "\\Flagged", "\\Answered", "\\Deleted", "Mine"];
@@ -36,8 +36,10 @@ impl<'a> History<'a> {
     }
 
     pub(super) async fn go(mut self) {
-        for _ in 0..STEPS {
-            match self.chance.below(40) {
+        for step in 0..STEPS {
+            let kind = self.chance.below(40);
+            tell(&format!("{step}: {kind}, {:?}", self.names));
+            match kind {
                 0..=8 => self.outlook(),
                 9..=11 => self.world.tick().await,
                 12 => self.rename().await,
@@ -71,7 +73,9 @@ impl<'a> History<'a> {
         }
         let item = id(&items[self.chance.below(items.len())]);
         let (here, there) = (&self.names[at], &self.names[1 - at]);
-        match self.chance.below(9) {
+        let deed = self.chance.below(9);
+        tell(&format!("Outlook, in {here} of {}: {deed}", items.len()));
+        match deed {
             0 | 1 => outlook.mark_read(&item, self.chance.heads()),
             2 => outlook.flag(&item, ["flagged", "notFlagged"][self.chance.below(2)]),
             3 => outlook.categorize(&item, &["Mine", "Theirs"][self.chance.below(3)..]),

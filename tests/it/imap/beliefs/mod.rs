@@ -17,7 +17,7 @@ use m365_sim::{Switches, Tenant};
 use crate::world::{ADA, World};
 
 /// In each of the worlds below.
-const HISTORIES: u64 = 260;
+const HISTORIES: u64 = 250;
 
 /// xorshift64: the same history for the same seed.
 struct Chance(u64);
@@ -41,6 +41,12 @@ impl Chance {
     fn pick<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.below(list.len())]
     }
+}
+
+/// What happens in a history, shown when it fails.
+#[expect(clippy::print_stdout, reason = "shown when the test fails")]
+fn tell(what: &str) {
+    println!("{what}");
 }
 
 /// Names the history that a failure is about.
@@ -68,6 +74,7 @@ async fn play(seed: u64, change: fn(&mut Switches)) {
     let first = set("FOOTBRIDGE_HISTORY_SEED").unwrap_or(seed);
     for seed in first..first + set("FOOTBRIDGE_HISTORIES").unwrap_or(HISTORIES) {
         let named = Seed(seed);
+        tell(&format!("=== seed {seed}"));
         History::begin(&mut world, seed).await.go().await;
         drop(named);
     }
