@@ -265,7 +265,7 @@ mod tests {
         #[test]
         fn what_was_encoded_comes_back(octets in prop::collection::vec(any::<u8>(), 0..200)) {
             let encoded = base64::prelude::BASE64_STANDARD.encode(&octets);
-            prop_assert_eq!(base64_decoded(encoded.as_bytes()), octets.clone());
+            prop_assert_eq!(&base64_decoded(encoded.as_bytes()), &octets);
             let quoted: String = octets.iter().map(|octet| format!("={octet:02X}")).collect();
             prop_assert_eq!(quoted_printable_decoded(quoted.as_bytes()), octets);
         }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::vec;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 /// Works a few ahead of what is taken, and goes on while something else is waited for: the next
 /// messages are fetched while a slow client reads this one. Results that wait count as well, so that
 /// no more of them than `limit` are ever held.
-pub(super) struct Ahead<I, F: Future> {
-    waiting: I,
+pub(super) struct Ahead<F: Future> {
+    waiting: vec::IntoIter<F>,
     working: FuturesUnordered<Numbered<F>>,
     done: BTreeMap<usize, F::Output>,
     limit: usize,
@@ -25,15 +26,14 @@ struct Numbered<F> {
     work: Pin<Box<F>>,
 }
 
-impl<I, F> Ahead<I, F>
+impl<F> Ahead<F>
 where
-    I: Iterator<Item = F> + Unpin,
     F: Future,
     F::Output: Unpin,
 {
-    pub(super) fn new(work: I, limit: usize) -> Self {
+    pub(super) fn new(work: Vec<F>, limit: usize) -> Self {
         let (working, done) = (FuturesUnordered::new(), BTreeMap::new());
-        Self { waiting: work, working, done, limit, begun: 0, taken: 0 }
+        Self { waiting: work.into_iter(), working, done, limit, begun: 0, taken: 0 }
     }
 
     /// The next result; `None` after the last one.
@@ -99,11 +99,11 @@ mod tests {
         let (mut ends, waits): (Vec<_>, Vec<_>) =
             (0..5).map(|_| oneshot::channel::<usize>()).unzip();
         let begun = Cell::new(0);
-        let work = waits.into_iter().map(|wait| {
+        let work = waits.into_iter().map(|wait| async {
             begun.set(begun.get() + 1);
-            async move { wait.await.unwrap() }
+            wait.await.unwrap()
         });
-        let mut ahead = Ahead::new(work, 3);
+        let mut ahead = Ahead::new(work.collect(), 3);
         ahead.during(tokio::task::yield_now()).await;
         assert_eq!(begun.get(), 3);
         for number in [2, 1] {

@@ -117,7 +117,7 @@ async fn show(
         return Ok(Onward::Go);
     }
     let mut gathered = gather(&selected.folder, rest, ready);
-    while let Some((row, content)) = connection.patiently(gathered.next()).await? {
+    while let Some(Gathered { row, content }) = connection.patiently(gathered.next()).await? {
         let shown = Shown { plan, row, seen_now: false };
         let answered = answer(connection, selected, (shown, content), lapses);
         if gathered.during(answered).await? == Onward::Stop {
@@ -142,7 +142,7 @@ async fn read(
     lapses.vanished |= lines.len() < batch.uids.len();
     let mut gathered = gather(&selected.folder, lines, ready);
     let mut ready = Vec::new();
-    while let Some((row, content)) = connection.patiently(gathered.next()).await? {
+    while let Some(Gathered { row, content }) = connection.patiently(gathered.next()).await? {
         let stop = matches!(&content, Err(fault) if ends_all(fault));
         ready.push((row, content));
         connection.progress(lapses.done + ready.len(), lapses.goal);
@@ -295,30 +295,31 @@ fn of<T>(ready: &mut Peekable<std::vec::IntoIter<(Uid, T)>>, uid: Uid) -> Option
     ready.next_if(|(ready, _)| *ready == uid).map(|(_, found)| found)
 }
 
-/// Each message with what it takes, in order, a few ahead.
+/// A message with what it takes.
+struct Gathered<'s> {
+    row: Line<'s>,
+    content: Outcome<Content>,
+}
+
+/// Each message in order, a few ahead.
 fn gather<'s>(
     folder: &OpenFolder,
     wanted: Vec<(Line<'s>, Needs)>,
     mut ready: Ready<'_>,
-) -> Ahead<
-    impl Iterator<Item = BoxFuture<'s, (Line<'s>, Outcome<Content>)>> + Unpin + use<'s>,
-    BoxFuture<'s, (Line<'s>, Outcome<Content>)>,
-> {
-    let wanted: Vec<_> =
-        wanted.into_iter().map(|(row, needs)| (row, needs, ready.content(&row))).collect();
-    let (folder, asks) = (folder.clone(), ready.plan.asks);
-    let gathered = wanted.into_iter().map(move |(row, needs, ready)| {
-        let folder = folder.clone();
+) -> Ahead<BoxFuture<'s, Gathered<'s>>> {
+    let asks = ready.plan.asks;
+    let gathered = wanted.into_iter().map(|(row, needs)| {
+        let (folder, ready) = (folder.clone(), ready.content(&row));
         let gathering = async move {
             let content = match ready {
                 Some(content) => Ok(content),
                 None => content(&folder, row.uid, (needs, asks)).await,
             };
-            (row, content)
+            Gathered { row, content }
         };
         gathering.boxed()
     });
-    Ahead::new(gathered, AHEAD)
+    Ahead::new(gathered.collect(), AHEAD)
 }
 
 async fn content(folder: &OpenFolder, uid: Uid, (needs, asks): (Needs, Asks)) -> Outcome<Content> {

@@ -71,7 +71,7 @@ impl Asks {
         if self.names && extra.names.is_none() {
             return Err(Kind::NoSuchMessage.into());
         }
-        extra.preview = extra.preview.or(known.previews.remove(&uid));
+        extra.preview = extra.preview.or_else(|| known.previews.remove(&uid));
         Ok(extra)
     }
 }
