@@ -171,8 +171,13 @@ impl OpenFolder {
             let row = self.row(uid).await?;
             self.account.desk(self.folder.id).arrivals.settled(uid).await;
             let turn = self.account.download_turn(&row.remote);
-            self.account.0.ahead.give_way(&row.remote);
-            let _permit = turn.acquire().await.expect("the gate is never closed");
+            let _permit = match turn.try_acquire() {
+                Ok(permit) => permit,
+                Err(_) => {
+                    self.account.0.ahead.give_way(&row.remote);
+                    turn.acquire().await.expect("the gate is never closed")
+                }
+            };
             // Someone else may have fetched it while we waited.
             if let Some(found) = self.cached(uid).await? {
                 return Ok(found);

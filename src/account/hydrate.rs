@@ -40,7 +40,7 @@ const REST_MAX: u32 = 32;
 /// Messages remembered as not to be had.
 const PASSED_OVER_MAX: usize = 10_000;
 
-/// The message that is being fetched ahead of need.
+/// The message that was fetched last ahead of need, or still is.
 #[derive(Debug, Default)]
 pub(super) struct Ahead(Mutex<Option<(RemoteId, CancellationToken)>>);
 
@@ -115,17 +115,14 @@ impl Account {
     /// The folder opened last of those in which there is something to do.
     async fn next_to_hydrate(&self, progress: &mut Progress) -> Outcome<Option<Folder>> {
         for id in self.opened_folders() {
-            let through = *self.0.store.watch(id).borrow();
-            let place = progress.places.entry(id).or_insert(Place { through, next: Next::Newest });
-            if place.through < through {
-                *place = Place { through, next: Next::Newest };
+            let Some(folder) = self.0.store.folder(id).await? else { continue };
+            let anew = Place { through: folder.highest, next: Next::Newest };
+            let place = progress.places.entry(id).or_insert(anew);
+            if place.through < folder.highest {
+                *place = anew;
             }
-            if matches!(place.next, Next::Done) {
-                continue;
-            }
-            match self.0.store.folder(id).await? {
-                Some(folder) => return Ok(Some(folder)),
-                None => place.next = Next::Done,
+            if !matches!(place.next, Next::Done) {
+                return Ok(Some(folder));
             }
         }
         Ok(None)
@@ -172,18 +169,17 @@ impl Account {
     async fn hydrate_one(&self, folder: &Folder, row: &Row) -> Outcome<()> {
         self.desk(folder.id).arrivals.settled(row.uid).await;
         let turn = self.download_turn(&row.remote);
+        // Named before its turn: a client that finds the turn taken knows by whom.
+        let left = self.0.ahead.begin(&row.remote);
         let Ok(_permit) = turn.try_acquire() else { return Ok(()) };
         if self.0.store.body(folder.id, row.uid).await?.is_some() {
             return Ok(());
         }
-        let left = self.0.ahead.begin(&row.remote);
-        let fetched = tokio::select! {
+        tokio::select! {
             biased;
             () = left.cancelled() => Ok(()),
             fetched = self.bring(folder, row, Urgency::Prefetch) => fetched,
-        };
-        self.0.ahead.end();
-        fetched
+        }
     }
 
     /// Octets that may still come in.
@@ -234,10 +230,6 @@ impl Ahead {
         let left = CancellationToken::new();
         *self.lock() = Some((message.clone(), left.clone()));
         left
-    }
-
-    fn end(&self) {
-        self.lock().take();
     }
 
     /// A client wants this message: it must not wait behind everyone else.

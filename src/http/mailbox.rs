@@ -270,7 +270,8 @@ impl MailboxHttp {
         let result = tokio::select! {
             biased;
             done = self.clock().timeout(limit, work) => done.unwrap_or_else(took_too_long),
-            () = permit.is_wanted() => Err(final_fault(gave_way())),
+            // Nobody's failure, so it is not counted.
+            () = permit.is_wanted() => return Err(final_fault(gave_way())),
         };
         let fate = result.as_ref().err().map_or(Fate::Answered, Trouble::fate);
         self.0.requests.count(fate);

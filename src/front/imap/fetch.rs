@@ -224,9 +224,7 @@ async fn mark_seen(
 async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<Batch> {
     let snapshot = folder.snapshot().await?;
     let (mut summarised, mut read) = (Vec::new(), Vec::new());
-    let mut known_sizes = Vec::new();
     for row in snapshot.lines(&uids) {
-        known_sizes.extend(row.size.map(|_| row.uid));
         let needs = plan.needs(&row);
         if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
             summarised.push(row.uid);
@@ -244,7 +242,12 @@ async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<B
     }
     let extras = plan.asks.look(&folder, &uids).await?;
     let headers = match plan.headers_do() {
-        true => folder.headers(&known_sizes).await?,
+        // A size must be known as well, be it an estimate.
+        true => {
+            let sized = snapshot.lines(&uids).filter(|row| row.size.is_some());
+            let sized: Vec<Uid> = sized.map(|row| row.uid).collect();
+            folder.headers(&sized).await?
+        }
         false => Vec::new(),
     };
     Ok(Batch { uids, snapshot, summaries, bodies, extras, headers })

@@ -124,8 +124,8 @@ fn text(
 ) -> Result<(), Halt> {
     // The row may hold an estimate; beside the bytes only their own number will do.
     let counted = content.body.as_ref().map(|body| body.size);
-    let counted = counted.or(content.summary.as_ref().map(|summary| summary.size));
-    let size = counted.or(row.size);
+    let told = content.summary.as_ref().map(|summary| summary.size);
+    let size = counted.or(told).or(row.size);
     match (item, size, &content.summary) {
         (FetchItem::Uid, ..) => writer.uid(out, convert::number(row.uid.get())),
         (FetchItem::ModSeq, ..) => writer.mod_seq(out, convert::mod_seq(row.modseq)),

@@ -106,10 +106,14 @@ async fn mail_that_arrives_later_is_fetched_as_well_and_no_more_than_once() {
     downloaded(&world, 2).await;
     world.ada().inbox().deliver(mail("News"));
     downloaded(&world, 3).await;
+    imap.command("UNSELECT").await.ok();
+    world.ada().inbox().deliver(mail("While closed"));
+    downloaded(&world, 4).await;
+    imap.command("SELECT INBOX").await.ok();
     quiet(&world).await;
     imap.command("STORE 1:* +FLAGS (\\Flagged)").await.ok();
     quiet(&world).await;
-    assert_eq!(downloads(&world), 3);
+    assert_eq!(downloads(&world), 4);
 }
 
 #[tokio::test]
