@@ -287,7 +287,7 @@ fn whole(path: &Path, size: u64) -> Option<Bytes> {
     Some(bytes.into())
 }
 
-fn scan(path: &Path) -> io::Result<Outline> {
+pub(super) fn scan(path: &Path) -> io::Result<Outline> {
     use std::io::Read;
 
     let mut file = File::open(path)?;

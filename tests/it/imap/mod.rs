@@ -8,6 +8,7 @@ mod drift;
 mod fetch;
 mod folders;
 mod idle;
+mod large;
 mod list;
 mod login;
 mod multiappend;
