@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Account;
+use super::anatomy::survey;
 use super::folders::reference;
 use crate::backend::{Mark, RemoteMessage, Upload};
 use crate::mailbox::{Fault, Flags, Folder, FolderId, Outcome, Spooled, Timestamp, Uid};
@@ -20,6 +21,9 @@ const MISSED_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a request that was cut off may still be at work at the service. What has not shown itself
 /// by then is not there.
 const LATEST: Duration = Duration::from_secs(10 * 60);
+
+/// Octets of a message that no service takes apart.
+const LARGE_FROM: u64 = 1024 * 1024;
 
 /// The filings that someone is busy with.
 #[derive(Clone, Debug, Default)]
@@ -144,7 +148,12 @@ impl Account {
         let facts = tokio::fs::metadata(&filing.path).await;
         let size =
             facts.map_err(|error| Fault::defect(error).because("the bytes of an APPEND"))?.len();
+        let anatomy = match size > LARGE_FROM {
+            true => Some(survey(&filing.path).await?),
+            false => None,
+        };
         Ok(Upload {
+            anatomy,
             message: Spooled { path: filing.path.clone(), size },
             flags: filing.flags.clone(),
             received: filing.received,

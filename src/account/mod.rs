@@ -4,6 +4,7 @@
 //! what is missing or may be stale. Writing goes to the service first; the index follows when the
 //! service has confirmed (docs/ARCHITECTURE.md, invariant 5).
 
+mod anatomy;
 mod append;
 mod arrivals;
 mod body;

@@ -14,8 +14,8 @@ pub mod graph;
 
 pub use crate::http::Urgency;
 use crate::mailbox::{
-    Address, Cursor, FlagEdit, Flags, Kind, ObjectId, Outcome, RemoteId, RemoteVersion, Role,
-    Spooled, Timestamp,
+    Address, Anatomy, Cursor, FlagEdit, Flags, Kind, ObjectId, Outcome, RemoteId, RemoteVersion,
+    Role, Spooled, Timestamp,
 };
 
 /// What the service can do in one request.
@@ -152,6 +152,8 @@ pub struct Upload {
     /// `None`: now.
     pub received: Option<Timestamp>,
     pub mark: Mark,
+    /// Of a message that may be too large for one request.
+    pub anatomy: Option<Anatomy>,
 }
 
 /// How a filed message is found again if the answer to its filing was lost.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH,
+    RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::de::IgnoredAny;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::body::{self, Broken};
 use super::client::describe;
-use super::{AccessToken, Body, Failure, MailboxHttp, Refusal, Request, retry};
+use super::{AccessToken, Body, Failure, MailboxHttp, Refusal, Request, Target, retry};
 use crate::mailbox::{Fault, Kind};
 use crate::metrics::Fate;
 
@@ -106,7 +106,8 @@ impl MailboxHttp {
                 format!("{}: status {} is not a success here", request.route, status.as_u16());
             return Err(Trouble::Lost(Some(status.as_u16()), cause));
         }
-        Err(self.refused(&mut response, token).await)
+        let trouble = self.refused(&mut response, token, &request.target).await;
+        Err(trouble)
     }
 
     /// A large request takes its time to leave, so the wait for the answer grows with it.
@@ -115,6 +116,7 @@ impl MailboxHttp {
         let length = match &request.body {
             Body::None => 0,
             Body::Json(body) | Body::Text(body) => body.len() as u64,
+            Body::Piece { octets, .. } => octets.len() as u64,
         };
         self.limits().first_byte + Duration::from_secs(length / SLOWEST_LINE)
     }
@@ -131,9 +133,12 @@ impl MailboxHttp {
             .client
             .inner
             .request(request.method.clone(), url)
-            .header(AUTHORIZATION, authorization(token))
-            .header("client-request-id", id)
-            .header("Prefer", "IdType=\"ImmutableId\"");
+            .header("client-request-id", id);
+        if !matches!(request.target, Target::Upload(_)) {
+            builder = builder
+                .header(AUTHORIZATION, authorization(token))
+                .header("Prefer", "IdType=\"ImmutableId\"");
+        }
         if let Some(prefer) = request.prefer {
             builder = builder.header("Prefer", prefer);
         }
@@ -145,6 +150,13 @@ impl MailboxHttp {
             Body::None => builder,
             Body::Json(body) => builder.header(CONTENT_TYPE, "application/json").body(body.clone()),
             Body::Text(body) => builder.header(CONTENT_TYPE, "text/plain").body(body.clone()),
+            Body::Piece { octets, first, whole } => {
+                let last = (first + octets.len() as u64).saturating_sub(1);
+                builder
+                    .header(CONTENT_TYPE, "application/octet-stream")
+                    .header(CONTENT_RANGE, format!("bytes {first}-{last}/{whole}"))
+                    .body(octets.clone())
+            }
         }
     }
 
@@ -176,7 +188,12 @@ impl MailboxHttp {
         }
     }
 
-    async fn refused(&self, response: &mut Response, token: &AccessToken) -> Trouble {
+    async fn refused(
+        &self,
+        response: &mut Response,
+        token: &AccessToken,
+        target: &Target,
+    ) -> Trouble {
         let status = response.status();
         let claims = demanded_claims(response.headers());
         // What the error body says only adds to the status; if it is cut, the status stands alone.
@@ -187,6 +204,10 @@ impl MailboxHttp {
             date: header(response.headers(), "date").to_owned(),
             ..Refusal::read(status.as_u16(), &body)
         };
+        // No token went there, so none can be at fault.
+        if matches!(target, Target::Upload(_)) && status == StatusCode::UNAUTHORIZED {
+            return Trouble::Final(Failure::Refused(refusal));
+        }
         if let Some(claims) = claims {
             self.0.tokens.challenge(token, &claims);
             // By the header: the body of such an answer may name any code (reference A.5).

@@ -311,11 +311,13 @@ impl MailboxHttp {
         let root = &self.0.root;
         let text = match target {
             Target::Path(path) => format!("{}{path}", root.as_str().trim_end_matches('/')),
-            Target::Link(link) => link.clone(),
+            Target::Link(link) | Target::Upload(link) => link.clone(),
         };
         let url = Url::parse(&text).map_err(|_| Fault::defect("a link is not a URL"))?;
         let bare = url.username().is_empty() && url.password().is_none();
-        if url.origin() != root.origin() || !bare {
+        // Uploads go to another host of the service, which cannot be known beforehand.
+        let may_lead_away = matches!(target, Target::Upload(_)) && url.scheme() == "https";
+        if (url.origin() != root.origin() && !may_lead_away) || !bare {
             return Err(Fault::defect("a link leads away from the service"));
         }
         Ok(url)

@@ -23,6 +23,9 @@ pub enum Target {
     Path(String),
     /// A link that the service gave, followed as it is, and only to the service itself.
     Link(String),
+    /// An address that the service gave for one upload (reference B.9). It is its own authorization:
+    /// no token goes there.
+    Upload(String),
 }
 
 #[derive(Clone)]
@@ -31,6 +34,12 @@ pub enum Body {
     Json(Bytes),
     /// `text/plain`: how Graph takes MIME, in base64 (reference B.7).
     Text(Bytes),
+    /// A piece of an upload: its first octet's place, and the octets of the whole.
+    Piece {
+        octets: Bytes,
+        first: u64,
+        whole: u64,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +103,12 @@ impl Request {
     pub fn delete(route: &'static str, path: impl Into<String>) -> Self {
         let request = Self::new(route, Method::DELETE, Target::Path(path.into()));
         Self { expect: &[204], ..request }
+    }
+
+    /// A piece of an upload, at an address that the service gave.
+    pub fn piece(route: &'static str, address: &str, body: Body) -> Self {
+        let request = Self::new(route, Method::PUT, Target::Upload(address.to_owned()));
+        Self { body, repeat: Repeat::Once, ..request }
     }
 
     fn new(route: &'static str, method: Method, target: Target) -> Self {
@@ -171,6 +186,7 @@ impl fmt::Debug for Target {
         match self {
             Self::Path(path) => write!(f, "Path({} bytes)", path.len()),
             Self::Link(link) => write!(f, "Link({} bytes)", link.len()),
+            Self::Upload(address) => write!(f, "Upload({} bytes)", address.len()),
         }
     }
 }
@@ -182,6 +198,9 @@ impl fmt::Debug for Body {
             Self::None => f.write_str("None"),
             Self::Json(body) => write!(f, "Json({} bytes)", body.len()),
             Self::Text(body) => write!(f, "Text({} bytes)", body.len()),
+            Self::Piece { octets, first, whole } => {
+                write!(f, "Piece({} bytes at {first} of {whole})", octets.len())
+            }
         }
     }
 }

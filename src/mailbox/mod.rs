@@ -2,6 +2,7 @@
 //!
 //! Pure: no sockets, no SQL, no HTTP, no protocol syntax. Nothing here can fail for outside reasons.
 
+pub mod anatomy;
 pub mod change;
 pub mod escape;
 pub mod fault;
@@ -14,6 +15,7 @@ pub mod snapshot;
 pub mod submission;
 pub mod view;
 
+pub use anatomy::{Anatomy, Leaf, Place, Seal};
 pub use change::{Change, Changes, Memory};
 pub use fault::{Fault, Kind, Outcome};
 pub use flags::{FlagEdit, Flags, Keyword, SystemFlag};

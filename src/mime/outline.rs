@@ -121,7 +121,7 @@ impl Part {
     }
 
     /// The first field of this name, unfolded and trimmed.
-    pub(super) fn value(&self, name: &str) -> Option<Vec<u8>> {
+    pub fn value(&self, name: &str) -> Option<Vec<u8>> {
         self.values(name).next()
     }
 

@@ -34,6 +34,18 @@ pub(super) fn code(code: &[u8], words: &[&str]) -> Read {
             reader.exact(" ")?;
             reader.in_parentheses(object_id)?;
         }
+        // RFC 9585 section 4.
+        "INPROGRESS" => {
+            reader.exact(" (")?;
+            reader.quoted()?;
+            for _ in ["done", "goal"] {
+                reader.exact(" ")?;
+                if !reader.takes("NIL") {
+                    reader.number()?;
+                }
+            }
+            reader.exact(")")?;
+        }
         // RFC 9738: messages in one command, and the lowest UID that was dealt with.
         "MESSAGELIMIT" => {
             reader.exact(" ")?;
@@ -185,6 +197,19 @@ fn fetch(reader: &mut Reader<'_>) -> Read {
                     reader.string()?;
                 }
             }
+            // RFC 3516 section 7; the origin stands behind the section as in BODY.
+            section if section.starts_with("BINARY[") => {
+                reader.section_end()?;
+                reader.exact(" ")?;
+                if !reader.takes("NIL") {
+                    reader.octets()?;
+                }
+            }
+            section if section.starts_with("BINARY.SIZE[") => {
+                reader.section_end()?;
+                reader.exact(" ")?;
+                reader.number()?;
+            }
             other => return Err(format!("FETCH has no {other}")),
         }
         if reader.takes(")") {
@@ -296,6 +321,28 @@ impl<'a> Reader<'a> {
         let (text, rest) = self.0.split_at_checked(length).ok_or("a literal too short")?;
         self.0 = rest;
         String::from_utf8(text.to_vec()).map_err(|error| error.to_string())
+    }
+
+    /// What stands behind the part numbers of a section.
+    fn section_end(&mut self) -> Read {
+        self.exact("]")?;
+        if self.takes("<") {
+            self.number()?;
+            self.exact(">")?;
+        }
+        Ok(())
+    }
+
+    /// A string or a literal8, of any octets.
+    fn octets(&mut self) -> Read {
+        if !self.takes("~{") && !self.takes("{") {
+            return self.quoted().map(drop);
+        }
+        let length: usize =
+            self.while_(|octet| octet.is_ascii_digit()).parse().unwrap_or(usize::MAX);
+        self.exact("}\r\n")?;
+        self.0 = self.0.get(length..).ok_or("a literal too short")?;
+        Ok(())
     }
 
     fn astring(&mut self) -> Read<String> {

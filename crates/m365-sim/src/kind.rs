@@ -47,6 +47,9 @@ pub enum Kind {
     GetAttachment,
     AddAttachment,
     DeleteAttachment,
+    CreateUploadSession,
+    /// A piece of an attachment, at an upload URL.
+    UploadPiece,
     /// Anything the simulator does not know.
     Other,
 }

@@ -34,6 +34,8 @@ pub(crate) enum Outcome {
 enum Target {
     Entra(Endpoint),
     Graph(Address),
+    /// By the token in the upload URL.
+    Upload(String),
 }
 
 pub(crate) async fn perform(tenant: &Tenant, call: &Call) -> Outcome {
@@ -42,7 +44,7 @@ pub(crate) async fn perform(tenant: &Tenant, call: &Call) -> Outcome {
     let now = tenant.0.clock.now();
     let session = match &target {
         Target::Graph(address) => graph::auth::identify(&tenant.settled(), call, address, now),
-        Target::Entra(_) => Err(Problem::not_found()),
+        Target::Entra(_) | Target::Upload(_) => Err(Problem::not_found()),
     };
     let number = note(tenant, call, kind, session.as_ref().ok(), now);
     let outcome = admitted(tenant, call, (target, kind), session).await;
@@ -93,6 +95,10 @@ async fn work(
     let address = match target {
         Target::Entra(endpoint) => {
             return Outcome::Answer(entra::answer(&mut tenant.settled(), call, endpoint, now));
+        }
+        Target::Upload(token) => {
+            let answer = graph::upload::receive(&mut tenant.settled(), call, token, now);
+            return Outcome::Answer(answer.unwrap_or_else(|problem| refused(call, problem, now)));
         }
         Target::Graph(address) => address,
     };
@@ -213,6 +219,9 @@ impl Target {
         if let Some(endpoint) = Endpoint::of(&call.path) {
             return Self::Entra(endpoint);
         }
+        if let Some(token) = call.path.strip_prefix(graph::upload::PATH) {
+            return Self::Upload(token.to_owned());
+        }
         let path = call.path.strip_prefix("/v1.0").unwrap_or_default();
         Self::Graph(Address::parse(path))
     }
@@ -221,6 +230,7 @@ impl Target {
         match self {
             Self::Entra(endpoint) => endpoint.kind(),
             Self::Graph(address) => address.route.kind(call),
+            Self::Upload(_) => Kind::UploadPiece,
         }
     }
 }

@@ -146,6 +146,16 @@ pub struct MessageSwitches {
     pub page: usize,
     /// Most `internetMessageHeaders` a create takes. Default 5.
     pub custom_headers: usize,
+    /// What attachments can be added to after its creation. Default any message.
+    pub attach_to: AttachTo,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachTo {
+    #[default]
+    Anything,
+    Drafts,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -340,6 +350,7 @@ impl Default for MessageSwitches {
             empty_first_page: false,
             page: 10,
             custom_headers: 5,
+            attach_to: AttachTo::default(),
         }
     }
 }

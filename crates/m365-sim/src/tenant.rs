@@ -1,12 +1,13 @@
 //! The tenant: its people, its clock, its trouble and its record. A clone is a handle to the same tenant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::entra::{Directory, Entra, LoginDesk};
 use crate::fault::Faults;
+use crate::graph::upload::Upload;
 use crate::hold::{Hold, Holds, Moment};
 use crate::ids::guid;
 use crate::journal::Journal;
@@ -38,6 +39,8 @@ pub(crate) struct State {
     pub(crate) login: LoginDesk,
     pub(crate) directory: Directory,
     pub(crate) post: PostOffice,
+    /// By the token in their URLs.
+    pub(crate) uploads: HashMap<String, Upload>,
 }
 
 /// Describes a tenant before it exists.
@@ -211,6 +214,7 @@ impl Builder {
             login: LoginDesk::default(),
             directory: Directory::default(),
             post: PostOffice::default(),
+            uploads: HashMap::new(),
         };
         let tenant = Tenant(Arc::new(Inner {
             clock: self.clock,

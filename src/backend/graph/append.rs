@@ -33,11 +33,18 @@ impl Graph {
         upload: &Upload,
     ) -> Outcome<RemoteMessage> {
         let patience = self.http.patience(Urgency::Interactive);
-        let mime = Mime::read(&upload.message).await?;
-        if folder.role == Some(Role::Drafts) {
-            self.file_draft(folder, &mime, upload, patience).await
-        } else {
-            self.file_item(folder, &mime, upload, patience).await
+        let at_once = match Mime::read(&upload.message).await {
+            Ok(mime) if folder.role == Some(Role::Drafts) => {
+                self.file_draft(folder, &mime, upload, patience).await
+            }
+            Ok(mime) => self.file_item(folder, &mime, upload, patience).await,
+            Err(fault) => Err(fault),
+        };
+        match (at_once, &upload.anatomy) {
+            (Err(fault), Some(anatomy)) if matches!(fault.kind(), Kind::TooLarge { .. }) => {
+                self.file_large(folder, upload, anatomy).await
+            }
+            (at_once, _) => at_once,
         }
     }
 
@@ -68,8 +75,13 @@ impl Graph {
         upload: &Upload,
         others: &[RemoteId],
     ) -> Outcome<Option<RemoteMessage>> {
+        if upload.anatomy.is_some()
+            && let Some(found) = self.find_large(folder, &upload.mark.tag).await?
+        {
+            return Ok(Some(found));
+        }
         let patience = self.http.patience(Urgency::Interactive);
-        if folder.role == Some(Role::Drafts) {
+        if folder.role == Some(Role::Drafts) && upload.message.size <= LARGEST_MESSAGE {
             let mime = Mime::read(&upload.message).await?;
             let found = self.find_draft(&mime, (upload.mark.since, others), patience).await?;
             let Some(found) = found else { return Ok(None) };
@@ -183,7 +195,7 @@ impl Graph {
     }
 
     /// Creates an item, once: a creation in doubt is looked for by its tag before it is repeated.
-    async fn create_item(
+    pub(super) async fn create_item(
         &self,
         folder: &RemoteFolderRef,
         mime: &Mime,
@@ -215,7 +227,7 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the message was not filed"))
     }
 
-    async fn told_created(
+    pub(super) async fn told_created(
         &self,
         message: &Message,
         properties: &Flags,
@@ -230,7 +242,7 @@ impl Graph {
         whole.told().ok_or_else(|| Fault::defect("a message that lacks what was asked for"))
     }
 
-    async fn find_tagged(
+    pub(super) async fn find_tagged(
         &self,
         folder: &RemoteId,
         tag: &str,
@@ -252,7 +264,7 @@ impl Graph {
 }
 
 /// The JSON of a new item that is no draft, and those of its flags that live in properties.
-fn item(mime: &Mime, upload: &Upload, now: Timestamp) -> (Flags, Map<String, Value>) {
+pub(super) fn item(mime: &Mime, upload: &Upload, now: Timestamp) -> (Flags, Map<String, Value>) {
     let received = upload.received.unwrap_or(now);
     let seen = upload.flags.has(SystemFlag::Seen);
     let (stored, patch) = as_created(&upload.flags, now);
@@ -289,7 +301,7 @@ fn refuse_silence(status: Option<u16>, mime: &Mime, cause: &str) -> Outcome<()> 
 }
 
 /// It may be there, and could not be looked for.
-fn in_doubt(fault: Fault) -> Fault {
+pub(super) fn in_doubt(fault: Fault) -> Fault {
     Fault::from(Kind::InDoubt).because(fault)
 }
 

@@ -192,7 +192,7 @@ fn inner(index: usize, step: &Request) -> Value {
         None => "IdType=\"ImmutableId\"".to_owned(),
     };
     let url = match &step.target {
-        Target::Path(path) | Target::Link(path) => path,
+        Target::Path(path) | Target::Link(path) | Target::Upload(path) => path,
     };
     let mut headers = json!({ "Prefer": prefer });
     if let Some(tag) = &step.if_match {

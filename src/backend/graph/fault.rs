@@ -8,6 +8,9 @@ use crate::mailbox::{Fault, Kind};
 /// Largest message that one request takes, in octets: 4 MB less the growth by base64 (reference B.9).
 pub(super) const LARGEST_MESSAGE: u64 = 3_000_000;
 
+/// The most that a tenant can allow, in octets (reference B.9); it says its own limit when it is met.
+pub(super) const LARGEST_TENANT: u64 = 150 * 1024 * 1024;
+
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         Self::from(kind(&refusal)).because(refusal)

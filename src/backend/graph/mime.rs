@@ -40,7 +40,7 @@ impl Mime {
         Ok(mime)
     }
 
-    fn normalized(bytes: &[u8]) -> Self {
+    pub(super) fn normalized(bytes: &[u8]) -> Self {
         let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64);
         let mut last = 0;
         for &byte in bytes {

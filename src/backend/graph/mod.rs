@@ -4,15 +4,18 @@
 //! and followed links included.
 
 mod append;
+mod attach;
 mod batch;
 mod changes;
 mod copy;
+mod decode;
 mod doubts;
 mod fault;
 mod flags;
 mod folder_look;
 mod folders;
 mod headers;
+mod large;
 mod message;
 mod mime;
 mod model;
@@ -31,7 +34,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::copy::Transfer;
-use self::fault::{LARGEST_MESSAGE, about_folder};
+use self::fault::{LARGEST_MESSAGE, LARGEST_TENANT, about_folder};
 use self::path::Prefix;
 use super::{
     Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteHeaders, RemoteMessage,
@@ -95,7 +98,9 @@ impl Graph {
 #[async_trait]
 impl Backend for Graph {
     fn limits(&self) -> Limits {
-        Limits { append: LARGEST_MESSAGE, submission: LARGEST_MESSAGE }
+        // Upload sessions are refused in a mailbox of someone else's (reference B.9).
+        let append = if self.shared.is_some() { LARGEST_MESSAGE } else { LARGEST_TENANT };
+        Limits { append, submission: LARGEST_MESSAGE }
     }
 
     /// Before the first grant, and where none is told, everything is tried.

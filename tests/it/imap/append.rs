@@ -126,7 +126,7 @@ async fn a_folder_that_is_not_there_is_told_before_the_message_is_sent() {
 async fn what_is_too_large_is_refused_before_it_is_read() {
     let world = World::new().await;
     let mut imap = world.imap().await;
-    for size in ["36700161", "1000000000", "4294967295"] {
+    for size in ["157286401", "1000000000", "4294967295"] {
         let tag = imap.begin(format!("APPEND INBOX {{{size}}}").as_bytes()).await;
         imap.answer(&tag).await.no("TOOBIG").silent();
     }

@@ -12,6 +12,7 @@ mod fetch;
 mod folders;
 mod hydrate;
 mod idle;
+mod large;
 mod list;
 mod list_extended;
 mod login;

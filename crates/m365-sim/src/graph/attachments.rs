@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::call::{Problem, Reply};
@@ -10,6 +11,7 @@ use crate::ids::{self, Named};
 use crate::item::{Item, Source};
 use crate::mailbox::{Store, Touch};
 use crate::mime::Composed;
+use crate::switch::AttachTo;
 use crate::view::{self, Attachment};
 
 use super::Desk;
@@ -17,7 +19,7 @@ use super::messages;
 use super::writable;
 
 /// From here on an upload session is needed. (reference B.9)
-const LARGEST_INLINE: usize = 3 * 1024 * 1024;
+pub(crate) const LARGEST_INLINE: usize = 3 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
@@ -57,7 +59,9 @@ pub(crate) fn add(desk: &mut Desk<'_>, id: &str) -> Result<Reply, Problem> {
         let text = "The attachment is too large for one request: use an upload session.";
         return Err(Problem::new(413, "ErrorMessageSizeExceeded", text));
     }
-    let index = rebuild(desk, key, |list| {
+    may_attach(desk, key)?;
+    let now = desk.now;
+    let index = rebuild(desk.store_mut(), (key, now), |list| {
         list.push(attachment);
         list.len() - 1
     })?;
@@ -72,7 +76,8 @@ pub(crate) fn add(desk: &mut Desk<'_>, id: &str) -> Result<Reply, Problem> {
 pub(crate) fn delete(desk: &mut Desk<'_>, id: &str, part: &str) -> Result<Reply, Problem> {
     let key = desk.item(id)?;
     let (_, index, _) = one(desk, id, part)?;
-    rebuild(desk, key, |list| {
+    let now = desk.now;
+    rebuild(desk.store_mut(), (key, now), |list| {
         list.remove(index);
         index
     })?;
@@ -87,17 +92,26 @@ pub(crate) fn all(store: &Store, item: &Item, detail: Detail) -> Value {
         .collect()
 }
 
+/// Whether this message takes attachments: the documents speak of drafts. (reference B.9)
+pub(crate) fn may_attach(desk: &Desk<'_>, key: u64) -> Result<(), Problem> {
+    let drafts_only = desk.state.switches.messages.attach_to == AttachTo::Drafts;
+    if drafts_only && !desk.found(key)?.draft {
+        let text = "Attachments can be added to drafts only.";
+        return Err(Problem::bad("ErrorInvalidRequest", text));
+    }
+    Ok(())
+}
+
 /// Takes the message apart, changes the list, and writes it again.
-fn rebuild(
-    desk: &mut Desk<'_>,
-    key: u64,
+pub(crate) fn rebuild(
+    store: &mut Store,
+    (key, now): (u64, Timestamp),
     change: impl FnOnce(&mut Vec<Attachment>) -> usize,
 ) -> Result<usize, Problem> {
-    let mut composed = Composed::of(&desk.found(key)?.source.bytes());
+    let item = store.items.get(&key).ok_or_else(Problem::not_found)?;
+    let mut composed = Composed::of(&item.source.bytes());
     let index = change(&mut composed.attachments);
     let bytes = composed.write(key);
-    let now = desk.now;
-    let store = desk.store_mut();
     let item = store.items.get_mut(&key).ok_or_else(Problem::not_found)?;
     item.source = Source::mime(bytes);
     store.touch(key, Touch::Content, now);

@@ -99,7 +99,7 @@ impl Session {
         format!("{} {}", self.client, self.mailbox)
     }
 
-    fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         self.mailbox != self.user
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod query;
 pub(crate) mod render;
 pub(crate) mod route;
 pub(crate) mod send;
+pub(crate) mod upload;
 pub(crate) mod writable;
 
 use axum::http::Method;
@@ -88,6 +89,9 @@ impl Desk<'_> {
             Route::Mime(id) => self.only(&Method::GET).and_then(|()| messages::mime(self, id)),
             Route::MessageAction(id, action) => self.message_action(id, *action),
             Route::Attachments(id) => self.attachments(id),
+            Route::UploadSession(id) => {
+                self.only(&Method::POST).and_then(|()| upload::create(self, id))
+            }
             Route::Attachment(id, part) => self.one_attachment(id, part),
             Route::AttachmentMime(id, part) => attachments::value(self, id, part),
             Route::SendMail => self.only(&Method::POST).and_then(|()| send::send_mail(self)),

@@ -21,6 +21,7 @@ pub(crate) enum Route {
     Mime(String),
     MessageAction(String, Action),
     Attachments(String),
+    UploadSession(String),
     Attachment(String, String),
     AttachmentMime(String, String),
     SendMail,
@@ -102,6 +103,9 @@ impl Route {
             [id] => Self::Message(own(id)),
             [id, word] if is(word, "$value") => Self::Mime(own(id)),
             [id, word] if is(word, "attachments") => Self::Attachments(own(id)),
+            [id, word, part] if is(word, "attachments") && is(part, "createUploadSession") => {
+                Self::UploadSession(own(id))
+            }
             [id, word, part] if is(word, "attachments") => Self::Attachment(own(id), own(part)),
             [id, word, part, value] if is(word, "attachments") && is(value, "$value") => {
                 Self::AttachmentMime(own(id), own(part))
@@ -141,6 +145,7 @@ impl Route {
             Self::MessageAction(_, Action::PermanentDelete) => Kind::PermanentDelete,
             Self::Attachments(_) if method == Method::GET => Kind::ListAttachments,
             Self::Attachments(_) => Kind::AddAttachment,
+            Self::UploadSession(_) => Kind::CreateUploadSession,
             Self::Attachment(..) if method == Method::DELETE => Kind::DeleteAttachment,
             Self::Attachment(..) | Self::AttachmentMime(..) => Kind::GetAttachment,
             Self::SendMail => Kind::SendMail,
