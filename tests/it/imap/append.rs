@@ -223,3 +223,27 @@ async fn a_folder_made_in_outlook_a_moment_ago_can_be_filed_into() {
     imap.append("Fresh", &mail("One")).await.ok();
     assert_eq!(world.ada().items("Fresh").len(), 1);
 }
+
+#[tokio::test]
+async fn a_draft_that_is_moved_or_copied_keeps_its_bytes_unless_someone_has_edited_it() {
+    let world = World::with(|tenant| {
+        tenant.person(ADA).folder("Work");
+        tenant.set_switches(|switches| {
+            switches.messages.mime = m365_sim::switch::MimeFidelity::RegeneratedEachTime;
+        });
+    })
+    .await;
+    let mut imap = world.selected("Drafts").await;
+    imap.append("Drafts (\\Draft)", ODD).await.ok();
+    imap.append("Drafts (\\Draft)", &mail("edited")).await.ok();
+    let draft = world.ada().items("Drafts").into_iter().find(|item| item.subject == "edited");
+    world.ada().outlook().edit_draft(&crate::world::id(&draft.unwrap()), mail("other"));
+    imap.command("COPY 1 Work").await.ok();
+    imap.command("MOVE 1:2 Work").await.ok();
+    imap.command("SELECT Work").await.ok();
+    for uid in [1, 2] {
+        assert_eq!(imap.message(uid).await, ODD);
+    }
+    let edited = imap.message(3).await;
+    assert!(String::from_utf8_lossy(&edited).contains("Subject: other"));
+}
