@@ -13,6 +13,15 @@ impl Account {
     pub async fn folders(&self) -> Outcome<Vec<FolderEntry>> {
         self.tree_known().await?;
         self.refresh_tree(Need::Within(self.0.pace.poll), Urgency::Interactive).await?;
+        self.entries().await
+    }
+
+    /// A folder as LIST shows it; the index alone is asked.
+    pub async fn entry(&self, path: &FolderPath) -> Outcome<Option<FolderEntry>> {
+        Ok(self.entries().await?.into_iter().find(|entry| entry.path == *path && entry.exists))
+    }
+
+    async fn entries(&self) -> Outcome<Vec<FolderEntry>> {
         let folders = self.0.store.folders().await?;
         let parents: HashSet<FolderPath> = folders.iter().filter_map(|f| f.path.parent()).collect();
         let mut entries: Vec<FolderEntry> = folders
@@ -45,15 +54,13 @@ impl Account {
         self.0.store.subscribe(path, to).await
     }
 
-    /// Counts, at most one poll old. The folder is watched for a while after.
-    pub async fn status(&self, path: &FolderPath) -> Outcome<Status> {
-        let folder = self.existing(path).await?;
-        self.desk(folder.id).note_interest(self.0.clock.instant());
+    /// Counts, at most one poll old.
+    pub(super) async fn status_of(&self, folder: &Folder) -> Outcome<Status> {
         let need = match self.0.store.cursor(folder.id).await? {
             Some(_) => Need::Within(self.0.pace.poll),
             None => Need::Now,
         };
-        self.refresh(&folder, need, Urgency::Interactive).await?;
+        self.refresh(folder, need, Urgency::Interactive).await?;
         Ok(match self.desk(folder.id).live() {
             Some(live) => {
                 let recent = self.0.store.recent(folder.id, Claim::Look).await?;
@@ -63,16 +70,16 @@ impl Account {
         })
     }
 
-    /// Makes a folder, and those above it that are missing (RFC 3501 §6.3.3).
+    /// Makes a folder, and those above it that are missing (RFC 3501 §6.3.3). Answers its id.
     ///
     /// # Errors
     /// `AlreadyExists`.
-    pub async fn create_folder(&self, path: &FolderPath) -> Outcome<()> {
+    pub async fn create_folder(&self, path: &FolderPath) -> Outcome<RemoteId> {
         if self.folder_at(path).await?.is_some() {
             return Err(Kind::AlreadyExists.into());
         }
         let parent = self.make_parents(path).await?;
-        self.make(path, parent.as_ref()).await.map(drop)
+        self.make(path, parent.as_ref()).await
     }
 
     /// # Errors

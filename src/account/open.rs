@@ -11,7 +11,8 @@ use super::sync::Need;
 use super::{Account, Opened, Status};
 use crate::backend::{Urgency, Writing};
 use crate::mailbox::{
-    Changes, Folder, FolderPath, Kind, ModSeq, Outcome, Row, Snapshot, Uid, UidValidity, View,
+    Changes, Folder, FolderPath, Kind, ModSeq, Outcome, RemoteId, Row, Snapshot, Uid, UidValidity,
+    View,
 };
 use crate::store::Claim;
 
@@ -56,6 +57,11 @@ impl Account {
 impl OpenFolder {
     pub fn path(&self) -> &FolderPath {
         &self.folder.path
+    }
+
+    /// The folder's own id, which outlives every rename.
+    pub fn id(&self) -> &RemoteId {
+        &self.folder.remote
     }
 
     pub fn validity(&self) -> UidValidity {

@@ -1,11 +1,14 @@
 //! Bringing folders up to date, and the task that does so by itself.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::desk::Desk;
 use super::look::Place;
 use super::round::Round;
 use super::submit::Leftovers;
+use super::turn::Entered;
 use super::{Account, Inner};
 use crate::backend::{RemoteChange, RemoteMessage, Seen, Urgency, Watch};
 use crate::mailbox::{Epoch, Fault, Folder, Kind, Outcome, RemoteId, Role};
@@ -20,7 +23,7 @@ pub(super) enum Need {
 }
 
 /// Watches in one request (reference B.11), the folder tree included.
-const WATCHES_MAX: usize = 20;
+pub(super) const WATCHES_MAX: usize = 20;
 
 /// More touched messages than this are read by listing the folder (a thousand to a request) than by
 /// looking each up (twenty to a request).
@@ -86,14 +89,27 @@ impl Account {
         }
         // Those looked at longest ago go first, so that more folders than fit take turns.
         watched.sort_by_key(|(_, desk)| desk.turn.last());
-        let tree_turn = self.0.tree.try_enter();
+        self.poll(self.0.tree.try_enter(), &watched).await
+    }
+
+    /// Asks about as many of these folders as fit into one request, and about the tree if it is this
+    /// one's turn to. Folders that someone looks at just now are left out.
+    ///
+    /// # Errors
+    /// A fault that all share, or the first one if nothing went well.
+    pub(super) async fn poll(
+        &self,
+        tree_turn: Option<Entered<'_>>,
+        folders: &[(Folder, Arc<Desk>)],
+    ) -> Outcome<()> {
+        let now = self.0.clock.instant();
         let mut asked_about = Vec::new();
         let mut watches = Vec::new();
         if let (Some(turn), Some(cursor)) = (&tree_turn, self.0.store.folder_cursor().await?) {
             turn.begin();
             watches.push(Watch::Folders(cursor));
         }
-        for (folder, desk) in &watched {
+        for (folder, desk) in folders {
             if watches.len() == WATCHES_MAX {
                 break;
             }

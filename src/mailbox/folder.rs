@@ -92,7 +92,9 @@ impl FolderPath {
 
     /// The path of a folder called `name` by the service, below `parent`.
     pub fn child(parent: Option<&Self>, name: &str) -> Self {
-        let keep = |c: char| !c.is_control() && !matches!(c, '/' | '%' | '*');
+        // Line and paragraph separators are for no client to send (RFC 6855 §3).
+        let keep =
+            |c: char| !c.is_control() && !matches!(c, '/' | '%' | '*' | '\u{2028}' | '\u{2029}');
         let mut spelled = escape(name, keep);
         match parent {
             Some(parent) => Self(format!("{parent}{}{spelled}", Self::SEPARATOR).into()),
@@ -160,6 +162,8 @@ mod tests {
         assert_eq!(path.as_str(), "INBOX/In_x002F_Out");
         assert_eq!(path.name(), "In/Out");
         assert_eq!(path.parent(), Some(FolderPath::inbox()));
+        let path = FolderPath::child(None, "One\u{2028}Two");
+        assert_eq!((path.as_str(), path.name().as_str()), ("One_x2028_Two", "One\u{2028}Two"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod files;
 mod fold;
 pub mod folders;
 mod layout;
+mod octets;
 pub mod outbox;
 mod picture;
 pub mod read;

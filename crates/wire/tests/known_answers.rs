@@ -167,7 +167,7 @@ fn listings_are_written_as_in_rfc_3501_and_its_extensions() {
     assert_eq!(list(vec![], "台北"), "* LIST () \"/\" &U,BTFw-\r\n");
     assert_eq!(list(vec![], "nil"), "* LIST () \"/\" \"nil\"\r\n");
     assert_eq!(list(vec![], ""), "* LIST () \"/\" \"\"\r\n");
-    let items = vec![(StatusItem::Messages, 231), (StatusItem::UidNext, 44292)];
+    let items = vec![(StatusItem::Messages, 231.into()), (StatusItem::UidNext, 44292.into())];
     let mailbox = MailboxName::new("blurdybloop").unwrap();
     assert_eq!(
         data(&Data::Status { mailbox, items }),

@@ -190,13 +190,13 @@ fn every_data_is_understood() {
         Data::Status {
             mailbox: MailboxName::new("x").unwrap(),
             items: vec![
-                (StatusItem::Messages, 1),
-                (StatusItem::Recent, 0),
-                (StatusItem::UidNext, 2),
-                (StatusItem::UidValidity, 3),
-                (StatusItem::Unseen, 4),
-                (StatusItem::Deleted, 5),
-                (StatusItem::HighestModSeq, 7_011_231_777),
+                (StatusItem::Messages, 1.into()),
+                (StatusItem::Recent, 0.into()),
+                (StatusItem::UidNext, 2.into()),
+                (StatusItem::UidValidity, 3.into()),
+                (StatusItem::Unseen, 4.into()),
+                (StatusItem::Deleted, 5.into()),
+                (StatusItem::HighestModSeq, 7_011_231_777.into()),
             ],
         },
     ] {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use wire::imap::{Data, Event, Limits, Mode, Reply, Status, Stream};
+use wire::imap::{Data, Event, Limits, Mode, NameEncoding, Reply, Status, Stream};
 
 use crate::account::Lease;
 use crate::front::Silence;
@@ -38,6 +38,7 @@ const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     link: Link<Stream>,
     silence: Silence,
+    names: NameEncoding,
 }
 
 /// A point in the output to come back to.
@@ -51,7 +52,8 @@ impl Connection {
     pub(super) fn new(transport: Transport, silence: Silence, drain: Drain) -> Self {
         // A client may stop reading for as long as it may stop writing.
         let patience = Patience { read: silence.stranger, write: silence.imap };
-        Self { link: Link::new(transport, Stream::new(LIMITS), patience, drain), silence }
+        let link = Link::new(transport, Stream::new(LIMITS), patience, drain);
+        Self { link, silence, names: NameEncoding::default() }
     }
 
     /// From now on the limits of a user hold.
@@ -59,6 +61,16 @@ impl Connection {
         self.link.logged_in(lease);
         self.link.framing().logged_in();
         self.link.set_patience(Patience { read: self.silence.imap, write: self.silence.imap });
+    }
+
+    /// How mailbox names are written from now on, in both directions.
+    pub(super) fn set_names(&mut self, names: NameEncoding) {
+        self.names = names;
+        self.link.framing().set_names(names);
+    }
+
+    pub(super) fn names(&self) -> NameEncoding {
+        self.names
     }
 
     pub(super) fn set_mode(&mut self, mode: Mode) {
@@ -127,7 +139,7 @@ impl Connection {
     }
 
     pub(super) fn data(&mut self, data: &Data) {
-        data.write(self.link.output());
+        data.write_with(self.link.output(), self.names);
     }
 
     pub(super) fn reply(&mut self, reply: &Reply) {

@@ -2,41 +2,38 @@
 
 use std::collections::BTreeSet;
 
-use wire::imap::{Data, List, ListAttribute, ListReturn, ListSelection, MailboxName, StatusItem};
+use wire::imap::{Data, List, ListAttribute, ListReturn, MailboxName, StatusItem};
 
 use super::connection::Connection;
 use super::convert;
+use super::enabled::Enabled;
 use super::ending::{Ending, Halt, Handled};
+use super::listing::{self, Listed};
 use super::pattern::Pattern;
 use super::status;
 use crate::account::{Account, FolderEntry};
 use crate::mailbox::FolderPath;
 
-pub(super) async fn list(connection: &mut Connection, account: &Account, list: &List) -> Handled {
+pub(super) async fn list(
+    connection: &mut Connection,
+    account: &Account,
+    list: &List,
+    enabled: Enabled,
+) -> Handled {
     if list.selection.is_empty() && list.patterns.iter().all(String::is_empty) {
         connection.data(&root());
         return Ok(Ending::ok("LIST done"));
     }
     let wanted = status_items(list);
-    status::check(wanted)?;
-    let patterns: Vec<Pattern> =
-        list.patterns.iter().map(|pattern| Pattern::new(&list.reference, pattern)).collect();
+    status::check(wanted, enabled)?;
     let folders = connection.patiently(account.folders()).await??;
-    let matching = |folder: &&FolderEntry| {
-        is_selected(folder, &list.selection)
-            && patterns.iter().any(|pattern| pattern.matches(&folder.path))
-    };
-    for folder in folders.iter().filter(matching) {
-        let mailbox = convert::mailbox_name(&folder.path);
-        connection.data(&Data::List {
-            attributes: attributes(folder, list),
-            delimiter: Some(FolderPath::SEPARATOR),
-            mailbox: mailbox.clone(),
-        });
-        if folder.exists && !wanted.is_empty() {
-            show_status(connection, account, (folder, mailbox), wanted).await?;
-        }
+    let listed = listing::select(folders, list);
+    for folder in &listed {
+        connection.data(&folder.data(list));
         connection.relieve().await?;
+    }
+    if !wanted.is_empty() {
+        show_statuses(connection, account, &listed, wanted).await?;
     }
     Ok(Ending::ok("LIST done"))
 }
@@ -56,7 +53,7 @@ pub(super) async fn lsub(
             let no_select = (!folder.exists).then_some(ListAttribute::NoSelect);
             connection.data(&lsub_data(&folder.path, no_select));
         } else {
-            levels.extend(ancestors(&folder.path).find(|path| pattern.matches(path)));
+            levels.extend(listing::ancestors(&folder.path).find(|path| pattern.matches(path)));
         }
     }
     // Levels above what `%` cannot reach (RFC 3501 §6.3.9).
@@ -83,34 +80,6 @@ fn lsub_data(path: &FolderPath, attribute: Option<ListAttribute>) -> Data {
     }
 }
 
-fn is_selected(folder: &FolderEntry, selection: &[ListSelection]) -> bool {
-    let subscribed = selection.contains(&ListSelection::Subscribed);
-    let special = selection.contains(&ListSelection::SpecialUse);
-    let special_use = folder.role.and_then(convert::special_use);
-    // A subscription to a folder that is gone shows only to those who ask for subscriptions.
-    let there = folder.exists || folder.has_children || subscribed;
-    there && (!subscribed || folder.subscribed) && (!special || special_use.is_some())
-}
-
-fn attributes(folder: &FolderEntry, list: &List) -> Vec<ListAttribute> {
-    let mut attributes = Vec::new();
-    if !folder.exists {
-        attributes.extend([ListAttribute::NonExistent, ListAttribute::NoSelect]);
-    }
-    attributes.push(match folder.has_children {
-        true => ListAttribute::HasChildren,
-        false => ListAttribute::HasNoChildren,
-    });
-    let asked = list.selection.contains(&ListSelection::Subscribed)
-        || list.returns.contains(&ListReturn::Subscribed);
-    if asked && folder.subscribed {
-        attributes.push(ListAttribute::Subscribed);
-    }
-    let special_use = folder.role.and_then(convert::special_use);
-    attributes.extend(special_use.map(ListAttribute::SpecialUse));
-    attributes
-}
-
 fn status_items(list: &List) -> &[StatusItem] {
     let items = list.returns.iter().find_map(|wanted| match wanted {
         ListReturn::Status(items) => Some(items.as_slice()),
@@ -119,20 +88,28 @@ fn status_items(list: &List) -> &[StatusItem] {
     items.unwrap_or_default()
 }
 
-/// A folder whose counts cannot be had is left without (RFC 5819 §2).
-async fn show_status(
+/// A folder whose figures cannot be had is left without (RFC 5819 §2), and so are all of them if the
+/// service cannot be asked.
+async fn show_statuses(
     connection: &mut Connection,
     account: &Account,
-    (folder, mailbox): (&FolderEntry, MailboxName),
+    listed: &[Listed],
     items: &[StatusItem],
 ) -> Result<(), Halt> {
-    if let Ok(status) = connection.patiently(account.status(&folder.path)).await? {
-        connection.data(&status::data(mailbox, items, &status));
+    let there = listed.iter().filter(|listed| listed.folder.exists);
+    let paths: Vec<FolderPath> = there.map(|listed| listed.folder.path.clone()).collect();
+    if let Err(fault) = connection.patiently(account.survey(&paths)).await? {
+        tracing::info!(kind = ?fault.kind(), cause = fault.cause(), "LIST tells no STATUS");
+        return Ok(());
+    }
+    let (weighing, limit) = (status::weighing(items), account.limits().append);
+    for path in &paths {
+        let figures = connection.patiently(account.glance(path, weighing)).await?;
+        if let Ok(figures) = figures {
+            let mailbox = convert::mailbox_name(path);
+            connection.data(&status::data(mailbox, items, (&figures, limit)));
+            connection.relieve().await?;
+        }
     }
     Ok(())
-}
-
-/// The folders above, nearest first.
-fn ancestors(path: &FolderPath) -> impl Iterator<Item = FolderPath> {
-    std::iter::successors(path.parent(), FolderPath::parent)
 }

@@ -1,6 +1,6 @@
 //! What a command says of itself before it is carried out.
 
-use wire::imap::{Body, Numbering, SelectParameter, StatusItem};
+use wire::imap::{Body, ListReturn, Numbering, SelectParameter, StatusItem};
 
 use super::selected::numbering;
 use crate::mailbox::Expunges;
@@ -44,6 +44,10 @@ pub(super) fn wants_mod_sequences(body: &Body) -> bool {
             select.parameters.contains(&SelectParameter::CondStore)
         }
         Body::Status { items, .. } => items.contains(&StatusItem::HighestModSeq),
+        Body::List(list) => list.returns.iter().any(|wanted| match wanted {
+            ListReturn::Status(items) => items.contains(&StatusItem::HighestModSeq),
+            _ => false,
+        }),
         Body::Fetch(fetch) => {
             fetch.changed_since.is_some() || fetch.items.contains(&wire::imap::FetchItem::ModSeq)
         }

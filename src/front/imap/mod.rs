@@ -16,7 +16,9 @@ mod found;
 mod idle;
 mod keyed;
 mod list;
+mod listing;
 mod manner;
+mod object_id;
 mod pattern;
 mod plan;
 mod recent;
@@ -45,6 +47,8 @@ use crate::front::Silence;
 use crate::front::login::Door;
 use crate::net::{Drain, PlainLogin, Protocol, Security, Transport};
 
+/// Modes of the whole conversation that a client may enable: each is true only if every part of it is.
+const MODES: &[&str] = &["IMAP4rev2", "UTF8=ACCEPT"];
 /// What a stranger can use, whatever protects the connection.
 const BEFORE_LOGIN: &[&str] = &["IMAP4rev1", "LITERAL+", "SASL-IR", "ID", "ENABLE"];
 /// What a user can use.
@@ -60,6 +64,9 @@ const AFTER_LOGIN: &[&str] = &[
     "UNSELECT",
     "CHILDREN",
     "SPECIAL-USE",
+    "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
     "ENABLE",
     "COMPRESS=DEFLATE",
     "CONDSTORE",
@@ -117,7 +124,7 @@ fn capabilities(standing: Standing) -> Vec<Cow<'static, str>> {
         Standing::Stranger(security) => (BEFORE_LOGIN, ways_in(security)),
         Standing::User => (AFTER_LOGIN, [].as_slice()),
     };
-    names.iter().chain(ways_in).copied().map(Cow::Borrowed).collect()
+    names.iter().chain(MODES).chain(ways_in).copied().map(Cow::Borrowed).collect()
 }
 
 /// How a stranger becomes a user (RFC 3501 §6.2.1, §6.2.3).

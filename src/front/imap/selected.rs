@@ -89,8 +89,11 @@ impl Selected {
     /// More is enabled than before. Who learns only now to read mod-sequences is told where the
     /// folder stands, and gets those of the states shown before as well.
     pub(super) fn enable(&mut self, connection: &mut Connection, enabled: Enabled) {
-        let knew = self.enabled.has(Extension::CondStore);
+        let knew = self.enabled.has(Extension::CondStore) || !enabled.has(Extension::CondStore);
         self.enabled = enabled;
+        if enabled.has(Extension::Rev2) {
+            self.recent = Recent::default();
+        }
         if !knew {
             self.told.clear();
             self.say_highest(connection);
@@ -205,6 +208,10 @@ impl Selected {
 
     /// Takes, or in a folder opened read-only looks at, what no session has been told of.
     pub(super) async fn look_for_recent(&mut self) -> Outcome<()> {
+        // To IMAP4rev2 nothing is recent, so those who tell of it are left their share.
+        if self.enabled.has(Extension::Rev2) {
+            return Ok(());
+        }
         let claim = match self.access {
             Access::ReadWrite => Claim::Take,
             Access::ReadOnly => Claim::Look,
@@ -310,7 +317,9 @@ impl Selected {
             Notice::Expunge(seq, _) => connection.data(&Data::Expunge(convert::number(seq.get()))),
             Notice::Exists(count) => {
                 connection.data(&Data::Exists(*count));
-                connection.data(&Data::Recent(self.recent.count(&self.view)));
+                if !self.enabled.has(Extension::Rev2) {
+                    connection.data(&Data::Recent(self.recent.count(&self.view)));
+                }
             }
             Notice::Flags(_, uid, _, modseq) if told.get(uid) == Some(modseq) => {}
             Notice::Flags(seq, uid, flags, modseq) => {

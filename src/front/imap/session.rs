@@ -2,7 +2,7 @@
 
 use wire::imap::{
     Bad, Body, Code, Command, Data, Defect, Event, MessageLiteral, Reply, Select, Status,
-    StreamError, Tag, Trust, parse,
+    StreamError, Tag, Trust, parse_with,
 };
 
 use super::connection::{Connection, Next};
@@ -84,7 +84,7 @@ impl Session {
 
     async fn event(&mut self, event: Event) -> Result<(), Loss> {
         match event {
-            Event::Command(line) => match parse(&line) {
+            Event::Command(line) => match parse_with(&line, self.enabled.names()) {
                 Ok(command) => self.command(command).await?,
                 Err(bad) => self.bad(bad),
             },
@@ -207,22 +207,27 @@ impl Session {
         let connection = &mut self.connection;
         match body {
             Body::Namespace => Ok(basic::namespace(connection)),
-            Body::Create(create) => folder::create(connection, &account, &create).await,
-            Body::Rename { from, to } => folder::rename(connection, &account, &from, &to).await,
+            Body::Create(create) => {
+                folder::create(connection, &account, &create, self.enabled).await
+            }
+            Body::Rename { from, to } => {
+                folder::rename(connection, &account, (&from, &to), self.enabled).await
+            }
             Body::Subscribe(name) => folder::subscribe(connection, &account, &name).await,
             Body::Unsubscribe(name) => folder::unsubscribe(connection, &account, &name).await,
-            Body::List(list) => list::list(connection, &account, &list).await,
+            Body::List(list) => list::list(connection, &account, &list, self.enabled).await,
             Body::Lsub { reference, pattern } => {
                 list::lsub(connection, &account, &reference, &pattern).await
             }
             Body::Status { mailbox, items } => {
-                status::run(connection, &account, &mailbox, &items).await
+                status::run(connection, &account, (&mailbox, &items), self.enabled).await
             }
             _ => Err(Ending::bad("Not now").into()),
         }
     }
 
     async fn on_messages(&mut self, tag: &Tag, body: Body) -> Handled {
+        self.enabled.permits(&body)?;
         let selected = self.phase.selected()?;
         let connection = &mut self.connection;
         match body {
@@ -246,7 +251,9 @@ impl Session {
     /// ENABLE names what of its arguments is in force from now on (RFC 5161 §3.2).
     fn enable_all(&mut self, names: &[String]) -> Handled {
         self.account()?;
-        let wanted = |extension: &Extension| names.iter().any(|name| name == extension.name());
+        let wanted = |extension: &Extension| {
+            names.iter().any(|name| name.eq_ignore_ascii_case(extension.name()))
+        };
         let extensions: Vec<Extension> = Extension::ALL.into_iter().filter(wanted).collect();
         extensions.iter().for_each(|extension| self.enable(*extension));
         let names = extensions.iter().map(|extension| extension.name().into());
@@ -261,6 +268,7 @@ impl Session {
             return;
         }
         self.enabled = self.enabled.with(extension);
+        self.connection.set_names(self.enabled.names());
         if let Ok(selected) = self.phase.selected() {
             selected.enable(&mut self.connection, self.enabled);
         }

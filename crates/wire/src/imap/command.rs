@@ -161,6 +161,10 @@ pub enum StatusItem {
     Deleted,
     /// RFC 7162 section 3.1.7.
     HighestModSeq,
+    /// RFC 7889 section 4.
+    AppendLimit,
+    /// RFC 8474 section 4.3.
+    MailboxId,
 }
 
 /// STORE (RFC 3501 section 6.4.6).
@@ -239,6 +243,8 @@ impl StatusItem {
             Self::Size => "SIZE",
             Self::Deleted => "DELETED",
             Self::HighestModSeq => "HIGHESTMODSEQ",
+            Self::AppendLimit => "APPENDLIMIT",
+            Self::MailboxId => "MAILBOXID",
         }
     }
 }

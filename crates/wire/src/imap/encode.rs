@@ -1,14 +1,16 @@
 //! What the server says, as bytes, appended to a buffer of the caller.
 
+mod mailbox;
+
 use std::fmt::Display;
 use std::io::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};
 
+use self::mailbox::{write_extended, write_listing, write_mailbox, write_namespaces};
 use super::lexer::is_atom_char;
 use super::response::AnyKeyword;
 use super::{
-    Code, Data, DateTime, FetchItem, Flag, IdField, ListAttribute, MailboxName, MessageSet,
-    Namespace, Reply, Status, utf7,
+    Code, Data, DateTime, FetchItem, Flag, IdField, MessageSet, NameEncoding, Reply, Status,
 };
 
 /// One FETCH response, written piece by piece so that bodies can be streamed between the pieces.
@@ -179,6 +181,7 @@ impl Code {
                 put(out, format_args!(" {validity} {source} {target}"));
             }
             Self::HighestModSeq(value) => put(out, format_args!(" {value}")),
+            Self::MailboxId(id) => put(out, format_args!(" ({id})")),
             Self::Modified(MessageSet::Seq(set)) => put(out, format_args!(" {set}")),
             Self::Modified(MessageSet::Uid(set)) => put(out, format_args!(" {set}")),
             _ => {}
@@ -207,6 +210,7 @@ impl Code {
             Self::HighestModSeq(_) => "HIGHESTMODSEQ",
             Self::InUse => "INUSE",
             Self::Limit => "LIMIT",
+            Self::MailboxId(_) => "MAILBOXID",
             Self::Modified(_) => "MODIFIED",
             Self::NoModSeq => "NOMODSEQ",
             Self::NonExistent => "NONEXISTENT",
@@ -231,7 +235,13 @@ impl Code {
 // === impl Data ===
 
 impl Data {
+    /// For a client that has enabled nothing.
     pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_with(out, NameEncoding::default());
+    }
+
+    /// With mailbox names as the client reads them.
+    pub fn write_with(&self, out: &mut Vec<u8>, names: NameEncoding) {
         out.extend_from_slice(b"* ");
         match self {
             Self::Capability(capabilities) => {
@@ -252,17 +262,22 @@ impl Data {
             Self::Id(fields) => write_id(out, fields.as_deref()),
             Self::List { attributes, delimiter, mailbox } => {
                 put(out, "LIST ");
-                write_listing(out, attributes, *delimiter, mailbox);
+                write_listing(out, attributes, *delimiter, (mailbox, names));
+            }
+            Self::ListExtended { attributes, delimiter, mailbox, extended } => {
+                put(out, "LIST ");
+                write_listing(out, attributes, *delimiter, (mailbox, names));
+                write_extended(out, extended, names);
             }
             Self::Lsub { attributes, delimiter, mailbox } => {
                 put(out, "LSUB ");
-                write_listing(out, attributes, *delimiter, mailbox);
+                write_listing(out, attributes, *delimiter, (mailbox, names));
             }
             Self::Namespace { personal, other_users, shared } => {
                 put(out, "NAMESPACE");
                 for namespaces in [personal, other_users, shared] {
                     out.push(b' ');
-                    write_namespaces(out, namespaces);
+                    write_namespaces(out, namespaces, names);
                 }
             }
             Self::Recent(count) => put(out, format_args!("{count} RECENT")),
@@ -280,60 +295,16 @@ impl Data {
             Self::VanishedEarlier(uids) => put(out, format_args!("VANISHED (EARLIER) {uids}")),
             Self::Status { mailbox, items } => {
                 put(out, "STATUS ");
-                write_mailbox(out, mailbox);
+                write_mailbox(out, mailbox, names);
                 out.push(b' ');
-                let pair =
-                    |(item, value): &(super::StatusItem, u64)| format!("{} {value}", item.name());
+                let pair = |(item, value): &(super::StatusItem, super::StatusValue)| {
+                    format!("{} {value}", item.name())
+                };
                 write_list(out, items.iter().map(pair));
             }
         }
         out.extend_from_slice(b"\r\n");
     }
-}
-
-impl ListAttribute {
-    fn name(self) -> &'static str {
-        match self {
-            Self::HasChildren => "\\HasChildren",
-            Self::HasNoChildren => "\\HasNoChildren",
-            Self::Marked => "\\Marked",
-            Self::NoInferiors => "\\Noinferiors",
-            Self::NonExistent => "\\NonExistent",
-            Self::NoSelect => "\\Noselect",
-            Self::Remote => "\\Remote",
-            Self::Subscribed => "\\Subscribed",
-            Self::Unmarked => "\\Unmarked",
-            Self::SpecialUse(special_use) => special_use.name(),
-        }
-    }
-}
-
-fn write_listing(
-    out: &mut Vec<u8>,
-    attributes: &[ListAttribute],
-    delimiter: Option<char>,
-    mailbox: &MailboxName,
-) {
-    write_list(out, attributes.iter().map(|attribute| attribute.name()));
-    out.push(b' ');
-    write_delimiter(out, delimiter);
-    out.push(b' ');
-    write_mailbox(out, mailbox);
-}
-
-fn write_namespaces(out: &mut Vec<u8>, namespaces: &[Namespace]) {
-    if namespaces.is_empty() {
-        return put(out, "NIL");
-    }
-    out.push(b'(');
-    for Namespace { prefix, delimiter } in namespaces {
-        out.push(b'(');
-        write_string(out, utf7::encode(prefix).as_bytes());
-        out.push(b' ');
-        write_delimiter(out, *delimiter);
-        out.push(b')');
-    }
-    out.push(b')');
 }
 
 fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
@@ -343,10 +314,10 @@ fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
         if index > 0 {
             out.push(b' ');
         }
-        write_string(out, name.as_bytes());
+        write_ascii(out, name.as_bytes());
         out.push(b' ');
         match value {
-            Some(value) => write_string(out, value.as_bytes()),
+            Some(value) => write_ascii(out, value.as_bytes()),
             None => put(out, "NIL"),
         }
     }
@@ -415,27 +386,18 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-fn write_mailbox(out: &mut Vec<u8>, mailbox: &MailboxName) {
-    let name = mailbox.to_wire();
-    // As an atom NIL would be no name at all.
-    let is_atom = !name.is_empty() && name.bytes().all(is_atom_char);
-    if is_atom && !name.eq_ignore_ascii_case("NIL") {
-        out.extend_from_slice(name.as_bytes());
-    } else {
-        write_string(out, name.as_bytes());
-    }
+fn write_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_string(out, bytes, NameEncoding::default());
 }
 
-fn write_delimiter(out: &mut Vec<u8>, delimiter: Option<char>) {
-    match delimiter {
-        Some(delimiter) => write_string(out, delimiter.to_string().as_bytes()),
-        None => put(out, "NIL"),
-    }
-}
-
-/// Quoted if it can be, else a literal.
-fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
-    if !bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+/// Quoted if it can be, else a literal. What is not US-ASCII is quoted for those who have said that
+/// they read it so.
+fn write_string(out: &mut Vec<u8>, bytes: &[u8], names: NameEncoding) {
+    let is_quotable = |byte: &u8| match names {
+        NameEncoding::Utf7 => matches!(byte, b' '..=b'~'),
+        NameEncoding::Utf8 => *byte >= b' ' && *byte != 0x7f,
+    };
+    if !bytes.iter().all(is_quotable) {
         put(out, format_args!("{{{}}}\r\n", bytes.len()));
         return out.extend_from_slice(bytes);
     }

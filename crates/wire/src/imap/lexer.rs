@@ -2,6 +2,8 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
+use super::NameEncoding;
+
 /// Mod-sequences have 63 bits.
 const MOD_SEQUENCE_MAX: u64 = u64::MAX >> 1;
 
@@ -9,6 +11,8 @@ const MOD_SEQUENCE_MAX: u64 = u64::MAX >> 1;
 #[derive(Debug, Clone)]
 pub(super) struct Lexer<'a> {
     rest: &'a [u8],
+    /// How the mailbox names in it are written.
+    pub(super) names: NameEncoding,
 }
 
 /// What was expected and did not come; becomes the text of a BAD.
@@ -32,8 +36,13 @@ pub(super) fn is_list_char(byte: u8) -> bool {
 }
 
 impl<'a> Lexer<'a> {
+    #[cfg(test)]
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, names: NameEncoding::default() }
+    }
+
+    pub(super) fn with_names(bytes: &'a [u8], names: NameEncoding) -> Self {
+        Self { rest: bytes, names }
     }
 
     pub(super) fn rest(&self) -> &'a [u8] {

@@ -10,6 +10,7 @@ mod flag;
 mod lexer;
 mod literal;
 mod mailbox;
+mod object_id;
 mod parse;
 mod response;
 mod resync;
@@ -31,9 +32,12 @@ pub use event::{
 };
 pub use fetch::{BodySection, Fetch, FetchItem, Partial, Peek, Section, SectionText};
 pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
-pub use mailbox::{InvalidMailboxName, MailboxName};
-pub use parse::{Bad, BadKind, parse};
-pub use response::{AnyKeyword, Code, Data, ListAttribute, Namespace, Reply, Status};
+pub use mailbox::{InvalidMailboxName, MailboxName, NameEncoding};
+pub use object_id::ObjectId;
+pub use parse::{Bad, BadKind, parse, parse_with};
+pub use response::{
+    AnyKeyword, Code, Data, ListAttribute, ListExtended, Namespace, Reply, Status, StatusValue,
+};
 pub use resync::{ChangedSince, Expunged, QResync, Select, SelectParameter, SeqMatches};
 pub use search::{Search, SearchKey};
 pub use set::{InvalidSet, Ranges, SeqSet, UidSet};

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::num::{NonZeroU32, NonZeroU64};
 
 use super::{
-    ESearch, Flag, Forest, IdField, MailboxName, MessageSet, SpecialUse, StatusItem, Tag, UidSet,
+    ESearch, Flag, Forest, IdField, ListSelection, MailboxName, MessageSet, ObjectId, SpecialUse,
+    StatusItem, Tag, UidSet,
 };
 
 /// A status response: tagged, or untagged if `tag` is `None`.
@@ -83,6 +84,8 @@ pub enum Code {
 
     Closed,
     HighestModSeq(NonZeroU64),
+    /// RFC 8474 section 4.
+    MailboxId(ObjectId),
     /// The messages that an UNCHANGEDSINCE has spared, in the numbers that the STORE speaks.
     Modified(MessageSet),
     NoModSeq,
@@ -113,6 +116,13 @@ pub enum Data {
         delimiter: Option<char>,
         mailbox: MailboxName,
     },
+    /// LIST with an extended data item (RFC 5258 section 6).
+    ListExtended {
+        attributes: Vec<ListAttribute>,
+        delimiter: Option<char>,
+        mailbox: MailboxName,
+        extended: ListExtended,
+    },
     Lsub {
         attributes: Vec<ListAttribute>,
         delimiter: Option<char>,
@@ -134,7 +144,7 @@ pub enum Data {
     SortModSeq(Vec<NonZeroU32>, NonZeroU64),
     Status {
         mailbox: MailboxName,
-        items: Vec<(StatusItem, u64)>,
+        items: Vec<(StatusItem, StatusValue)>,
     },
     /// RFC 5256 section 4.
     Thread(Forest),
@@ -142,6 +152,28 @@ pub enum Data {
     Vanished(UidSet),
     /// Expunged before the folder was opened: sequence numbers stay.
     VanishedEarlier(UidSet),
+}
+
+/// More about a listed name than its attributes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListExtended {
+    /// Names below meet these selection options (RFC 5258 section 3.5).
+    ChildInfo(Vec<ListSelection>),
+    /// What the mailbox was called, by the client or until now (RFC 9051 section 6.3.9.7).
+    OldName(MailboxName),
+}
+
+/// What a STATUS item says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatusValue {
+    Number(u64),
+    ObjectId(ObjectId),
+}
+
+impl From<u64> for StatusValue {
+    fn from(number: u64) -> Self {
+        Self::Number(number)
+    }
 }
 
 /// RFC 2342 section 5.

@@ -15,7 +15,8 @@ use std::{fmt, mem};
 use super::literal::Suffix;
 use super::parse::{AppendHead, append_head};
 use super::{
-    Bad, Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, StreamError, Tag, Trust,
+    Bad, Defect, Event, Limits, Line, LiteralKind, MessageLiteral, Mode, NameEncoding, StreamError,
+    Tag, Trust,
 };
 use crate::Secret;
 use crate::buffer::{Buffer, Taken};
@@ -25,6 +26,7 @@ pub struct Stream {
     limits: Limits,
     login: Login,
     mode: Mode,
+    names: NameEncoding,
     buffer: Buffer,
     state: State,
 }
@@ -86,6 +88,7 @@ impl Stream {
             limits,
             login: Login::Before,
             mode: Mode::Command,
+            names: NameEncoding::default(),
             buffer: Buffer::default(),
             state: State::Line(Assembly::default()),
         }
@@ -98,6 +101,11 @@ impl Stream {
 
     pub fn set_mode(&mut self, mode: Mode) {
         self.mode = mode;
+    }
+
+    /// How the mailbox name of an APPEND is written from now on.
+    pub fn set_names(&mut self, names: NameEncoding) {
+        self.names = names;
     }
 
     /// Adds what was read. Take all events before the next push: that keeps memory within the
@@ -223,7 +231,7 @@ impl Stream {
 
     /// `head` is where the announcement begins in the assembly.
     fn announced(&mut self, assembly: Assembly, head: usize, size: u32, kind: LiteralKind) -> Step {
-        match append_head(&assembly.bytes[..head]) {
+        match append_head(&assembly.bytes[..head], self.names) {
             AppendHead::Argument => self.announced_argument(assembly, size, kind),
             AppendHead::Bad(bad) => {
                 self.drop_literal(size, kind);

@@ -2,9 +2,10 @@
 
 use super::Bad;
 use crate::imap::lexer::{Expected, Lexer};
+use crate::imap::utf7::InvalidUtf7;
 use crate::imap::{
-    Append, Body, CreateMailbox, DateTime, Flag, Keyword, List, ListReturn, ListSelection,
-    MailboxName, SpecialUse, StatusItem, Tag, utf7,
+    Append, Body, CreateMailbox, DateTime, Flag, InvalidMailboxName, Keyword, List, ListReturn,
+    ListSelection, MailboxName, NameEncoding, SpecialUse, StatusItem, Tag,
 };
 
 /// What a line that ends in a literal announcement is the beginning of.
@@ -19,8 +20,8 @@ pub(in crate::imap) enum AppendHead {
 }
 
 /// Reads what stands before a literal announcement.
-pub(in crate::imap) fn append_head(head: &[u8]) -> AppendHead {
-    let mut lexer = Lexer::new(head);
+pub(in crate::imap) fn append_head(head: &[u8], names: NameEncoding) -> AppendHead {
+    let mut lexer = Lexer::with_names(head, names);
     let Some(tag) = Tag::new(lexer.take_while(|byte| byte != b' ')) else {
         return AppendHead::Argument;
     };
@@ -43,7 +44,7 @@ pub(super) fn only(lexer: &mut Lexer<'_>) -> Result<MailboxName, Expected> {
 }
 
 pub(super) fn mailbox(lexer: &mut Lexer<'_>) -> Result<MailboxName, Expected> {
-    Ok(MailboxName::from_wire(&lexer.astring()?)?)
+    Ok(MailboxName::from_wire(&lexer.astring()?, lexer.names)?)
 }
 
 /// `create` of RFC 6154 section 6: `SP mailbox [SP "(" "USE" SP "(" uses ")" ")"]`
@@ -83,16 +84,17 @@ pub(super) fn list(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
         selection = lexer.list(list_selection)?;
         lexer.space()?;
     }
-    let reference = utf7_text(lexer.astring()?)?;
+    let reference = reference(lexer)?;
     lexer.space()?;
     let patterns =
         if lexer.peek() == Some(b'(') { lexer.list(pattern)? } else { vec![pattern(lexer)?] };
     if patterns.is_empty() {
         return Err(Expected("expected a mailbox pattern"));
     }
-    if selection.contains(&ListSelection::RecursiveMatch)
-        && !selection.contains(&ListSelection::Subscribed)
-    {
+    let is_base = |option: &ListSelection| {
+        matches!(option, ListSelection::Subscribed | ListSelection::SpecialUse)
+    };
+    if selection.contains(&ListSelection::RecursiveMatch) && !selection.iter().any(is_base) {
         return Err(Expected("RECURSIVEMATCH needs another selection option"));
     }
     let returns = list_returns(lexer)?;
@@ -102,7 +104,7 @@ pub(super) fn list(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
 
 pub(super) fn lsub(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
     lexer.space()?;
-    let reference = utf7_text(lexer.astring()?)?;
+    let reference = reference(lexer)?;
     lexer.space()?;
     let pattern = pattern(lexer)?;
     lexer.end()?;
@@ -141,12 +143,18 @@ fn list_returns(lexer: &mut Lexer<'_>) -> Result<Vec<ListReturn>, Expected> {
     })
 }
 
-fn pattern(lexer: &mut Lexer<'_>) -> Result<String, Expected> {
-    utf7_text(lexer.list_mailbox()?)
+fn reference(lexer: &mut Lexer<'_>) -> Result<String, Expected> {
+    let bytes = lexer.astring()?;
+    text(&bytes, lexer.names)
 }
 
-fn utf7_text(bytes: Vec<u8>) -> Result<String, Expected> {
-    utf7::decode(&bytes).map_err(|_| Expected("mailbox name is not valid modified UTF-7"))
+fn pattern(lexer: &mut Lexer<'_>) -> Result<String, Expected> {
+    let bytes = lexer.list_mailbox()?;
+    text(&bytes, lexer.names)
+}
+
+fn text(bytes: &[u8], names: NameEncoding) -> Result<String, Expected> {
+    names.decode(bytes).map_err(|_| InvalidMailboxName::from(InvalidUtf7).into())
 }
 
 pub(super) fn status(lexer: &mut Lexer<'_>) -> Result<Body, Expected> {
@@ -168,6 +176,8 @@ fn status_items(lexer: &mut Lexer<'_>) -> Result<Vec<StatusItem>, Expected> {
         "SIZE" => Ok(StatusItem::Size),
         "DELETED" => Ok(StatusItem::Deleted),
         "HIGHESTMODSEQ" => Ok(StatusItem::HighestModSeq),
+        "APPENDLIMIT" => Ok(StatusItem::AppendLimit),
+        "MAILBOXID" => Ok(StatusItem::MailboxId),
         _ => Err(Expected("unknown STATUS item")),
     })?;
     if items.is_empty() { Err(Expected("expected STATUS items")) } else { Ok(items) }

@@ -18,8 +18,8 @@ pub(super) use mailbox::{AppendHead, append_head};
 
 use super::lexer::{Expected, Lexer, is_atom_char};
 use super::{
-    Body, Command, InvalidMailboxName, Line, MessageSet, Numbering, Reply, SeqSet, Status, Tag,
-    UidSet,
+    Body, Command, InvalidMailboxName, Line, MessageSet, NameEncoding, Numbering, Reply, SeqSet,
+    Status, Tag, UidSet,
 };
 
 /// The longest piece of input a BAD may repeat, in octets.
@@ -42,11 +42,17 @@ pub enum BadKind {
     Arguments,
 }
 
-/// Reads one command. The line is what [`super::Event::Command`] brought.
+/// Reads one command of a client that has enabled nothing. The line is what
+/// [`super::Event::Command`] brought.
 pub fn parse(line: &Line) -> Result<Command, Bad> {
+    parse_with(line, NameEncoding::default())
+}
+
+/// Reads one command whose mailbox names are written in `names`.
+pub fn parse_with(line: &Line, names: NameEncoding) -> Result<Command, Bad> {
     let bytes = line.as_bytes();
     let bytes = bytes.strip_suffix(b"\r\n").unwrap_or(bytes);
-    let mut lexer = Lexer::new(bytes);
+    let mut lexer = Lexer::with_names(bytes, names);
     let tag = Tag::new(lexer.take_while(|byte| byte != b' ')).ok_or_else(Bad::tag)?;
     lexer.skip_spaces();
     let verb = verb(&mut lexer);
@@ -76,7 +82,7 @@ fn body(verb: &str, lexer: &mut Lexer<'_>, tag: &Tag) -> Result<Option<Body>, Ex
         "SORT" => sort::sort(lexer, Numbering::Seq),
         "THREAD" => sort::thread(lexer, Numbering::Seq),
         "UID" => return uid(lexer),
-        _ if standard::knows(verb) => standard::parse(verb, lexer.rest(), tag),
+        _ if standard::knows(verb) => standard::parse(verb, lexer, tag),
         _ => return Ok(None),
     };
     body.map(Some)
@@ -172,7 +178,9 @@ impl fmt::Display for Echo<'_> {
 impl From<InvalidMailboxName> for Expected {
     fn from(invalid: InvalidMailboxName) -> Self {
         match invalid {
-            InvalidMailboxName::Encoding(_) => Self("mailbox name is not valid modified UTF-7"),
+            InvalidMailboxName::Encoding(_) => {
+                Self("mailbox name is neither modified UTF-7 nor UTF-8")
+            }
             InvalidMailboxName::Control => Self("mailbox name contains a control character"),
         }
     }

@@ -2,13 +2,14 @@
 
 use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder as _;
+use imap_codec::imap_types::IntoStatic as _;
 use imap_codec::imap_types::command::CommandBody;
 use imap_codec::imap_types::core::{AString, IString, NString};
 use imap_codec::imap_types::extensions::compress::CompressionAlgorithm;
 use imap_codec::imap_types::mailbox::Mailbox;
 
-use crate::imap::lexer::Expected;
-use crate::imap::{Body, IdField, MailboxName, Tag};
+use crate::imap::lexer::{Expected, Lexer};
+use crate::imap::{Body, IdField, MailboxName, NameEncoding, Tag};
 use crate::{Mechanism, Secret};
 
 const VERBS: [&str; 19] = [
@@ -37,25 +38,28 @@ pub(super) fn knows(verb: &str) -> bool {
     VERBS.contains(&verb)
 }
 
-/// `arguments` is what follows the verb, up to the final line end.
-pub(super) fn parse(verb: &str, arguments: &[u8], tag: &Tag) -> Result<Body, Expected> {
+/// The lexer stands behind the verb; the final line end is cut.
+pub(super) fn parse(verb: &str, lexer: &Lexer<'_>, tag: &Tag) -> Result<Body, Expected> {
+    let (arguments, names) = (lexer.rest(), lexer.names);
     // The decoder is stricter about spaces at the end than clients are. As they may belong to a
     // literal, they are taken away only if they are in the way.
-    decode(verb, arguments, tag)
+    let command = decode(verb, arguments, tag)
         .or_else(|| decode(verb, arguments.trim_ascii_end(), tag))
-        .unwrap_or_else(|| Err(Expected(complaint(verb, arguments))))
+        .ok_or_else(|| Expected(complaint(verb, arguments)))?;
+    convert(command, names)
 }
 
 /// `None` if the decoder refuses the command.
-fn decode(verb: &str, arguments: &[u8], tag: &Tag) -> Option<Result<Body, Expected>> {
+fn decode(verb: &str, arguments: &[u8], tag: &Tag) -> Option<CommandBody<'static>> {
     let line = [tag.as_str().as_bytes(), b" ", verb.as_bytes(), arguments, b"\r\n"].concat();
     match CommandCodec::default().decode(&line) {
-        Ok(([], command)) => Some(convert(command.body)),
+        Ok(([], command)) => Some(command.into_static().body),
         _ => None,
     }
 }
 
-fn convert(body: CommandBody<'_>) -> Result<Body, Expected> {
+fn convert(body: CommandBody<'_>, names: NameEncoding) -> Result<Body, Expected> {
+    let name = |mailbox: &Mailbox<'_>| name(mailbox, names);
     Ok(match body {
         CommandBody::Capability => Body::Capability,
         CommandBody::Check => Body::Check,
@@ -77,8 +81,8 @@ fn convert(body: CommandBody<'_>) -> Result<Body, Expected> {
             initial: initial_response.map(|response| Secret::new(response.declassify().to_vec())),
         },
         CommandBody::Enable { capabilities } => {
-            let name = |capability: &dyn ToString| capability.to_string().to_ascii_uppercase();
-            Body::Enable(capabilities.as_ref().iter().map(|one| name(one)).collect())
+            let word = |capability: &dyn ToString| capability.to_string().to_ascii_uppercase();
+            Body::Enable(capabilities.as_ref().iter().map(|one| word(one)).collect())
         }
         CommandBody::Id { parameters } => {
             let field = |(name, value): &(IString<'_>, NString<'_>)| IdField {
@@ -118,9 +122,9 @@ fn text(string: &IString<'_>) -> String {
     String::from_utf8_lossy(string.as_ref()).into_owned()
 }
 
-fn name(mailbox: &Mailbox<'_>) -> Result<MailboxName, Expected> {
+fn name(mailbox: &Mailbox<'_>, names: NameEncoding) -> Result<MailboxName, Expected> {
     match mailbox {
         Mailbox::Inbox => Ok(MailboxName::inbox()),
-        Mailbox::Other(other) => Ok(MailboxName::from_wire(other.as_ref())?),
+        Mailbox::Other(other) => Ok(MailboxName::from_wire(other.as_ref(), names)?),
     }
 }

@@ -1,8 +1,8 @@
 use super::*;
 use crate::imap::{
     CreateMailbox, Date, FetchItem, Flag, IdField, Keyword, List, ListReturn, ListSelection,
-    MailboxName, Mechanism, Peek, SearchKey, SectionText, SpecialUse, StatusItem, StoreAction,
-    StoreAnswer,
+    MailboxName, Mechanism, NameEncoding, Peek, SearchKey, SectionText, SpecialUse, StatusItem,
+    StoreAction, StoreAnswer,
 };
 
 fn parsed(line: &str) -> Result<Body, Bad> {
@@ -347,7 +347,7 @@ fn search_keys_nest_deeply_but_not_without_end() {
 
 #[test]
 fn the_head_of_an_append_is_told_from_its_arguments() {
-    let head = |text: &str| append_head(text.as_bytes());
+    let head = |text: &str| append_head(text.as_bytes(), NameEncoding::default());
     assert_eq!(head("a APPEND "), AppendHead::Argument);
     assert_eq!(head("a LOGIN "), AppendHead::Argument);
     assert_eq!(head("a SEARCH APPEND x "), AppendHead::Argument);
