@@ -8,6 +8,7 @@ use wire::imap::{ReturnOption, Returns, Search, SearchKey, Tag};
 
 use super::connection::Connection;
 use super::criteria::{self, Criterion, Facts, Reach, Read};
+use super::enabled::Extension;
 use super::ending::{Ending, Halt, Handled};
 use super::fetch::AHEAD;
 use super::found::{Found, Telling, Verb};
@@ -55,7 +56,9 @@ pub(super) async fn run(
     selected: &mut Selected,
     (tag, search): (&Tag, &Search),
 ) -> Handled {
-    let returns = search.returns.as_ref();
+    // There is no SEARCH response in the newer protocol (RFC 9051 §6.4.4).
+    let everything = selected.enabled().has(Extension::Rev2).then(Returns::all);
+    let returns = search.returns.as_ref().or(everything.as_ref());
     let asked = Asked { charset: search.charset.as_deref(), key: &search.key };
     let found = find(connection, selected, asked).await;
     let found = or_empty_saved(selected, returns, found)?;

@@ -67,6 +67,26 @@ async fn what_is_asked_for_is_told_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn the_newer_protocol_knows_no_other_answer() {
+    let (_world, mut imap) = world().await;
+    imap.command("ENABLE IMAP4rev2").await.ok();
+    for (command, expected) in [
+        ("SEARCH FLAGGED", "ALL 2,4"),
+        ("UID SEARCH ALL", "UID ALL 2:5"),
+        ("SEARCH DELETED", ""),
+        ("SEARCH RETURN (MIN) FLAGGED", "MIN 2"),
+    ] {
+        assert_eq!(told(&mut imap, command).await, expected, "{command}");
+    }
+    imap.command("SEARCH RETURN (SAVE) FLAGGED").await.ok().silent();
+    assert_eq!(told(&mut imap, "UID SEARCH $").await, "UID ALL 3,5");
+    imap.command("SORT (REVERSE SUBJECT) UTF-8 $").await.ok().expect("* SORT 4 2");
+    imap.command("ENABLE UTF8=ACCEPT").await.ok();
+    imap.command("SEARCH RETURN (SAVE) CHARSET UTF-8 DELETED").await.bad();
+    assert_eq!(told(&mut imap, "UID SEARCH $").await, "UID ALL 3,5");
+}
+
+#[tokio::test]
 async fn a_page_of_the_result_is_counted_from_either_end() {
     let (_world, mut imap) = world().await;
     for (command, expected) in [
