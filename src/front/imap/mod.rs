@@ -62,12 +62,12 @@ const AFTER_LOGIN: &[&str] = &[
     "COMPRESS=DEFLATE",
     "CONDSTORE",
     "QRESYNC",
-    "BINARY",
     "PREVIEW",
     "INPROGRESS",
 ];
-/// `OBJECTID`, once folders are named in SELECT, CREATE and STATUS as well (RFC 8474 §3).
-const OBJECT_ID: &[&str] = &[];
+/// What is offered only with its other half: `BINARY`, once APPEND takes a literal8 (RFC 3516 §4.4), and `OBJECTID`, once
+/// folders are named in SELECT, CREATE and STATUS as well (RFC 8474 §3).
+const WITH_OTHER_HALF: &[&str] = &[];
 
 /// IMAP for everyone who has an account here. A handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -108,7 +108,7 @@ enum Standing {
 fn capabilities(standing: Standing) -> Vec<Cow<'static, str>> {
     let (names, more) = match standing {
         Standing::Stranger(security) => (BEFORE_LOGIN, ways_in(security)),
-        Standing::User => (AFTER_LOGIN, OBJECT_ID),
+        Standing::User => (AFTER_LOGIN, WITH_OTHER_HALF),
     };
     names.iter().chain(more).copied().map(Cow::Borrowed).collect()
 }
