@@ -1,6 +1,7 @@
 //! The local login, shared by all protocols: one check, one growing delay.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::account::{Accounts, Caller, Login, Purpose};
 use crate::clock::Clock;
@@ -33,6 +34,14 @@ impl Door {
     /// `WrongPassword`, after the delay, whether or not the user exists; `LockedOut`; or what keeps
     /// the right user out.
     pub async fn admit(&mut self, user: &[u8], password: &[u8]) -> Outcome<Login> {
+        let (admitted, delay) = self.examine(user, password).await;
+        self.wait(delay).await;
+        admitted
+    }
+
+    /// Like `admit`, for who has something to say during the delay: the caller owes it (`wait`)
+    /// before it tells anyone what came of it.
+    pub async fn examine(&mut self, user: &[u8], password: &[u8]) -> (Outcome<Login>, Duration) {
         let user = String::from_utf8_lossy(user);
         let wait = self.accounts.delay(&user, self.caller.source, self.failures, &self.clock);
         let admitted = self.accounts.log_in(&user, password, self.caller, &self.clock).await;
@@ -40,9 +49,15 @@ impl Door {
             && matches!(fault.kind(), Kind::WrongPassword | Kind::LockedOut)
         {
             self.failures += 1;
-            self.clock.sleep(wait).await;
+            return (admitted, wait);
         }
-        admitted
+        (admitted, Duration::ZERO)
+    }
+
+    pub async fn wait(&self, delay: Duration) {
+        if !delay.is_zero() {
+            self.clock.sleep(delay).await;
+        }
     }
 
     /// Whether this connection has guessed often enough and is to be closed.

@@ -277,6 +277,8 @@ async fn a_wrong_password_costs_time_and_says_no_more_than_that() {
             answer = ada.answer() => answer,
             () = world.let_pass(Duration::from_millis(20)) => unreachable!("time passes for ever"),
         };
+        // How often it is said that the check takes time depends on the machine.
+        let answer = answer.replace("* OK [INPROGRESS (\"t\" NIL NIL)] Still working\r\n", "");
         assert_eq!(answer, "t NO [AUTHENTICATIONFAILED] User name or password is wrong\r\n");
         assert!(ada.until("u OK").await.starts_with("* CAPABILITY IMAP4rev1"));
     }

@@ -12,6 +12,11 @@ fn reply(subject: &str, to: &str) -> Vec<u8> {
     mail.replace(&format!("\r\nSubject: {subject}\r\n"), &about).into_bytes()
 }
 
+/// The service parts it with another boundary whenever it is read.
+const TWO_PARTS: &str = "Subject: Parts\r\nMIME-Version: 1.0\r\n\
+    Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\
+    Content-Type: application/pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\n\r\ntwo\r\n--b--\r\n";
+
 /// One, an answer to it, and another one.
 async fn with_mail() -> World {
     World::with(|tenant| {
@@ -76,7 +81,7 @@ async fn a_name_survives_a_move_a_restart_and_what_outlook_does() {
 #[tokio::test]
 async fn a_copy_has_the_name_and_the_bytes_of_its_original() {
     let prepare = |tenant: &Tenant| {
-        tenant.person(ADA).inbox().deliver(mail("One"));
+        tenant.person(ADA).inbox().deliver(TWO_PARTS);
         tenant.person(ADA).folder("Work");
         tenant.set_switches(|switches| switches.messages.mime = MimeFidelity::Regenerated);
     };
