@@ -166,7 +166,7 @@ async fn id_enable_and_namespace_are_answered_as_their_standards_say() {
 
     let mut client = world.imap().await;
     client.command("NAMESPACE").await.ok().expect("* NAMESPACE ((\"\" \"/\")) NIL NIL");
-    client.command("ENABLE UTF8=ACCEPT X-NOTHING").await.ok().expect("* ENABLED");
+    client.command("ENABLE UTF8=ONLY X-NOTHING").await.ok().expect("* ENABLED");
 }
 
 #[tokio::test]
