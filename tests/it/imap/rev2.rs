@@ -71,7 +71,7 @@ async fn who_enables_it_in_an_open_folder_hears_no_more_of_recent() {
 async fn names_travel_as_they_are_in_both_directions() {
     let world = World::with(|tenant| drop(tenant.person(ADA).folder("Entwürfe & 日本語"))).await;
     let mut imap = rev2(&world).await;
-    let answer = imap.command("LIST \"\" Entwü*").await.ok();
+    let answer = imap.command("LIST \"\" \"Entwü*\"").await.ok();
     answer.expect("* LIST (\\HasNoChildren) \"/\" \"Entwürfe & 日本語\"");
     let answer = imap.command("SELECT \"Entwürfe & 日本語\"").await.ok();
     answer.expect("* LIST (\\HasNoChildren) \"/\" \"Entwürfe & 日本語\"");
@@ -84,7 +84,7 @@ async fn names_travel_as_they_are_in_both_directions() {
     imap.command("UNSUBSCRIBE \"R&-D\"").await.ok();
     imap.command("LSUB \"\" \"R&*\"").await.ok().silent();
     imap.command("SUBSCRIBE \"Ü/ber\"").await.ok();
-    imap.command("LSUB \"\" Ü*").await.ok().expect("* LSUB (\\Noselect) \"/\" \"Ü/ber\"");
+    imap.command("LSUB \"\" \"Ü*\"").await.ok().expect("* LSUB (\\Noselect) \"/\" \"Ü/ber\"");
     imap.command("SELECT \"\u{fc}nbekannt\"").await.no("NONEXISTENT");
     imap.command("CREATE \"a\u{2028}b\"").await.bad();
     imap.command_bytes(b"SELECT \"\xff\"").await.bad();

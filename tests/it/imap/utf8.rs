@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use footbridge::auth::Secret;
 use footbridge::auth::password::HashedPassword;
-use footbridge::config::ConnectionUse;
-use footbridge::config::connections::StoredPassword;
+use footbridge::config::connections::{ConnectionUse, StoredPassword};
 use m365_sim::Tenant;
 
 use crate::imap_client::ImapClient;
@@ -31,7 +30,7 @@ async fn names_and_searched_text_are_utf_8_and_no_charset_is_named() {
     })
     .await;
     let mut imap = accepting(&world).await;
-    let answer = imap.command("LIST \"\" Grü%").await.ok();
+    let answer = imap.command("LIST \"\" \"Grü%\"").await.ok();
     answer.expect("* LIST (\\HasNoChildren) \"/\" \"Grüße\"");
     let select = imap.command("SELECT \"Grüße\"").await.ok();
     select.expect("* 2 EXISTS").lacks("* LIST");
@@ -39,7 +38,7 @@ async fn names_and_searched_text_are_utf_8_and_no_charset_is_named() {
     imap.command("SEARCH CHARSET UTF-8 SUBJECT \"Grüße\"").await.bad();
     imap.command("UID SEARCH CHARSET US-ASCII ALL").await.bad();
     imap.command("RENAME \"Grüße\" \"Küsse & mehr\"").await.ok().silent();
-    let answer = imap.command("LSUB \"\" Kü*").await.ok();
+    let answer = imap.command("LSUB \"\" \"Kü*\"").await.ok();
     answer.expect("* LSUB () \"/\" \"Küsse & mehr\"");
     let status = imap.command("STATUS \"Küsse & mehr\" (MESSAGES)").await.ok();
     status.expect("* STATUS \"Küsse & mehr\" (MESSAGES 2)");
