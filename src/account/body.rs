@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
 use bytes::Bytes;
@@ -13,40 +14,80 @@ use tokio::sync::Semaphore;
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
 use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Row, Uid};
-use crate::mime::{self, Form, Outline, Scanner};
+use crate::mime::{self, Form, Heads, Outline, Scanner};
 use crate::store::{self, Freezing, Texts};
 
 /// Octets read in one call: large enough to be quick, small enough to hold many at a time.
 pub const READ_MAX: u64 = 256 * 1024;
 
+/// The cache may go beyond its limit by one of so many shares of it.
+const WEIGHED_SHARES: u64 = 64;
+
 /// How often bytes that vanish between a look and the open are fetched again: eviction is rare.
 const OPEN_TRIES: usize = 3;
 
-/// Frozen bytes of one message. Holds the file open, so that eviction cannot disturb a reader.
+/// Octets of one message that are read along with others': most messages are smaller.
+const HELD_MAX: u64 = 64 * 1024;
+/// Octets of many messages that are held in memory at once for one session.
+const HELD_TOGETHER: u64 = 1024 * 1024;
+
+/// Frozen bytes of one message.
 #[derive(Clone, Debug)]
 pub struct Body {
     pub size: u64,
-    pub outline: Arc<Outline>,
-    file: Arc<File>,
+    outline: Bytes,
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// Open, so that eviction cannot disturb a reader.
+    File(Arc<File>),
+    /// A small message, whole.
+    Held(Bytes),
 }
 
 impl Body {
+    /// Where the parts lie.
+    ///
+    /// # Errors
+    /// `Defect` if the index holds something else.
+    pub fn outline(&self) -> Outcome<Outline> {
+        serde_json::from_slice(&self.outline)
+            .map_err(|error| Fault::defect(error).because("stored outline"))
+    }
+
     /// Octets of the message, at most `READ_MAX` of them: fewer than asked for only at that limit.
     ///
     /// # Errors
     /// `Defect` if the file cannot be read, or `range` is not within the message.
     pub async fn read(&self, range: Range<u64>) -> Outcome<Bytes> {
+        if let Source::Held(_) = self.source {
+            return self.read_blocking(range);
+        }
+        let body = self.clone();
+        let read = tokio::task::spawn_blocking(move || body.read_blocking(range));
+        read.await.map_err(|_| Fault::defect("reading frozen bytes broke off"))?
+    }
+
+    /// Like `read`, for where blocking is allowed.
+    ///
+    /// # Errors
+    /// As for `read`.
+    pub fn read_blocking(&self, range: Range<u64>) -> Outcome<Bytes> {
         let length = (range.end.min(self.size)).saturating_sub(range.start).min(READ_MAX);
         let length = usize::try_from(length).map_err(Fault::defect)?;
-        let file = Arc::clone(&self.file);
-        let read = tokio::task::spawn_blocking(move || -> io::Result<Bytes> {
-            let mut buffer = vec![0; length];
-            file.read_exact_at(&mut buffer, range.start)?;
-            Ok(buffer.into())
-        });
-        read.await
-            .map_err(|_| Fault::defect("reading frozen bytes broke off"))?
-            .map_err(|error| Fault::defect(error).because("frozen bytes"))
+        let start = usize::try_from(range.start).map_err(Fault::defect)?;
+        match &self.source {
+            Source::Held(bytes) if start <= bytes.len() => Ok(bytes.slice(start..start + length)),
+            Source::Held(_) => Err(Fault::defect("a range beyond the end of a message")),
+            Source::File(file) => {
+                let mut buffer = vec![0; length];
+                file.read_exact_at(&mut buffer, range.start)
+                    .map_err(|error| Fault::defect(error).because("frozen bytes"))?;
+                Ok(buffer.into())
+            }
+        }
     }
 }
 
@@ -58,6 +99,7 @@ impl OpenFolder {
             Some(body) => body,
             None => self.frozen(uid).await?.0,
         };
+        self.live.note_size(uid, body.size).await;
         Ok(Summary {
             size: body.size,
             envelope: body.texts.envelope.into(),
@@ -66,15 +108,53 @@ impl OpenFolder {
         })
     }
 
+    /// The summaries of those of `uids` (ascending) that need no fetching, in that order.
+    pub async fn summaries(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Summary)>> {
+        let told = self.account.0.store.told(self.folder.id, uids).await?;
+        let summary = |told: store::Told| Summary {
+            size: told.size,
+            envelope: told.envelope,
+            structure: told.body,
+            body_structure: told.structure,
+        };
+        Ok(told.into_iter().map(|told| (told.uid, summary(told))).collect())
+    }
+
+    /// What SEARCH compares first (`mime::Heads`), of those of `uids` (ascending) of which it is kept.
+    pub async fn heads(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Bytes)>> {
+        self.account.0.store.heads(self.folder.id, uids).await
+    }
+
     /// The bytes; fetches them if needed.
     ///
     /// # Errors
     /// `NoSuchMessage` if the message is gone; what kept the service from giving them.
     pub async fn body(&self, uid: Uid) -> Outcome<Body> {
         let (record, file) = self.frozen(uid).await?;
-        let outline = serde_json::from_slice(&record.texts.outline)
-            .map_err(|error| Fault::defect(error).because("stored outline"))?;
-        Ok(Body { size: record.size, outline: Arc::new(outline), file: Arc::new(file) })
+        let outline = record.texts.outline.into();
+        Ok(Body { size: record.size, outline, source: Source::File(Arc::new(file)) })
+    }
+
+    /// The bytes of those of `uids` (ascending) that are small and at hand, in that order, up to a
+    /// limit of what is held. The others are had one by one.
+    pub async fn small_bodies(&self, uids: &[Uid]) -> Outcome<Vec<(Uid, Body)>> {
+        let located = self.account.0.store.located(self.folder.id, uids).await?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut room = HELD_TOGETHER;
+            let mut bodies = Vec::with_capacity(located.len());
+            for body in located {
+                if body.size > HELD_MAX || body.size > room {
+                    continue;
+                }
+                if let Some(held) = whole(&body.path, body.size) {
+                    room -= body.size;
+                    let (size, outline) = (body.size, body.outline.into());
+                    bodies.push((body.uid, Body { size, outline, source: Source::Held(held) }));
+                }
+            }
+            bodies
+        });
+        reading.await.map_err(Fault::defect)
     }
 
     async fn frozen(&self, uid: Uid) -> Outcome<(store::Body, File)> {
@@ -115,14 +195,13 @@ impl OpenFolder {
         }
         let texts = describe(file.path()).await?;
         let frozen = inner.store.freeze(self.folder.id, row.uid, file, texts).await?;
+        self.live.note_size(row.uid, frozen.body.size).await;
         if frozen.freezing == Freezing::Regenerated {
+            self.account.note_other_size(row, frozen.body.size).await?;
             tracing::warn!(account = %inner.address, folder = %self.folder.path, uid = %row.uid,
                 "the service made other bytes of the same message");
         }
-        if inner.store.cached_bytes().await? > inner.pace.cache_bytes {
-            inner.store.evict(inner.pace.cache_bytes).await?;
-        }
-        Ok(())
+        self.account.make_room(frozen.body.size).await
     }
 
     /// "Not found" is believed after a look: a client must not take a message for gone that is there.
@@ -137,6 +216,31 @@ impl OpenFolder {
 }
 
 impl Account {
+    /// Keeps the cache within its limit. All of it is weighed only when a share of the limit has come
+    /// in: to add up tens of thousands of files after each download takes longer than the download.
+    async fn make_room(&self, octets: u64) -> Outcome<()> {
+        let (store, limit) = (&self.0.store, self.0.pace.cache_bytes);
+        let unweighed = self.0.unweighed.fetch_add(octets, Ordering::Relaxed) + octets;
+        if unweighed < limit / WEIGHED_SHARES {
+            return Ok(());
+        }
+        self.0.unweighed.store(0, Ordering::Relaxed);
+        if store.cached_bytes().await? > limit {
+            store.evict(limit).await?;
+        }
+        Ok(())
+    }
+
+    /// A message that is on its way from one folder to another is in both for a moment.
+    async fn note_other_size(&self, row: &Row, octets: u64) -> Outcome<()> {
+        for (folder, uid) in self.0.store.places(&row.remote).await? {
+            if let Some(live) = self.desk(folder).live() {
+                live.note_size(uid, octets).await;
+            }
+        }
+        Ok(())
+    }
+
     /// One download of a message at a time, however many ask for it.
     fn download_turn(&self, message: &RemoteId) -> Arc<Semaphore> {
         let mut downloads = self.0.downloads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,9 +263,28 @@ pub(super) async fn describe(path: &Path) -> Outcome<Texts> {
     let envelope = mime::envelope(&outline);
     let structure = mime::structure(&outline, Form::BodyStructure);
     let body = mime::structure(&outline, Form::Body);
+    let heads = heads(&outline);
     let slim = outline.without_headers();
     let outline = serde_json::to_vec(&slim).map_err(Fault::defect)?;
-    Ok(Texts { outline, envelope, structure, body })
+    Ok(Texts { outline, envelope, structure, body, heads })
+}
+
+/// Only of a header that was kept whole.
+fn heads(outline: &Outline) -> Option<Vec<u8>> {
+    let root = outline.root();
+    let whole = root.fields.len() as u64 >= root.header.end - root.header.start;
+    whole.then(|| Heads::collect(&root.fields)).flatten()
+}
+
+/// The whole of a file that has exactly this size. Any other is read, and mended, one by one.
+fn whole(path: &Path, size: u64) -> Option<Bytes> {
+    let file = File::open(path).ok()?;
+    if file.metadata().ok()?.len() != size {
+        return None;
+    }
+    let mut bytes = vec![0; usize::try_from(size).ok()?];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    Some(bytes.into())
 }
 
 fn scan(path: &Path) -> io::Result<Outline> {

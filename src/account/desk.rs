@@ -1,9 +1,10 @@
 //! What is going on with one folder right now: who looks at it, and how well it is known.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::live::Live;
 use super::sync::LOOK_UPS_MAX;
 use super::turn::Turn;
 use crate::clock::Instant;
@@ -18,6 +19,8 @@ pub(super) struct Desk {
     pub(super) turn: Turn,
     sessions: AtomicUsize,
     notes: Mutex<Notes>,
+    /// While a session has the folder open, and a while after.
+    live: Mutex<Weak<Live>>,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +41,20 @@ impl Desk {
     pub(super) fn watch(self: &Arc<Self>) -> Watching {
         self.sessions.fetch_add(1, Ordering::Relaxed);
         Watching(Arc::clone(self))
+    }
+
+    /// The snapshot that the folder's sessions share, if there are any.
+    pub(super) fn live(&self) -> Option<Arc<Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
+    pub(super) fn live_or(&self, make: impl FnOnce() -> Live) -> Arc<Live> {
+        let mut known = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        known.upgrade().unwrap_or_else(|| {
+            let live = Arc::new(make());
+            *known = Arc::downgrade(&live);
+            live
+        })
     }
 
     pub(super) fn is_wanted(&self, now: Instant) -> bool {

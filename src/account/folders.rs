@@ -6,7 +6,7 @@ use super::sync::Need;
 use super::{Account, FolderEntry, Status};
 use crate::backend::{RemoteFolderRef, Urgency};
 use crate::mailbox::{Fault, Folder, FolderPath, Kind, Outcome, RemoteId};
-use crate::store::{Subscription, Tree};
+use crate::store::{Claim, Subscription, Tree};
 
 impl Account {
     /// Every folder, and every subscription to one that is gone; INBOX first, then by path.
@@ -61,7 +61,13 @@ impl Account {
             None => Need::Now,
         };
         self.refresh(folder, need, Urgency::Interactive).await?;
-        Ok(Status::from(&self.0.store.counts(folder.id).await?))
+        Ok(match self.desk(folder.id).live() {
+            Some(live) => {
+                let recent = self.0.store.recent(folder.id, Claim::Look).await?;
+                Status::of(&*live.current().await?, recent.as_ref())
+            }
+            None => Status::from(&self.0.store.counts(folder.id).await?),
+        })
     }
 
     /// Makes a folder, and those above it that are missing (RFC 3501 §6.3.3). Answers its id.

@@ -12,6 +12,7 @@ mod figures;
 mod folders;
 mod last_uses;
 mod lease;
+mod live;
 mod lockout;
 mod look;
 mod open;
@@ -26,6 +27,7 @@ mod values;
 mod write;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -54,6 +56,7 @@ pub use values::{
 pub(crate) use submit::doubles;
 
 use desk::Desk;
+use live::Shelf;
 use submit::Submitter;
 use turn::Turn;
 
@@ -104,8 +107,11 @@ struct Inner {
     submitter: Submitter,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
+    shelf: Shelf,
     downloads: Mutex<HashMap<RemoteId, Weak<Semaphore>>>,
     looks: watch::Sender<Looks>,
+    /// Octets cached since the cache was last weighed.
+    unweighed: AtomicU64,
 }
 
 impl Account {
@@ -122,8 +128,11 @@ impl Account {
             pace,
             tree: Turn::default(),
             desks: Mutex::default(),
+            shelf: Shelf::default(),
             downloads: Mutex::default(),
             looks: watch::Sender::default(),
+            // The first download weighs what earlier runs have left.
+            unweighed: AtomicU64::new(u64::MAX / 2),
         }))
     }
 

@@ -1,17 +1,17 @@
 //! A folder that a session looks at.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::desk::Watching;
+use super::live::Live;
 use super::sync::Need;
 use super::{Account, Opened, Status};
 use crate::backend::{Urgency, Writing};
 use crate::mailbox::{
-    Changes, Folder, FolderPath, Keyword, Kind, ModSeq, Outcome, RemoteId, Row, Uid, UidValidity,
+    Changes, Folder, FolderPath, Kind, ModSeq, Outcome, RemoteId, Row, Snapshot, Uid, UidValidity,
     View,
 };
 use crate::store::Claim;
@@ -21,6 +21,7 @@ use crate::store::Claim;
 pub struct OpenFolder {
     pub(super) account: Account,
     pub(super) folder: Arc<Folder>,
+    pub(super) live: Arc<Live>,
     _watching: Arc<Watching>,
 }
 
@@ -33,26 +34,23 @@ impl Account {
         let folder = self.existing(path).await?;
         let watching = Arc::new(self.desk(folder.id).watch());
         self.refresh(&folder, Need::Now, Urgency::Interactive).await?;
-        let store = &self.0.store;
-        let (uids, counts) = store.opening(folder.id).await?;
-        let keywords = self.keywords(&folder).await?;
-        let opened =
-            OpenFolder { account: self.clone(), folder: Arc::new(folder), _watching: watching };
+        let live = self.desk(folder.id).live_or(|| Live::new(&self.0.store, folder.id));
+        let snapshot = live.current().await?;
+        let recent = self.0.store.recent(folder.id, Claim::Look).await?;
+        self.0.shelf.put(&live, self.0.clock.instant());
         Ok(Opened {
-            folder: opened,
-            view: View::new(uids, counts.highest),
-            status: Status::from(&counts),
-            first_unseen: counts.first_unseen,
-            keywords,
+            view: View::sharing(Arc::clone(snapshot.uids()), snapshot.through()),
+            status: Status::of(&snapshot, recent.as_ref()),
+            first_unseen: snapshot.tally().first_unseen,
+            keywords: snapshot.keywords().into_iter().collect(),
             writable: self.0.backend.rights().writing == Writing::Allowed,
+            folder: OpenFolder {
+                account: self.clone(),
+                folder: Arc::new(folder),
+                live,
+                _watching: watching,
+            },
         })
-    }
-
-    async fn keywords(&self, folder: &Folder) -> Outcome<Vec<Keyword>> {
-        let (rows, _) = self.0.store.all_rows(folder.id).await?;
-        let used: BTreeSet<Keyword> =
-            rows.iter().flat_map(|row| row.flags.keywords().cloned()).collect();
-        Ok(used.into_iter().collect())
     }
 }
 
@@ -74,6 +72,14 @@ impl OpenFolder {
     pub async fn refresh(&self) -> Outcome<()> {
         let need = Need::Within(self.account.0.pace.freshness);
         self.account.refresh(&self.folder, need, Urgency::Interactive).await
+    }
+
+    /// The folder as the index has it now, shared with all who look at it.
+    ///
+    /// # Errors
+    /// `NoSuchFolder` once the folder is gone.
+    pub async fn snapshot(&self) -> Outcome<Arc<Snapshot>> {
+        self.live.current().await
     }
 
     /// # Errors

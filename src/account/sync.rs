@@ -42,6 +42,7 @@ impl Account {
         let mut leftovers = Leftovers::All;
         loop {
             let began = self.0.clock.instant();
+            self.0.shelf.tidy(began);
             pause = match self.tick().await {
                 Ok(()) => {
                     leftovers = self.settle_leftovers(leftovers).await;

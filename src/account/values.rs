@@ -1,10 +1,13 @@
 //! What the use cases take and answer.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
 
 use super::OpenFolder;
 use crate::mailbox::{
-    Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Timestamp, Uid, UidValidity, View,
+    Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Snapshot, Timestamp, Uid,
+    UidValidity, View,
 };
 use crate::store::{Counts, SpoolFile};
 
@@ -107,6 +110,23 @@ impl From<&Counts> for Status {
             next: counts.next,
             validity: counts.validity,
             highest: counts.highest,
+        }
+    }
+}
+
+impl Status {
+    /// `recent`: what no session has been told of yet.
+    pub(super) fn of(snapshot: &Snapshot, recent: Option<&RangeInclusive<Uid>>) -> Self {
+        let tally = snapshot.tally();
+        let recent = recent.map_or(0, |recent| snapshot.count_within(recent));
+        Self {
+            messages: tally.messages,
+            unseen: tally.unseen,
+            deleted: tally.deleted,
+            recent,
+            next: snapshot.next(),
+            validity: snapshot.validity(),
+            highest: snapshot.through(),
         }
     }
 }

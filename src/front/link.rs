@@ -58,6 +58,8 @@ pub(super) enum Next<E> {
 /// What a client may still send after our last words, and for how long, so that it gets to read them.
 const LINGER_OCTETS: usize = 1024 * 1024;
 const LINGER_FOR: Duration = Duration::from_secs(2);
+/// Room for output that a connection keeps while its client is silent: most clients are, for hours.
+const KEPT_OUTPUT: usize = 1024;
 /// Octets read at once.
 const READ_SIZE: usize = 16 * 1024;
 /// What an idle connection keeps for its output.
@@ -110,6 +112,7 @@ impl<F: Framing> Link<F> {
         }
         // Outside the race below: a write must not be dropped half-way.
         self.flush().await?;
+        self.output.shrink_to(KEPT_OUTPUT);
         let (drain, lease) = (self.drain.clone(), self.lease.clone());
         tokio::select! {
             biased;

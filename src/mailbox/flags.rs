@@ -128,7 +128,7 @@ impl Flags {
         self
     }
 
-    pub fn keywords(&self) -> impl Iterator<Item = &Keyword> {
+    pub fn keywords(&self) -> impl Iterator<Item = &Keyword> + Clone {
         self.keywords.iter()
     }
 

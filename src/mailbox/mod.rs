@@ -9,6 +9,7 @@ pub mod flags;
 pub mod folder;
 pub mod ids;
 pub mod message;
+pub mod snapshot;
 pub mod submission;
 pub mod view;
 
@@ -18,5 +19,6 @@ pub use flags::{FlagEdit, Flags, Keyword, SystemFlag};
 pub use folder::{Folder, FolderPath, Role};
 pub use ids::{Cursor, Epoch, FolderId, ModSeq, RemoteId, RemoteVersion, SeqNum, Uid, UidValidity};
 pub use message::{Row, Timestamp};
+pub use snapshot::{Entry, Line, Snapshot, Tally};
 pub use submission::{Address, Envelope, Spooled, Submission};
 pub use view::{Expunges, Notice, View};

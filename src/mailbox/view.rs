@@ -1,5 +1,7 @@
 //! One session's sequence numbers. Pure, so that thousands of histories can be run against it.
 
+use std::sync::Arc;
+
 use super::{Change, Changes, Flags, ModSeq, SeqNum, Uid};
 
 /// What a session must tell its client, in this order.
@@ -22,15 +24,33 @@ pub enum Expunges {
 /// One session's frozen picture of a folder: which UID has which sequence number.
 #[derive(Clone, Debug, Default)]
 pub struct View {
-    uids: Vec<Uid>,
+    /// Shared with every other session that sees the same, and with the folder's snapshot.
+    uids: Arc<Vec<Uid>>,
     seen: ModSeq,
 }
 
 impl View {
     /// The picture at SELECT: `uids` ascending, as of `seen`.
     pub fn new(uids: Vec<Uid>, seen: ModSeq) -> Self {
+        Self::sharing(Arc::new(uids), seen)
+    }
+
+    /// Like `new`, with a list that others hold too.
+    pub fn sharing(uids: Arc<Vec<Uid>>, seen: ModSeq) -> Self {
         debug_assert!(uids.is_sorted());
         Self { uids, seen }
+    }
+
+    /// Gives up its own list for an equal one that others hold too.
+    pub fn share(&mut self, uids: &Arc<Vec<Uid>>) {
+        if !self.shares(uids) && self.uids == *uids {
+            self.uids = Arc::clone(uids);
+        }
+    }
+
+    /// Whether this very list is in the picture.
+    pub fn shares(&self, uids: &Arc<Vec<Uid>>) -> bool {
+        Arc::ptr_eq(&self.uids, uids)
     }
 
     /// The point in the folder's log that this picture shows: the client has been told of all that
@@ -85,7 +105,7 @@ impl View {
         self.announce_gone(gone, &mut notices);
         if !arrived.is_empty() {
             arrived.sort_unstable();
-            self.uids.extend(arrived);
+            Arc::make_mut(&mut self.uids).extend(arrived);
             let count = u32::try_from(self.uids.len()).unwrap_or(u32::MAX);
             notices.push(Notice::Exists(count));
         }
@@ -102,14 +122,17 @@ impl View {
 
     /// Highest first, so that each announced number is right at the moment it is read.
     fn announce_gone(&mut self, mut gone: Vec<Uid>, notices: &mut Vec<Notice>) {
+        if gone.is_empty() {
+            return;
+        }
         gone.sort_unstable();
         gone.dedup();
-        for uid in gone.into_iter().rev() {
-            if let Ok(index) = self.uids.binary_search(&uid) {
-                self.uids.remove(index);
-                notices.push(Notice::Expunge(SeqNum::at(index), uid));
-            }
-        }
+        // What is lower has not moved when a number is told.
+        notices.extend(gone.iter().rev().filter_map(|uid| {
+            let seq = self.seq(*uid)?;
+            Some(Notice::Expunge(seq, *uid))
+        }));
+        Arc::make_mut(&mut self.uids).retain(|uid| gone.binary_search(uid).is_err());
     }
 }
 

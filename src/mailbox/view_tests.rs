@@ -251,8 +251,8 @@ fn play(seed: u64) {
             client.command(&mut log, &mut Chance::new(seed), Expunges::Announce);
             client.sync(&log, Expunges::Announce);
             let view = client.view.take().unwrap();
-            assert_eq!(view.uids, log.live.keys().copied().collect::<Vec<_>>());
-            for (known, uid) in client.places.iter().zip(&view.uids) {
+            assert_eq!(view.uids(), log.live.keys().copied().collect::<Vec<_>>());
+            for (known, uid) in client.places.iter().zip(view.uids()) {
                 assert!(known.is_none_or(|known| known == *uid));
             }
             assert_eq!(view.seen().get(), log.modseq);

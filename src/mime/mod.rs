@@ -11,6 +11,7 @@ mod address;
 mod delimiter;
 mod envelope;
 mod field;
+mod heads;
 mod media;
 mod nstring;
 mod outline;
@@ -22,6 +23,7 @@ mod transfer;
 
 pub use envelope::envelope;
 pub use field::{Keep, filter_fields};
+pub use heads::Heads;
 pub use outline::{Content, Outline, Part, PartIndex, header_value};
 pub use scanner::Scanner;
 pub use section::{Located, Path, Section, locate};

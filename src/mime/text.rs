@@ -48,6 +48,11 @@ impl Needle {
         Self(folded(text))
     }
 
+    /// Like `is_in`, for text that is in lower case and has its blanks taken together already.
+    pub(super) fn is_in_folded(&self, text: &str) -> bool {
+        text.contains(&self.0)
+    }
+
     /// Whether this (decoded) text holds the needle. The empty needle is in every text.
     pub fn is_in(&self, text: &str) -> bool {
         folded(text).contains(&self.0)
@@ -130,14 +135,20 @@ impl<'a> Searchable<'a> {
     }
 }
 
-fn folded(text: &str) -> String {
+/// In lower case, any run of blanks and line ends taken for one blank.
+pub(super) fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
+    let mut after_blank = false;
     for c in text.chars() {
-        match c.is_whitespace() {
-            true if folded.ends_with(' ') => {}
-            true => folded.push(' '),
-            false => folded.extend(c.to_lowercase()),
+        // Most text is US-ASCII, and there both questions are cheap.
+        let blank = if c.is_ascii() { matches!(c, ' ' | '\t'..='\r') } else { c.is_whitespace() };
+        match (blank, after_blank) {
+            (true, true) => {}
+            (true, false) => folded.push(' '),
+            (false, _) if c.is_ascii() => folded.push(c.to_ascii_lowercase()),
+            (false, _) => folded.extend(c.to_lowercase()),
         }
+        after_blank = blank;
     }
     folded
 }
@@ -155,7 +166,7 @@ fn decoded_header(header: &[u8]) -> String {
 }
 
 /// RFC 2047 words resolved anywhere in the value; raw octets are UTF-8 or else Windows-1252.
-fn decoded_words(value: &[u8]) -> String {
+pub(super) fn decoded_words(value: &[u8]) -> String {
     let mut line = unlabelled(value).into_owned();
     line.push_str("\r\n");
     let decoded = MessageStream::new(line.as_bytes()).parse_unstructured();

@@ -14,7 +14,7 @@ pub(super) const DIRECTORY: &str = "blobs";
 
 /// How coarsely it is noted when a blob was last used, in seconds: eviction needs no better, and a
 /// read should hardly ever cost a write.
-const USED_GRAIN: i64 = 3_600;
+pub(super) const USED_GRAIN: i64 = 3_600;
 
 /// BLAKE3 of a message's bytes.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -165,7 +165,7 @@ pub(super) fn is_whole(path: &Path, size: u64) -> bool {
     fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() == size)
 }
 
-fn touch(writing: &Writing<'_>, hash: &BlobHash) -> Outcome<()> {
+pub(super) fn touch(writing: &Writing<'_>, hash: &BlobHash) -> Outcome<()> {
     let sql = "UPDATE blobs SET used = ?2 WHERE hash = ?1";
     let Timestamp(now) = writing.now;
     writing.transaction.prepare_cached(sql)?.execute(params![hash.0, now])?;

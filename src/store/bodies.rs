@@ -26,6 +26,8 @@ pub struct Texts {
     pub structure: Vec<u8>,
     /// BODY.
     pub body: Vec<u8>,
+    /// What SEARCH compares, if it is not too much.
+    pub heads: Option<Vec<u8>>,
 }
 
 /// The record of a message's bytes. It outlives the bytes themselves.
@@ -175,7 +177,7 @@ struct Given {
     pin: Pin,
 }
 
-const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body";
+const BODY: &str = "b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads";
 
 /// Decides between the bytes that are there and the bytes that are given, and records the outcome.
 fn settle(writing: &Writing<'_>, directory: &Path, name: &Name, given: Given) -> Outcome<Frozen> {
@@ -233,8 +235,8 @@ fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> O
     }
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body)
-               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body
+               (remote, content, size, hash, outline, envelope, structure, body, heads)
+               SELECT ?3, '', b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads
                FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
                WHERE m.folder = ?1 AND m.uid = ?2 AND m.content = ''";
     let (folder, uid) = source;
@@ -251,8 +253,8 @@ fn find(writing: &Writing<'_>, name: &Name) -> Outcome<Option<Body>> {
 
 fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
     let sql = "INSERT OR REPLACE INTO bodies
-               (remote, content, size, hash, outline, envelope, structure, body)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+               (remote, content, size, hash, outline, envelope, structure, body, heads)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     writing.transaction.prepare_cached(sql)?.execute(params![
         name.remote,
         name.content,
@@ -262,6 +264,7 @@ fn record(writing: &Writing<'_>, name: &Name, body: &Body) -> Outcome<()> {
         body.texts.envelope,
         body.texts.structure,
         body.texts.body,
+        body.texts.heads,
     ])?;
     Ok(())
 }
@@ -275,6 +278,7 @@ fn body(record: &Record<'_>) -> rusqlite::Result<Body> {
             envelope: record.get(3)?,
             structure: record.get(4)?,
             body: record.get(5)?,
+            heads: record.get(6)?,
         },
     })
 }

@@ -13,6 +13,7 @@
 //! records is synced to disk before it is answered: a UID that a client saw must survive a power cut.
 
 pub mod apply;
+pub mod batch;
 pub mod blobs;
 pub mod bodies;
 mod files;
@@ -26,6 +27,7 @@ pub mod read;
 mod recent;
 mod retain;
 mod schema;
+mod snapshot;
 pub mod spool;
 mod tree;
 mod validity;
@@ -52,6 +54,7 @@ use watching::Watching;
 use worker::{Readers, Writer, Writing};
 
 pub use apply::{Applied, Incoming, Receipt};
+pub use batch::{Located, Told};
 pub use blobs::BlobHash;
 pub use bodies::{Body, Freezing, Frozen, Texts};
 pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};

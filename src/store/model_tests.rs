@@ -1,15 +1,19 @@
 //! Random histories of a folder: a service whose truth moves, answers that take their time and come
 //! in any order and twice, writes of ours in between. However it went, once every answer is in and
 //! every doubt was looked up, the index holds the truth, no UID was ever used for two messages, and
-//! every session that slept at any point catches up to the same picture.
+//! every session that slept at any point catches up to the same picture, by the log or by a snapshot;
+//! and a snapshot that was moved on now and then is the one that would be read anew.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::testing::{Fixture, draft, fixture, mail, remote, seen};
 use super::{Applied, Incoming};
-use crate::mailbox::{Epoch, Expunges, Kind, RemoteId, RemoteVersion, SystemFlag, Uid, View};
+use crate::mailbox::{
+    Epoch, Expunges, Kind, RemoteId, RemoteVersion, Snapshot, SystemFlag, Uid, View,
+};
 
 /// Few, so that histories collide.
 const MESSAGES: u8 = 5;
@@ -46,6 +50,7 @@ struct World {
     flights: Vec<Flight>,
     heard: Vec<Applied>,
     sleepers: Vec<View>,
+    snapshot: Arc<Snapshot>,
     owners: BTreeMap<Uid, RemoteId>,
 }
 
@@ -129,7 +134,9 @@ impl World {
     async fn new() -> Self {
         let here = fixture().await;
         let (service, owners) = (Service::default(), BTreeMap::new());
-        Self { here, service, flights: vec![], heard: vec![], sleepers: vec![], owners }
+        let snapshot = here.store.snapshot(here.inbox).await.unwrap();
+        let (flights, heard, sleepers) = (vec![], vec![], vec![]);
+        Self { here, service, flights, heard, sleepers, snapshot, owners }
     }
 
     async fn step(&mut self, (what, pick): (u8, u8)) {
@@ -187,6 +194,30 @@ impl World {
             }
             self.owners.insert(uid, id);
         }
+        if receipt.highest.get().is_multiple_of(3) {
+            self.advance().await;
+        }
+    }
+
+    /// Moves the snapshot on and compares it with what the index says.
+    async fn advance(&mut self) {
+        let (store, inbox) = (&self.here.store, self.here.inbox);
+        let moved = store.advance(inbox, Arc::clone(&self.snapshot)).await.unwrap();
+        let (rows, highest) = store.all_rows(inbox).await.unwrap();
+        let counts = store.counts(inbox).await.unwrap();
+        assert_eq!(
+            (moved.through(), moved.next(), moved.len()),
+            (highest, counts.next, rows.len())
+        );
+        for (index, row) in rows.iter().enumerate() {
+            let line = moved.line(index);
+            assert_eq!((line.uid, line.modseq, line.size), (row.uid, row.modseq, row.size));
+            assert_eq!((line.flags, line.received), (&row.flags, row.received));
+        }
+        let tally = moved.tally();
+        assert_eq!((tally.messages, tally.unseen), (counts.messages, counts.unseen));
+        assert_eq!((tally.deleted, tally.first_unseen), (counts.deleted, counts.first_unseen));
+        self.snapshot = moved;
     }
 
     async fn settle(&mut self) {
@@ -215,11 +246,18 @@ impl World {
             .map(|(id, row)| (id.clone(), (row.flags.clone(), row.version.clone())))
             .collect();
         assert_eq!(here, there);
+        self.advance().await;
         for view in &mut self.sleepers {
             let changes = self.here.store.changes(self.here.inbox, view.seen()).await.unwrap();
-            view.catch_up(&changes, Expunges::Announce);
+            let mut other = view.clone();
+            let told = view.catch_up(&changes, Expunges::Announce);
             assert_eq!(view.uids(), rows.iter().map(|row| row.uid).collect::<Vec<_>>());
             assert_eq!(view.seen(), highest);
+            let seen = self.snapshot.changes_for(&other);
+            assert_eq!(other.catch_up(&seen, Expunges::Announce), told);
+            assert_eq!((other.uids(), other.seen()), (view.uids(), view.seen()));
+            other.share(self.snapshot.uids());
+            assert!(other.shares(self.snapshot.uids()));
         }
     }
 }

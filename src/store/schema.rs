@@ -10,8 +10,11 @@ use crate::mailbox::{Fault, Outcome};
 
 /// The steps from an empty file to the present schema; `user_version` counts those taken.
 /// Never edit a step that was released: add one.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_begin.sql"), include_str!("migrations/0002_recent.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_begin.sql"),
+    include_str!("migrations/0002_recent.sql"),
+    include_str!("migrations/0003_heads.sql"),
+];
 
 /// How long a connection waits for another's lock. Only a checkpoint can hold one against us.
 const LOCK_WAIT: Duration = Duration::from_secs(10);

@@ -28,13 +28,25 @@ pub(super) fn mod_seq(modseq: ModSeq) -> NonZeroU64 {
 
 // === flags ===
 
-pub(super) fn to_wire(flags: &Flags) -> Vec<Flag> {
+/// The flags as they stand on the wire, without a copy: keywords are atoms here as there.
+pub(super) fn flag_names(flags: &Flags) -> impl Iterator<Item = &str> + Clone {
     let shown = |flag: &SystemFlag| match flag {
         SystemFlag::Draft => flags.shows_draft(),
         flag => flags.has(*flag),
     };
-    let system = SystemFlag::SHOWN.into_iter().filter(shown).map(system_to_wire);
-    system.chain(flags.keywords().filter_map(keyword_to_wire)).collect()
+    let system = SystemFlag::SHOWN.into_iter().filter(shown).map(system_name);
+    system.chain(flags.keywords().map(Keyword::as_str))
+}
+
+fn system_name<'n>(flag: SystemFlag) -> &'n str {
+    match flag {
+        SystemFlag::Seen => "\\Seen",
+        SystemFlag::Answered => "\\Answered",
+        SystemFlag::Flagged => "\\Flagged",
+        SystemFlag::Deleted => "\\Deleted",
+        SystemFlag::Draft | SystemFlag::MarkedDraft => "\\Draft",
+        SystemFlag::Forwarded => FORWARDED,
+    }
 }
 
 pub(super) fn system_to_wire(flag: SystemFlag) -> Flag {
@@ -198,7 +210,10 @@ mod tests {
     #[test]
     fn forwarded_is_the_same_flag_in_both_directions() {
         let flags = Flags::none().with(SystemFlag::Forwarded).with(SystemFlag::Seen);
-        assert_eq!(from_wire(&to_wire(&flags)), Ok(flags));
+        let wired = [SystemFlag::Forwarded, SystemFlag::Seen].map(system_to_wire);
+        assert_eq!(wired.iter().map(Flag::to_string).collect::<Vec<_>>(), ["$Forwarded", "\\Seen"]);
+        assert_eq!(flag_names(&flags).collect::<Vec<_>>(), ["\\Seen", "$Forwarded"]);
+        assert_eq!(from_wire(&wired), Ok(flags));
     }
 
     #[test]

@@ -72,8 +72,8 @@ async fn prepare(
     let target = FolderPath::parse(name.as_str()).ok_or_else(nowhere)?;
     let uids = selected.resolve(set)?;
     if numbering(set) == Numbering::Seq {
-        let rows = connection.patiently(selected.folder.rows(&uids)).await??;
-        if rows.len() < uids.len() {
+        let snapshot = connection.patiently(selected.folder.snapshot()).await??;
+        if !uids.iter().all(|uid| snapshot.contains(*uid)) {
             return Err(Fault::from(Kind::NoSuchMessage).into());
         }
     }

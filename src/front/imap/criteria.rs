@@ -7,7 +7,8 @@ use wire::imap::{Code, Date, Search, SearchKey, UidSet};
 use super::convert;
 use super::ending::Ending;
 use super::recent::Recent;
-use crate::mailbox::{Keyword, ModSeq, Row, SeqNum, SystemFlag, View};
+use crate::mailbox::{Keyword, Line, ModSeq, SeqNum, SystemFlag, View};
+use crate::mime::Heads;
 use crate::mime::text::{Needle, Searchable, header_values};
 
 /// A key with its strings decoded and its sets resolved.
@@ -51,7 +52,7 @@ pub(super) enum Reach {
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub(super) seq: SeqNum,
-    pub(super) row: &'a Row,
+    pub(super) row: Line<'a>,
     pub(super) size: Option<u64>,
     pub(super) read: Read<'a>,
 }
@@ -60,6 +61,7 @@ pub(super) struct Facts<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Read<'a> {
     Nothing,
+    Heads(Heads<'a>),
     Header(&'a [u8]),
     Whole(&'a [u8]),
 }
@@ -196,7 +198,7 @@ fn keyword(word: &wire::imap::Keyword) -> Criterion {
 impl Criterion {
     /// `None`: what is known does not decide it.
     pub(super) fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
-        let row = facts.row;
+        let row = &facts.row;
         match self {
             Self::Always(answer) => Some(*answer),
             Self::All(criteria) => all(criteria.iter().map(|each| each.evaluate(facts))),
@@ -214,20 +216,29 @@ impl Criterion {
             Self::ChangedAt(modseq) => Some(row.modseq >= *modseq),
             Self::Larger(octets) => facts.size.map(|size| size > *octets),
             Self::Smaller(octets) => facts.size.map(|size| size < *octets),
-            Self::Sent(when, date) => facts.read.header().map(|header| {
+            Self::Sent(when, date) => facts.read.date().map(|value| {
                 // A message that does not say when it was sent was sent on no day.
-                sent_day(header).is_some_and(|day| when.holds(day, *date))
+                let day = value.and_then(|value| sent_day(&value));
+                day.is_some_and(|day| when.holds(day, *date))
             }),
-            Self::Header(name, needle) => facts
-                .read
-                .header()
-                .map(|header| Searchable::new(header).header_contains(name, needle)),
+            Self::Header(name, needle) => facts.read.header_contains(name, needle),
             Self::Body(needle) => {
                 facts.read.whole().map(|message| Searchable::new(message).body_contains(needle))
             }
             Self::Text(needle) => {
                 facts.read.whole().map(|message| Searchable::new(message).text_contains(needle))
             }
+        }
+    }
+
+    /// Whether a header may help to decide.
+    pub(super) fn asks_header(&self) -> bool {
+        match self {
+            Self::All(criteria) => criteria.iter().any(Self::asks_header),
+            Self::Either(both) => both.0.asks_header() || both.1.asks_header(),
+            Self::Not(criterion) => criterion.asks_header(),
+            Self::Sent(..) | Self::Header(..) => true,
+            _ => false,
         }
     }
 
@@ -276,26 +287,39 @@ impl When {
 
 impl<'a> Read<'a> {
     /// A whole message begins with its header.
-    fn header(self) -> Option<&'a [u8]> {
+    fn header_contains(self, name: &str, needle: &Needle) -> Option<bool> {
         match self {
             Self::Nothing => None,
-            Self::Header(bytes) | Self::Whole(bytes) => Some(bytes),
+            Self::Heads(heads) => heads.contains(name, needle),
+            Self::Header(bytes) | Self::Whole(bytes) => {
+                Some(Searchable::new(bytes).header_contains(name, needle))
+            }
+        }
+    }
+
+    /// The Date field, if that much has been read; `Some(None)` if there is none.
+    fn date(self) -> Option<Option<String>> {
+        match self {
+            Self::Nothing => None,
+            Self::Heads(heads) => Some(heads.values("Date")?.next().map(str::to_owned)),
+            Self::Header(bytes) | Self::Whole(bytes) => {
+                Some(header_values(bytes, "Date").into_iter().next())
+            }
         }
     }
 
     fn whole(self) -> Option<&'a [u8]> {
         match self {
             Self::Whole(message) => Some(message),
-            Self::Nothing | Self::Header(_) => None,
+            Self::Nothing | Self::Heads(_) | Self::Header(_) => None,
         }
     }
 }
 
 /// The day in the Date field as its writer wrote it, without regard to time and zone
 /// (RFC 3501 §6.4.4), in the forms of RFC 5322 §3.3 and §4.3.
-fn sent_day(header: &[u8]) -> Option<Date> {
-    let value = header_values(header, "Date").into_iter().next()?;
-    let value = value.rsplit_once(',').map_or(value.as_str(), |(_, date)| date);
+fn sent_day(value: &str) -> Option<Date> {
+    let value = value.rsplit_once(',').map_or(value, |(_, date)| date);
     let mut words = value
         .split_ascii_whitespace()
         .skip_while(|word| !word.starts_with(|first: char| first.is_ascii_digit()));
@@ -315,13 +339,12 @@ mod tests {
 
     #[test]
     fn the_day_of_sending_is_the_one_the_writer_saw() {
-        let day = |date: &str| sent_day(format!("Date: {date}\r\n\r\n").as_bytes());
+        let day = sent_day;
         let expected = Some(Date::new(2024, 2, 29).unwrap());
         assert_eq!(day("Thu, 29 Feb 2024 23:59:00 -1100"), expected);
         assert_eq!(day("29 Feb 2024 23:59 +0000 (a comment)"), expected);
         assert_eq!(day("Thu, 29 Feb 24 23:59:00 GMT"), expected);
         assert_eq!(day("yesterday"), None);
-        assert_eq!(sent_day(b"Subject: none\r\n\r\n"), None);
     }
 
     #[test]

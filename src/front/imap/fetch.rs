@@ -1,6 +1,9 @@
 //! FETCH and UID FETCH (RFC 3501 §6.4.5): plan, gather, show.
 
 use std::collections::HashMap;
+use std::iter::Peekable;
+use std::mem;
+use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
 use wire::imap::{Fetch, Numbering};
@@ -11,13 +14,26 @@ use super::plan::{Effect, Needs, Plan};
 use super::render::{self, Content, Shown};
 use super::resync;
 use super::selected::Selected;
-use crate::account::OpenFolder;
-use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Outcome, Row, SystemFlag, Uid};
+use crate::account::{Body, OpenFolder, Summary};
+use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Line, Outcome, Row, Snapshot, SystemFlag, Uid};
 use crate::net::Loss;
 
 /// Messages gathered ahead of the one being written: what the service answers at once for one
 /// mailbox (reference B.9).
 pub(super) const AHEAD: usize = 4;
+
+/// Batches read from the index ahead of the one being written.
+const BATCHES_AHEAD: usize = 2;
+
+/// Some of the messages asked for, with what of them is at hand.
+#[derive(Debug)]
+struct Batch {
+    uids: Vec<Uid>,
+    snapshot: Arc<Snapshot>,
+    /// By UID ascending. What is missing here is had one by one.
+    summaries: Vec<(Uid, Summary)>,
+    bodies: Vec<(Uid, Body)>,
+}
 
 /// What of the request could not be answered.
 #[derive(Debug, Default)]
@@ -40,14 +56,23 @@ pub(super) async fn run(
     fetch: Fetch,
 ) -> Handled {
     let uids = resync::wanted(connection, selected, &fetch).await?;
-    let plan = Plan::new(fetch, selected.access, selected.enabled());
+    let plan = Arc::new(Plan::new(fetch, selected.access, selected.enabled()));
     let mut lapses = Lapses::default();
-    for uids in uids.chunks(plan.chunk()) {
-        let rows = connection.patiently(selected.folder.rows(uids)).await??;
-        lapses.vanished |= rows.len() < uids.len();
+    let chunks: Vec<Vec<Uid>> = uids.chunks(plan.chunk()).map(<[_]>::to_vec).collect();
+    let (folder, planned) = (selected.folder.clone(), Arc::clone(&plan));
+    let batches =
+        stream::iter(chunks).map(move |uids| batch(folder.clone(), Arc::clone(&planned), uids));
+    let ahead = match plan.effect {
+        Effect::None => BATCHES_AHEAD,
+        // Each is marked as read before the next is looked at.
+        Effect::SetsSeen => 1,
+    };
+    let mut batches = Box::pin(batches.buffered(ahead));
+    while let Some(batch) = connection.patiently(batches.next()).await? {
+        let batch = batch?;
         let onward = match plan.effect {
-            Effect::None => show(connection, selected, (&plan, rows), &mut lapses).await?,
-            Effect::SetsSeen => read(connection, selected, (&plan, rows), &mut lapses).await?,
+            Effect::None => show(connection, selected, (&*plan, batch), &mut lapses).await?,
+            Effect::SetsSeen => read(connection, selected, (&*plan, batch), &mut lapses).await?,
         };
         if onward == Onward::Stop {
             break;
@@ -60,13 +85,29 @@ pub(super) async fn run(
 async fn show(
     connection: &mut Connection,
     selected: &mut Selected,
-    (plan, rows): (&Plan, Vec<Row>),
+    (plan, mut batch): (&Plan, Batch),
     lapses: &mut Lapses,
 ) -> Result<Onward, Halt> {
-    let wanted = with_needs(plan, rows);
-    let mut gathered = gather(&selected.folder, wanted);
+    let mut ready = batch.ready(plan);
+    let mut lines = batch.snapshot.lines(&batch.uids).peekable();
+    let mut shown = 0;
+    while let Some(row) = lines.peek() {
+        let Some(content) = ready.content(row) else { break };
+        let message = Shown { plan, row: *row, seen_now: false };
+        if answer(connection, selected, (message, Ok(content)), lapses).await? == Onward::Stop {
+            return Ok(Onward::Stop);
+        }
+        lines.next();
+        shown += 1;
+    }
+    let rest: Vec<(Line<'_>, Needs)> = lines.map(|row| (row, plan.needs(&row))).collect();
+    lapses.vanished |= shown + rest.len() < batch.uids.len();
+    if rest.is_empty() {
+        return Ok(Onward::Go);
+    }
+    let mut gathered = gather(&selected.folder, rest, ready);
     while let Some((row, content)) = connection.patiently(gathered.next()).await? {
-        let shown = Shown { plan, row: &row, seen_now: false };
+        let shown = Shown { plan, row, seen_now: false };
         if answer(connection, selected, (shown, content), lapses).await? == Onward::Stop {
             return Ok(Onward::Stop);
         }
@@ -80,10 +121,14 @@ async fn show(
 async fn read(
     connection: &mut Connection,
     selected: &mut Selected,
-    (plan, rows): (&Plan, Vec<Row>),
+    (plan, mut batch): (&Plan, Batch),
     lapses: &mut Lapses,
 ) -> Result<Onward, Halt> {
-    let mut gathered = gather(&selected.folder, with_needs(plan, rows));
+    let ready = batch.ready(plan);
+    let lines: Vec<(Line<'_>, Needs)> =
+        batch.snapshot.lines(&batch.uids).map(|row| (row, plan.needs(&row))).collect();
+    lapses.vanished |= lines.len() < batch.uids.len();
+    let mut gathered = gather(&selected.folder, lines, ready);
     let mut ready = Vec::new();
     while let Some((row, content)) = connection.patiently(gathered.next()).await? {
         let stop = matches!(&content, Err(fault) if ends_all(fault));
@@ -99,7 +144,8 @@ async fn read(
     let mut marked = mark_seen(connection, selected, &unread).await?;
     for (row, content) in ready {
         let now = marked.remove(&row.uid);
-        let shown = Shown { plan, row: now.as_ref().unwrap_or(&row), seen_now: now.is_some() };
+        let row = now.as_ref().map_or(row, Line::from);
+        let shown = Shown { plan, row, seen_now: now.is_some() };
         if answer(connection, selected, (shown, content), lapses).await? == Onward::Stop {
             return Ok(Onward::Stop);
         }
@@ -155,20 +201,82 @@ async fn mark_seen(
 
 // === gathering ===
 
-fn with_needs(plan: &Plan, rows: Vec<Row>) -> Vec<(Row, Needs)> {
-    rows.into_iter().map(|row| (plan.needs(&row), row)).map(|(needs, row)| (row, needs)).collect()
+/// Reads what of these messages can be had with one look at the index.
+async fn batch(folder: OpenFolder, plan: Arc<Plan>, uids: Vec<Uid>) -> Outcome<Batch> {
+    let snapshot = folder.snapshot().await?;
+    let (mut summarised, mut read) = (Vec::new(), Vec::new());
+    for row in snapshot.lines(&uids) {
+        let needs = plan.needs(&row);
+        if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
+            summarised.push(row.uid);
+        }
+        if matches!(needs, Needs::Bytes | Needs::SummaryAndBytes) {
+            read.push(row.uid);
+        }
+    }
+    let (mut summaries, mut bodies) = (Vec::new(), Vec::new());
+    if !summarised.is_empty() {
+        summaries = folder.summaries(&summarised).await?;
+    }
+    if !read.is_empty() {
+        bodies = folder.small_bodies(&read).await?;
+    }
+    Ok(Batch { uids, snapshot, summaries, bodies })
 }
 
-/// Each row with what it takes, in order, a few ahead.
-fn gather(
+/// What is at hand, given out in the order of the UIDs.
+struct Ready<'p> {
+    plan: &'p Plan,
+    summaries: Peekable<std::vec::IntoIter<(Uid, Summary)>>,
+    bodies: Peekable<std::vec::IntoIter<(Uid, Body)>>,
+}
+
+impl Batch {
+    fn ready<'p>(&mut self, plan: &'p Plan) -> Ready<'p> {
+        Ready {
+            plan,
+            summaries: mem::take(&mut self.summaries).into_iter().peekable(),
+            bodies: mem::take(&mut self.bodies).into_iter().peekable(),
+        }
+    }
+}
+
+impl Ready<'_> {
+    /// All that the message takes, if it is at hand. Messages are asked for in ascending order.
+    fn content(&mut self, row: &Line<'_>) -> Option<Content> {
+        let needs = self.plan.needs(row);
+        let (mut summary, mut body) = (None, None);
+        if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
+            summary = Some(of(&mut self.summaries, row.uid)?);
+        }
+        if matches!(needs, Needs::Bytes | Needs::SummaryAndBytes) {
+            body = Some(of(&mut self.bodies, row.uid)?);
+        }
+        Some(Content { summary, body })
+    }
+}
+
+fn of<T>(ready: &mut Peekable<std::vec::IntoIter<(Uid, T)>>, uid: Uid) -> Option<T> {
+    while ready.next_if(|(ready, _)| *ready < uid).is_some() {}
+    ready.next_if(|(ready, _)| *ready == uid).map(|(_, found)| found)
+}
+
+/// Each message with what it takes, in order, a few ahead.
+fn gather<'s>(
     folder: &OpenFolder,
-    wanted: Vec<(Row, Needs)>,
-) -> impl stream::Stream<Item = (Row, Outcome<Content>)> + Unpin + Send + use<> {
+    wanted: Vec<(Line<'s>, Needs)>,
+    mut ready: Ready<'_>,
+) -> impl stream::Stream<Item = (Line<'s>, Outcome<Content>)> + Unpin + Send + use<'s> {
+    let wanted: Vec<_> =
+        wanted.into_iter().map(|(row, needs)| (row, needs, ready.content(&row))).collect();
     let folder = folder.clone();
-    let gathered = stream::iter(wanted).map(move |(row, needs)| {
+    let gathered = stream::iter(wanted).map(move |(row, needs, ready)| {
         let folder = folder.clone();
         async move {
-            let content = content(&folder, row.uid, needs).await;
+            let content = match ready {
+                Some(content) => Ok(content),
+                None => content(&folder, row.uid, needs).await,
+            };
             (row, content)
         }
     });

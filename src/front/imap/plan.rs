@@ -4,7 +4,7 @@ use wire::imap::{Fetch, FetchItem, Numbering};
 
 use super::enabled::{Enabled, Extension};
 use super::selected::{Access, numbering};
-use crate::mailbox::Row;
+use crate::mailbox::Line;
 
 /// What an answer takes beyond the index row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -60,7 +60,7 @@ impl Plan {
     }
 
     /// What this message takes to answer.
-    pub(super) fn needs(&self, row: &Row) -> Needs {
+    pub(super) fn needs(&self, row: &Line<'_>) -> Needs {
         let summary = self.items.iter().any(|item| match item {
             // The service's own idea of a size is never shown: it is not that of these bytes.
             FetchItem::Rfc822Size => row.size.is_none(),
@@ -84,8 +84,9 @@ impl Plan {
             )
         };
         match self.effect {
-            Effect::None if self.items.iter().all(rows_do) => 500,
-            Effect::None => 50,
+            Effect::None if self.items.iter().all(rows_do) => 1000,
+            Effect::None if self.items.iter().any(is_bytes) => 50,
+            Effect::None => 200,
             // The service writes the flags of up to 20 messages with one request.
             Effect::SetsSeen => 20,
         }
@@ -105,19 +106,12 @@ mod tests {
     use wire::imap::{BodySection, MessageSet, Peek, Section, SeqSet, UidSet};
 
     use super::*;
-    use crate::mailbox::{Flags, ModSeq, RemoteId, Timestamp, Uid};
+    use crate::mailbox::{Flags, ModSeq, Timestamp, Uid};
 
-    fn row(size: Option<u64>) -> Row {
-        Row {
-            uid: Uid::FIRST,
-            remote: RemoteId::new("a"),
-            version: None,
-            modseq: ModSeq::ZERO,
-            flags: Flags::none(),
-            received: Timestamp(0),
-            size,
-            estimate: Some(5),
-        }
+    fn needs(plan: &Plan, size: Option<u64>) -> Needs {
+        let flags = Flags::none();
+        let (modseq, received) = (ModSeq::ZERO, Timestamp(0));
+        plan.needs(&Line { uid: Uid::FIRST, modseq, flags: &flags, received, size })
     }
 
     fn plan(set: &str, items: Vec<FetchItem>, access: Access) -> Plan {
@@ -132,15 +126,15 @@ mod tests {
     #[test]
     fn a_size_is_taken_from_the_row_only_when_it_is_exact() {
         let plan = plan("1", vec![FetchItem::Rfc822Size], Access::ReadWrite);
-        assert_eq!(plan.needs(&row(Some(7))), Needs::Row);
-        assert_eq!(plan.needs(&row(None)), Needs::Summary);
+        assert_eq!(needs(&plan, Some(7)), Needs::Row);
+        assert_eq!(needs(&plan, None), Needs::Summary);
     }
 
     #[test]
     fn a_uid_fetch_always_answers_with_the_uid() {
         let plan = plan("UID 1", vec![FetchItem::Flags], Access::ReadWrite);
         assert_eq!(plan.items, [FetchItem::Uid, FetchItem::Flags]);
-        assert_eq!(plan.needs(&row(None)), Needs::Row);
+        assert_eq!(needs(&plan, None), Needs::Row);
     }
 
     #[test]

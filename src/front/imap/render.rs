@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use wire::imap::{FetchItem, FetchWriter, Flag, Partial, SectionText};
+use wire::imap::{FetchItem, FetchWriter, Partial, SectionText};
 
 use super::connection::Connection;
 use super::convert;
@@ -10,7 +10,7 @@ use super::ending::{Ending, Halt};
 use super::plan::{Plan, is_bytes};
 use super::selected::Selected;
 use crate::account::{Body, READ_MAX, Summary};
-use crate::mailbox::{Fault, Outcome, Row};
+use crate::mailbox::{Fault, Line, Outcome};
 use crate::mime::{self, Located, Path, Section};
 
 /// The largest header from which single fields are picked, in octets. It must be held whole, and
@@ -28,7 +28,7 @@ pub(super) struct Content {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shown<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) row: &'a Row,
+    pub(super) row: Line<'a>,
     /// This command has marked it as read, so its flags are shown even if no one asked.
     pub(super) seen_now: bool,
 }
@@ -54,15 +54,15 @@ pub(super) async fn message(
     let Some(seq) = selected.view.seq(shown.row.uid) else { return Ok(()) };
     let with_flags = shown.seen_now || shown.plan.items.contains(&FetchItem::Flags);
     if with_flags {
-        selected.introduce(connection, &shown.row.flags);
+        selected.introduce(connection, shown.row.flags);
     }
-    let flags = selected.shown(shown.row.uid, &shown.row.flags);
+    let flags = selected.shown(shown.row.uid, shown.row.flags);
     let mark = connection.mark();
     let writer = FetchWriter::begin(connection.output(), convert::number(seq.get()));
-    match items(connection, writer, (shown, &flags), content).await {
+    match items(connection, writer, (shown, flags), content).await {
         Ok(()) => {
             if with_flags {
-                selected.tell(shown.row);
+                selected.tell(&shown.row);
             }
             Ok(())
         }
@@ -77,7 +77,7 @@ pub(super) async fn message(
 async fn items(
     connection: &mut Connection,
     mut writer: FetchWriter,
-    (shown, flags): (&Shown<'_>, &[Flag]),
+    (shown, flags): (&Shown<'_>, impl Iterator<Item = &str> + Clone),
     content: &Content,
 ) -> Result<(), Halt> {
     let Shown { plan, row, seen_now } = shown;
@@ -87,7 +87,9 @@ async fn items(
             Some(body) if is_bytes(item) => {
                 section(connection, &mut writer, item, body).await?;
             }
-            _ if *item == FetchItem::Flags => writer.flags(connection.output(), flags),
+            _ if *item == FetchItem::Flags => {
+                writer.flag_names(connection.output(), flags.clone());
+            }
             _ => text(connection.output(), &mut writer, item, (row, &content.summary))?,
         }
     }
@@ -100,7 +102,7 @@ fn text(
     out: &mut Vec<u8>,
     writer: &mut FetchWriter,
     item: &FetchItem,
-    (row, summary): (&Row, &Option<Summary>),
+    (row, summary): (&Line<'_>, &Option<Summary>),
 ) -> Result<(), Halt> {
     let size = summary.as_ref().map(|summary| summary.size).or(row.size);
     match (item, size, summary) {
@@ -182,7 +184,7 @@ async fn read(body: &Body, range: Range<u64>) -> Outcome<bytes::Bytes> {
 }
 
 /// All of a range, which must be small enough to be held.
-pub(super) async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>> {
+async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>> {
     let mut octets = Vec::with_capacity(index(range.end - range.start));
     let mut at = range.start;
     while at < range.end {
@@ -194,7 +196,11 @@ pub(super) async fn read_all(body: &Body, range: Range<u64>) -> Outcome<Vec<u8>>
 }
 
 async fn octets(item: &FetchItem, body: &Body) -> Result<Octets, Halt> {
-    Ok(match mime::locate(&body.outline, &wanted(item)) {
+    let wanted = wanted(item);
+    if wanted == Section::Whole {
+        return Ok(Octets::Stored(0..body.size));
+    }
+    Ok(match mime::locate(&body.outline()?, &wanted) {
         Located::Missing => Octets::Missing,
         Located::Range(range) => Octets::Stored(range),
         Located::Filter { header, .. } if header.end - header.start > FILTERED_HEADER => {

@@ -12,12 +12,10 @@ use super::recent::Recent;
 use super::resync;
 use crate::account::{Account, Claim, OpenFolder, Opened};
 use crate::mailbox::{
-    Expunges, Fault, Flags, Keyword, Kind, ModSeq, Notice, Outcome, Row, SeqNum, SystemFlag, Uid,
+    Expunges, Fault, Flags, Keyword, Kind, Line, ModSeq, Notice, Outcome, SeqNum, SystemFlag, Uid,
     View,
 };
 
-/// Rows asked for at once where nothing else is needed of them.
-const ROWS_AT_ONCE: usize = 500;
 /// Said before the connection is closed because its folder has been deleted (RFC 2180 §3.3).
 pub(super) const FOLDER_GONE: &str = "The selected folder is gone; select it again";
 
@@ -150,13 +148,9 @@ impl Selected {
 
     /// Those of `uids` that are marked \Deleted.
     pub(super) async fn deleted(&self, uids: &[Uid]) -> Outcome<Vec<Uid>> {
-        let mut deleted = Vec::new();
-        for uids in uids.chunks(ROWS_AT_ONCE) {
-            let rows = self.folder.rows(uids).await?;
-            let marked = rows.iter().filter(|row| row.flags.has(SystemFlag::Deleted));
-            deleted.extend(marked.map(|row| row.uid));
-        }
-        Ok(deleted)
+        let snapshot = self.folder.snapshot().await?;
+        let marked = snapshot.lines(uids).filter(|row| row.flags.has(SystemFlag::Deleted));
+        Ok(marked.map(|row| row.uid).collect())
     }
 
     // === flags ===
@@ -189,19 +183,19 @@ impl Selected {
     }
 
     /// The client has been shown this state, or knows it: the sync point need not repeat it.
-    pub(super) fn tell(&mut self, row: &Row) {
+    pub(super) fn tell(&mut self, row: &Line<'_>) {
         if row.modseq > self.view.seen() {
             self.told.insert(row.uid, row.modseq);
         }
     }
 
     /// Whether the client knows the message in this state.
-    pub(super) fn has_told(&self, row: &Row) -> bool {
+    pub(super) fn has_told(&self, row: &Line<'_>) -> bool {
         row.modseq <= self.view.seen() || self.told.get(&row.uid) == Some(&row.modseq)
     }
 
     /// `* n FETCH (MODSEQ …)` for a client that knows the flags, because it has set them.
-    pub(super) fn show_mod_seq(&mut self, connection: &mut Connection, row: &Row) {
+    pub(super) fn show_mod_seq(&mut self, connection: &mut Connection, row: &Line<'_>) {
         let Some(seq) = self.view.seq(row.uid) else { return };
         self.write_state(connection, seq, (row.uid, None, row.modseq), Numbering::Uid);
         self.tell(row);
@@ -224,21 +218,25 @@ impl Selected {
     }
 
     /// A message's flags as this client sees them.
-    pub(super) fn shown(&self, uid: Uid, flags: &Flags) -> Vec<Flag> {
-        let recent = self.recent.has(uid).then_some(Flag::Recent);
-        convert::to_wire(flags).into_iter().chain(recent).collect()
+    pub(super) fn shown<'f>(
+        &self,
+        uid: Uid,
+        flags: &'f Flags,
+    ) -> impl Iterator<Item = &'f str> + Clone + use<'f> {
+        let recent = self.recent.has(uid).then_some("\\Recent");
+        convert::flag_names(flags).chain(recent)
     }
 
     /// `* n FETCH (FLAGS …)`, with the UID where the client speaks in UIDs.
     pub(super) fn show_flags(
         &mut self,
         connection: &mut Connection,
-        row: &Row,
+        row: &Line<'_>,
         numbering: Numbering,
     ) {
         let Some(seq) = self.view.seq(row.uid) else { return };
-        self.introduce(connection, &row.flags);
-        self.write_state(connection, seq, (row.uid, Some(&row.flags), row.modseq), numbering);
+        self.introduce(connection, row.flags);
+        self.write_state(connection, seq, (row.uid, Some(row.flags), row.modseq), numbering);
         self.tell(row);
     }
 
@@ -257,7 +255,7 @@ impl Selected {
             writer.uid(out, convert::number(uid.get()));
         }
         if let Some(flags) = flags {
-            writer.flags(out, &self.shown(uid, flags));
+            writer.flag_names(out, self.shown(uid, flags));
         }
         if condstore {
             writer.mod_seq(out, convert::mod_seq(modseq));
@@ -273,8 +271,8 @@ impl Selected {
         connection: &mut Connection,
         expunges: Expunges,
     ) -> Result<(), Halt> {
-        let changes = connection.patiently(self.folder.changes(self.view.seen())).await?;
-        let changes = changes.map_err(gone)?;
+        let snapshot = connection.patiently(self.folder.snapshot()).await?.map_err(gone)?;
+        let changes = snapshot.changes_for(&self.view);
         let notices = self.view.catch_up(&changes, expunges);
         if self.view.seen() < changes.through {
             // The command may have shown numbers beyond the expunge (RFC 7162 §3.2, §6).
@@ -296,6 +294,7 @@ impl Selected {
             self.announce(connection, &notice, &told);
             connection.relieve().await?;
         }
+        self.view.share(snapshot.uids());
         if std::mem::replace(&mut self.pace, Pace::Abreast) == Pace::Behind {
             self.say_highest(connection);
         }

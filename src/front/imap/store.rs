@@ -61,10 +61,12 @@ async fn change(
             {
                 acknowledge(connection, selected, &row, store);
             }
-            Ok(Conditional::Edited(row)) => selected.show_flags(connection, &row, numbering),
+            Ok(Conditional::Edited(row)) => {
+                selected.show_flags(connection, &(&row).into(), numbering)
+            }
             // Spares the client the question what has changed.
             Ok(Conditional::Modified(row)) => {
-                selected.show_flags(connection, &row, numbering);
+                selected.show_flags(connection, &(&row).into(), numbering);
                 lapses.modified.push(uid);
             }
             Err(fault) if passes_over(&fault, numbering) => {}
@@ -93,9 +95,9 @@ async fn edited(
 fn acknowledge(connection: &mut Connection, selected: &mut Selected, row: &Row, store: &Store) {
     let is_news = row.modseq > selected.view.seen() || store.unchanged_since.is_some();
     if is_news && selected.enabled().has(Extension::CondStore) {
-        selected.show_mod_seq(connection, row);
+        selected.show_mod_seq(connection, &row.into());
     } else {
-        selected.tell(row);
+        selected.tell(&row.into());
     }
 }
 
@@ -107,9 +109,9 @@ async fn expected(
     uids: &[Uid],
     edit: &FlagEdit,
 ) -> Result<HashMap<Uid, Flags>, Halt> {
-    let rows = connection.patiently(selected.folder.rows(uids)).await??;
-    let known = |row: &&Row| selected.has_told(row);
-    Ok(rows.iter().filter(known).map(|row| (row.uid, edit.apply(&row.flags))).collect())
+    let snapshot = connection.patiently(selected.folder.snapshot()).await??;
+    let known = snapshot.lines(uids).filter(|row| selected.has_told(row));
+    Ok(known.map(|row| (row.uid, edit.apply(row.flags))).collect())
 }
 
 /// UIDs that are gone are passed over (RFC 3501 §6.4.8); sequence numbers that are gone are not.

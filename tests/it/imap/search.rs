@@ -180,3 +180,36 @@ async fn numbers_do_not_move_during_a_search_by_number() {
     assert_eq!(answer.search(), [2, 4]);
     answer.expect("* 1 EXPUNGE");
 }
+
+#[tokio::test]
+async fn what_clients_search_by_most_is_answered_from_the_index_once_a_message_was_read() {
+    let world = world().await;
+    let mut imap = world.selected("INBOX").await;
+    let keys = [
+        "FROM bob",
+        "SUBJECT \"gr\u{fc}\u{df}e\"",
+        "NOT SUBJECT lunch",
+        "OR FROM eve TO nobody",
+        "CC carol SENTON 13-Oct-2026",
+        "SENTBEFORE 13-Oct-2026 SMALLER 10000",
+        "BCC \"\"",
+    ];
+    let mut from_bytes = Vec::new();
+    for keys in keys {
+        let keys = format!("CHARSET UTF-8 {keys}");
+        from_bytes.push(found(&mut imap, &keys).await);
+    }
+    assert_eq!(from_bytes[..2], [vec![1, 3], vec![3]]);
+    let blobs = world.state.path().join("mail").join(ADA).join("blobs");
+    for shelf in std::fs::read_dir(blobs).unwrap() {
+        std::fs::remove_dir_all(shelf.unwrap().path()).unwrap();
+    }
+    world.forget();
+    for (keys, expected) in keys.into_iter().zip(from_bytes) {
+        let again = found(&mut imap, &format!("CHARSET UTF-8 {keys}")).await;
+        assert_eq!(again, expected, "{keys}");
+    }
+    assert_eq!(world.requests(), 0);
+    assert_eq!(found(&mut imap, "HEADER X-Tag beta").await, [1, 2, 3, 4]);
+    assert_eq!(world.requests(), 4, "other fields are in the messages only");
+}

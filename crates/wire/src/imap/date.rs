@@ -136,6 +136,27 @@ impl DateTime {
         }
     }
 
+    /// Appends the inside of the quotes.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        let Self { date, time, offset } = self;
+        let two = |number: u8| [b'0' + number / 10, b'0' + number % 10];
+        let [tens, ones] = two(date.day);
+        out.extend_from_slice(&[if tens == b'0' { b' ' } else { tens }, ones, b'-']);
+        out.extend_from_slice(month_name(date.month).as_bytes());
+        let [century, year] = [date.year / 100, date.year % 100].map(|part| two(small(part)));
+        out.push(b'-');
+        out.extend_from_slice(&century);
+        out.extend_from_slice(&year);
+        for (before, part) in [(b' ', time.hour), (b':', time.minute), (b':', time.second)] {
+            out.push(before);
+            out.extend_from_slice(&two(part));
+        }
+        out.extend_from_slice(if offset < 0 { b" -" } else { b" +" });
+        let offset = offset.unsigned_abs();
+        out.extend_from_slice(&two(small(offset / 60)));
+        out.extend_from_slice(&two(small(offset % 60)));
+    }
+
     pub fn date(self) -> Date {
         self.date
     }
@@ -185,6 +206,11 @@ fn days_in_month(year: u16, month: u8) -> u8 {
     }
 }
 
+/// Parts of a date are below a hundred.
+fn small(part: u16) -> u8 {
+    u8::try_from(part).unwrap_or_default()
+}
+
 fn month_name(month: u8) -> &'static str {
     MONTHS[usize::from(month) - 1]
 }
@@ -219,8 +245,13 @@ mod tests {
         let value = DateTime::parse(text.as_bytes()).unwrap();
         assert_eq!(value.to_string(), text);
         assert_eq!(value.offset(), -420);
-        let text = " 7-Feb-1994 21:52:25 +0530";
-        assert_eq!(DateTime::parse(text.as_bytes()).unwrap().to_string(), text);
+        for text in [text, " 7-Feb-1994 21:52:25 +0530", "10-Dec-0007 00:09:10 +0000"] {
+            let value = DateTime::parse(text.as_bytes()).unwrap();
+            assert_eq!(value.to_string(), text);
+            let mut written = Vec::new();
+            value.write(&mut written);
+            assert_eq!(written, text.as_bytes());
+        }
         assert_eq!(Date::parse(b"1-feb-1994").unwrap().to_string(), "1-Feb-1994");
     }
 

@@ -37,18 +37,33 @@ pub fn continuation(out: &mut Vec<u8>, text: &str) {
 
 impl FetchWriter {
     pub fn begin(out: &mut Vec<u8>, number: NonZeroU32) -> Self {
-        put(out, format_args!("* {number} FETCH ("));
+        out.extend_from_slice(b"* ");
+        put_number(out, number.get().into());
+        out.extend_from_slice(b" FETCH (");
         Self { place: Place::First }
     }
 
     pub fn uid(&mut self, out: &mut Vec<u8>, uid: NonZeroU32) {
         self.name(out, &FetchItem::Uid);
-        put(out, uid);
+        put_number(out, uid.get().into());
     }
 
     pub fn flags<'a>(&mut self, out: &mut Vec<u8>, flags: impl IntoIterator<Item = &'a Flag>) {
         self.name(out, &FetchItem::Flags);
         write_list(out, flags);
+    }
+
+    /// FLAGS by their names on the wire: `\Seen`, or an atom.
+    pub fn flag_names<'a>(&mut self, out: &mut Vec<u8>, names: impl IntoIterator<Item = &'a str>) {
+        self.name(out, &FetchItem::Flags);
+        out.push(b'(');
+        for (index, name) in names.into_iter().enumerate() {
+            if index > 0 {
+                out.push(b' ');
+            }
+            out.extend_from_slice(name.as_bytes());
+        }
+        out.push(b')');
     }
 
     pub fn mod_seq(&mut self, out: &mut Vec<u8>, value: NonZeroU64) {
@@ -58,13 +73,15 @@ impl FetchWriter {
 
     pub fn internal_date(&mut self, out: &mut Vec<u8>, date: DateTime) {
         self.name(out, &FetchItem::InternalDate);
-        put(out, format_args!("\"{date}\""));
+        out.push(b'"');
+        date.write(out);
+        out.push(b'"');
     }
 
     /// RFC822.SIZE in octets.
     pub fn size(&mut self, out: &mut Vec<u8>, octets: u64) {
         self.name(out, &FetchItem::Rfc822Size);
-        put(out, octets);
+        put_number(out, octets);
     }
 
     /// An item whose value is finished wire text: ENVELOPE, BODY, BODYSTRUCTURE.
@@ -94,7 +111,12 @@ impl FetchWriter {
             out.push(b' ');
         }
         self.place = Place::Later;
-        put(out, format_args!("{item} "));
+        match item.simple_name() {
+            // By far the most frequent, and without the formatter three times as quick.
+            Some(name) => out.extend_from_slice(name.as_bytes()),
+            None => put(out, item),
+        }
+        out.push(b' ');
     }
 }
 
@@ -260,7 +282,10 @@ impl Data {
             Self::Recent(count) => put(out, format_args!("{count} RECENT")),
             Self::Search(numbers) => {
                 put(out, "SEARCH");
-                write_words(out, numbers);
+                for number in numbers {
+                    out.push(b' ');
+                    put_number(out, number.get().into());
+                }
             }
             Self::SearchModSeq(numbers, highest) => {
                 put(out, "SEARCH");
@@ -304,6 +329,21 @@ fn write_id(out: &mut Vec<u8>, fields: Option<&[IdField]>) {
 
 fn put(out: &mut Vec<u8>, value: impl Display) {
     write!(out, "{value}").expect("a Vec takes every write");
+}
+
+/// In decimal. Long listings are numbers for the most part.
+fn put_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[first..]);
 }
 
 /// Each word after a space.

@@ -78,6 +78,24 @@ pub struct Partial {
 // === impl FetchItem ===
 
 impl FetchItem {
+    /// The name of an item that has no parts: all but `BODY[…]`.
+    pub(super) fn simple_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Uid => "UID",
+            Self::Flags => "FLAGS",
+            Self::InternalDate => "INTERNALDATE",
+            Self::Rfc822Size => "RFC822.SIZE",
+            Self::Envelope => "ENVELOPE",
+            Self::Body => "BODY",
+            Self::BodyStructure => "BODYSTRUCTURE",
+            Self::Rfc822 => "RFC822",
+            Self::Rfc822Header => "RFC822.HEADER",
+            Self::Rfc822Text => "RFC822.TEXT",
+            Self::ModSeq => "MODSEQ",
+            Self::Section(_) => return None,
+        })
+    }
+
     /// Whether asking for this item sets \Seen (RFC 3501 section 6.4.5).
     pub fn sets_seen(&self) -> bool {
         match self {
@@ -92,24 +110,13 @@ impl FetchItem {
 /// 7.4.2).
 impl fmt::Display for FetchItem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Uid => "UID",
-            Self::Flags => "FLAGS",
-            Self::InternalDate => "INTERNALDATE",
-            Self::Rfc822Size => "RFC822.SIZE",
-            Self::Envelope => "ENVELOPE",
-            Self::Body => "BODY",
-            Self::BodyStructure => "BODYSTRUCTURE",
-            Self::Rfc822 => "RFC822",
-            Self::Rfc822Header => "RFC822.HEADER",
-            Self::Rfc822Text => "RFC822.TEXT",
-            Self::ModSeq => "MODSEQ",
+        match self {
             Self::Section(BodySection { section, partial, .. }) => {
                 write!(formatter, "BODY[{section}]")?;
-                return partial
-                    .map_or(Ok(()), |Partial { offset, .. }| write!(formatter, "<{offset}>"));
+                partial.map_or(Ok(()), |Partial { offset, .. }| write!(formatter, "<{offset}>"))
             }
-        })
+            _ => formatter.write_str(self.simple_name().unwrap_or_default()),
+        }
     }
 }
 
