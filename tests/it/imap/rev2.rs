@@ -81,6 +81,8 @@ async fn names_travel_as_they_are_in_both_directions() {
     imap.command("CREATE \"R&-D\"").await.ok().silent();
     assert!(world.ada().folders().contains(&"R&-D".to_owned()), "no ampersand is special");
     imap.command("UID COPY 1 \"R&-D\"").await.ok();
+    imap.append("\"R&-D\"", &mail("Two")).await.ok();
+    assert_eq!(world.ada().items("R&-D").len(), 2);
     imap.command("UNSUBSCRIBE \"R&-D\"").await.ok();
     imap.command("LSUB \"\" \"R&*\"").await.ok().silent();
     imap.command("SUBSCRIBE \"Ü/ber\"").await.ok();
