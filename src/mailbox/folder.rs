@@ -80,7 +80,7 @@ impl FolderPath {
         let text = text.strip_suffix(Self::SEPARATOR).unwrap_or(text);
         let mut names = text.split(Self::SEPARATOR);
         let first = names.next()?;
-        if text.split(Self::SEPARATOR).any(str::is_empty) || text.chars().any(is_unfit) {
+        if text.split(Self::SEPARATOR).any(str::is_empty) || text.chars().any(char::is_control) {
             return None;
         }
         if first.eq_ignore_ascii_case(Self::INBOX) {
@@ -92,7 +92,9 @@ impl FolderPath {
 
     /// The path of a folder called `name` by the service, below `parent`.
     pub fn child(parent: Option<&Self>, name: &str) -> Self {
-        let keep = |c: char| !is_unfit(c) && !matches!(c, '/' | '%' | '*');
+        // Line and paragraph separators are for no client to send (RFC 6855 §3).
+        let keep =
+            |c: char| !c.is_control() && !matches!(c, '/' | '%' | '*' | '\u{2028}' | '\u{2029}');
         let mut spelled = escape(name, keep);
         match parent {
             Some(parent) => Self(format!("{parent}{}{spelled}", Self::SEPARATOR).into()),
@@ -132,11 +134,6 @@ impl FolderPath {
     }
 }
 
-/// What no protocol lets a name hold: control characters, line and paragraph separators (RFC 6855 §3).
-fn is_unfit(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
 impl fmt::Display for FolderPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -165,6 +162,8 @@ mod tests {
         assert_eq!(path.as_str(), "INBOX/In_x002F_Out");
         assert_eq!(path.name(), "In/Out");
         assert_eq!(path.parent(), Some(FolderPath::inbox()));
+        let path = FolderPath::child(None, "One\u{2028}Two");
+        assert_eq!((path.as_str(), path.name().as_str()), ("One_x2028_Two", "One\u{2028}Two"));
     }
 
     #[test]

@@ -72,6 +72,27 @@ def changes():
         check(modified_utf7("台北") not in listed(imap, "*"), "a deleted folder is listed")
 
 
+@scenario("enables UTF8=ACCEPT, and names and searches travel in UTF-8")
+def utf8():
+    with Bridge() as bridge, Imap(bridge) as imap:
+        tenant = bridge.tenant
+        equal(imap.enable("UTF8=ACCEPT")[0], "OK", "ENABLE")
+        check(imap.utf8_enabled, "imaplib does not know that UTF-8 is enabled")
+        for name in ("Entwürfe & Ähnliches", "台北", "R&-D"):
+            equal(imap.create(quoted(name))[0], "OK", f"CREATE {name}")
+            check(name in tenant.folders(), f"{name!r} is not among {tenant.folders()}")
+        equal(imap.rename(quoted("台北"), quoted("Łódź"))[0], "OK", "RENAME")
+        check("Łódź" in tenant.folders() and "台北" not in tenant.folders(), tenant.folders())
+        _, lines = imap.list('""', quoted("*"))
+        names = {line.decode().split(' "/" ')[1].strip('"') for line in lines}
+        check({"Entwürfe & Ähnliches", "Łódź", "R&-D"} <= names, names)
+        tenant.deliver(message("Grüße aus Łódź"), folder="Łódź")
+        equal(imap.select(quoted("Łódź")), ("OK", [b"1"]), "SELECT")
+        equal(imap.search(None, "SUBJECT", quoted("Grüße")), ("OK", [b"1"]), "SEARCH")
+        equal(imap.search(None, "SUBJECT", quoted("Küsse")), ("OK", [b""]), "SEARCH")
+        equal(imap.delete(quoted("R&-D"))[0], "OK", "DELETE")
+
+
 @scenario("refuses what must not be done to INBOX, and what is not there")
 def refusals():
     with Bridge() as bridge, Imap(bridge) as imap:

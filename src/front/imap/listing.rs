@@ -22,10 +22,9 @@ pub(super) struct Listed {
 /// A name is shown if it matches a pattern and meets the selection options, or, with RECURSIVEMATCH,
 /// if it matches and something below meets them that no pattern would show (RFC 5258 §3.3).
 pub(super) fn select(folders: Vec<FolderEntry>, list: &List) -> Vec<Listed> {
-    let matches = |path: &FolderPath| {
-        let mut patterns = list.patterns.iter();
-        patterns.any(|pattern| Pattern::new(&list.reference, pattern).matches(path))
-    };
+    let patterns: Vec<Pattern> =
+        list.patterns.iter().map(|pattern| Pattern::new(&list.reference, pattern)).collect();
+    let matches = |path: &FolderPath| patterns.iter().any(|pattern| pattern.matches(path));
     if !list.selection.contains(&ListSelection::RecursiveMatch) {
         let shown = |folder: &FolderEntry| is_selected(folder, list) && matches(&folder.path);
         let shown = folders.into_iter().filter(shown);

@@ -54,9 +54,9 @@ impl NameEncoding {
 // === impl MailboxName ===
 
 impl MailboxName {
-    /// From Unicode, without control characters and line or paragraph separators (RFC 6855 section 3).
+    /// From Unicode.
     pub fn new(name: &str) -> Result<Self, InvalidMailboxName> {
-        if name.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        if name.chars().any(char::is_control) {
             return Err(InvalidMailboxName::Control);
         }
         if name.eq_ignore_ascii_case("INBOX") {
@@ -69,9 +69,14 @@ impl MailboxName {
         Self("INBOX".into())
     }
 
-    /// From what a client sent.
+    /// From what a client sent. Line and paragraph separators count as control characters (RFC 6855
+    /// section 3).
     pub fn from_wire(bytes: &[u8], encoding: NameEncoding) -> Result<Self, InvalidMailboxName> {
-        Self::new(&encoding.decode(bytes)?)
+        let name = encoding.decode(bytes)?;
+        if name.contains(['\u{2028}', '\u{2029}']) {
+            return Err(InvalidMailboxName::Control);
+        }
+        Self::new(&name)
     }
 
     pub fn is_inbox(&self) -> bool {
