@@ -42,7 +42,7 @@ impl Enabled {
 
     /// Whether messages may come as `UTF8 (...)` (RFC 6855 §4).
     pub(super) fn takes_utf8(self) -> bool {
-        Extension::ALL.iter().any(|one| one.name() == "UTF8=ACCEPT" && self.has(*one))
+        self.has(Extension::Utf8)
     }
 
     /// QRESYNC brings CONDSTORE with it (RFC 7162 §3.2.3).

@@ -3,7 +3,7 @@
 
 use imap_codec::imap_types::mailbox::Mailbox;
 use imap_codec::imap_types::response::{Data, Response};
-use wire::imap::{MailboxName, utf7};
+use wire::imap::{MailboxName, NameEncoding, utf7};
 
 use crate::opinion;
 
@@ -27,7 +27,12 @@ fn survives(name: &str) {
     assert_eq!(utf7::decode(wire.as_bytes()).as_deref(), Ok(name));
     assert_eq!(reference(&wire).as_deref(), Some(name), "{wire:?}");
     if let Ok(mailbox) = MailboxName::new(name) {
-        assert_eq!(MailboxName::from_wire(mailbox.to_wire().as_bytes()).as_ref(), Ok(&mailbox));
+        // Separators of lines are taken from no client (RFC 6855 section 3).
+        let taken = !name.contains(['\u{2028}', '\u{2029}']);
+        for names in [NameEncoding::Utf7, NameEncoding::Utf8].into_iter().filter(|_| taken) {
+            let wire = mailbox.to_wire(names);
+            assert_eq!(MailboxName::from_wire(wire.as_bytes(), names).as_ref(), Ok(&mailbox));
+        }
         listed(&mailbox);
     }
 }

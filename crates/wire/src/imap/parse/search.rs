@@ -162,7 +162,7 @@ fn seconds(lexer: &mut Lexer<'_>) -> Result<NonZeroU32, Expected> {
 
 fn object_id(lexer: &mut Lexer<'_>) -> Result<ObjectId, Expected> {
     let id = string(lexer)?;
-    let id = std::str::from_utf8(&id).ok().and_then(|id| ObjectId::new(id));
+    let id = std::str::from_utf8(&id).ok().and_then(ObjectId::new);
     id.ok_or(Expected("expected an object identifier"))
 }
 

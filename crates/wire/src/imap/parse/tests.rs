@@ -376,7 +376,7 @@ fn the_head_of_an_append_is_told_from_its_arguments() {
 
 #[test]
 fn utf8_wraps_a_literal8_as_in_rfc_6855_section_4() {
-    let head = |text: &str| append_head(text.as_bytes(), Octets::Any);
+    let head = |text: &str| append_head(text.as_bytes(), Octets::Any, NameEncoding::default());
     let wrapping = |text: &str| match head(text) {
         AppendHead::Message { wrapping, .. } => wrapping,
         other => panic!("{text}: {other:?}"),
@@ -391,7 +391,7 @@ fn utf8_wraps_a_literal8_as_in_rfc_6855_section_4() {
 
 #[test]
 fn replace_names_one_message_and_goes_on_as_append() {
-    let head = |text: &str| append_head(text.as_bytes(), Octets::Text);
+    let head = |text: &str| append_head(text.as_bytes(), Octets::Text, NameEncoding::default());
     let replaced = |text: &str| match head(text) {
         AppendHead::Message { verb: FilingVerb::Replace(set), append, .. } => (set, append),
         other => panic!("{text}: {other:?}"),
