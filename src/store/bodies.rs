@@ -403,18 +403,21 @@ mod tests {
     #[tokio::test]
     async fn filed_bytes_outlive_their_row_until_the_message_is_said_to_be_gone() {
         let here = fixture().await;
+        let mut filings = Vec::new();
         for id in ["moved", "deleted"] {
             let file = here.file(id.as_bytes()).await;
             let wish = (Flags::none(), None);
             let filing = here.store.begin_filing(here.inbox, (file, texts("own")), wish);
-            let id_of_filing = filing.await.unwrap().id;
-            here.store.prune().await.unwrap();
-            here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
-            here.store.prune().await.unwrap();
-            assert!(here.store.pinned_orphans(9).await.unwrap().is_empty(), "it is being filed");
-            let (row, answer) = (mail(id, 1), super::super::Answer::Unknown);
-            here.store.bind_filing(&id_of_filing, &row, answer).await.unwrap();
-            here.store.end_filings(vec![id_of_filing]).await.unwrap();
+            filings.push((id, filing.await.unwrap().id));
+        }
+        here.store.prune().await.unwrap();
+        here.clock.advance(Duration::from_secs(8 * 24 * 60 * 60));
+        here.store.prune().await.unwrap();
+        assert!(here.store.pinned_orphans(9).await.unwrap().is_empty(), "they are being filed");
+        for (id, filing) in filings {
+            let answer = super::super::Answer::Unknown;
+            here.store.bind_filing(&filing, &mail(id, 1), answer).await.unwrap();
+            here.store.end_filings(vec![filing]).await.unwrap();
         }
         here.store.prune().await.unwrap();
         assert!(here.store.pinned_orphans(9).await.unwrap().is_empty());
