@@ -142,9 +142,9 @@ async fn a_literal_that_waits_for_leave_is_refused_without_losing_the_conversati
 async fn an_unasked_gigabyte_is_counted_and_never_kept() {
     let world = with_mail().await;
     let mut imap = world.imap().await;
-    let tag = imap.begin(b"APPEND INBOX {40000000+}").await;
+    let tag = imap.begin(b"APPEND INBOX {160000000+}").await;
     imap.answer(&tag).await.no("TOOBIG");
-    for _ in 0..40 {
+    for _ in 0..160 {
         imap.send(&[b'x'; 1_000_000]).await;
     }
     imap.send(b"\r\n").await;

@@ -10,11 +10,12 @@ mod client;
 mod history;
 
 use client::Kind;
+use footbridge::config::Config;
 use history::History;
 use m365_sim::switch::DeltaExpand;
 use m365_sim::{Switches, Tenant};
 
-use crate::world::{ADA, World};
+use crate::world::{ADA, POLL, World};
 
 /// In each of the worlds below.
 const HISTORIES: u64 = 250;
@@ -70,7 +71,13 @@ fn set(name: &str) -> Option<u64> {
 async fn play(seed: u64, change: fn(&mut Switches)) {
     let mut switches = Switches::default();
     change(&mut switches);
-    let mut world = World::made(Tenant::builder().switches(switches).user(ADA), |_| {}).await;
+    // Mail that moves in unseen, from where it was never seen, shows in the number of messages alone.
+    let configure: fn(&mut Config) = match switches.delta.move_shows_only_removal {
+        true => |config| config.sync.audit = 2 * POLL,
+        false => |_| {},
+    };
+    let tenant = Tenant::builder().switches(switches).user(ADA);
+    let mut world = World::adjusted(tenant, |_| {}, configure).await;
     let first = set("FOOTBRIDGE_HISTORY_SEED").unwrap_or(seed);
     for seed in first..first + set("FOOTBRIDGE_HISTORIES").unwrap_or(HISTORIES) {
         let named = Seed(seed);
