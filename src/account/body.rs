@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 
@@ -182,8 +182,10 @@ impl OpenFolder {
             if let Some(found) = self.cached(uid).await? {
                 return Ok(found);
             }
-            if !self.account.0.store.take_after_kin(self.folder.id, uid).await? {
-                self.download(&row).await?;
+            if !self.account.0.store.take_after_kin(self.folder.id, uid).await?
+                && let Some(found) = self.download(&row).await?
+            {
+                return Ok(found);
             }
         }
         Err(Fault::defect("message bytes vanish as soon as they are cached"))
@@ -193,15 +195,10 @@ impl OpenFolder {
         let store = &self.account.0.store;
         let Some(body) = store.body(self.folder.id, uid).await? else { return Ok(None) };
         let Some(path) = store.blob(&body.hash).await? else { return Ok(None) };
-        let opened = tokio::task::spawn_blocking(move || File::open(path)).await;
-        match opened.map_err(|_| Fault::defect("opening frozen bytes broke off"))? {
-            Ok(file) => Ok(Some((body, file))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Fault::defect(error).because("opening frozen bytes")),
-        }
+        Ok(open(path).await?.map(|file| (body, file)))
     }
 
-    async fn download(&self, row: &Row) -> Outcome<()> {
+    async fn download(&self, row: &Row) -> Outcome<Option<(store::Body, File)>> {
         let Account(inner) = &self.account;
         let file = inner.store.spool().await?;
         let fetched = inner.backend.fetch(&row.remote, file.path(), Urgency::Interactive).await;
@@ -227,11 +224,17 @@ impl Account {
     pub(super) async fn bring(&self, folder: &Folder, row: &Row, urgency: Urgency) -> Outcome<()> {
         let file = self.0.store.spool().await?;
         self.0.backend.fetch(&row.remote, file.path(), urgency).await?;
-        self.keep(folder, row, file).await
+        self.keep(folder, row, file).await.map(drop)
     }
 
-    /// Freezes the bytes that were fetched.
-    async fn keep(&self, folder: &Folder, row: &Row, file: SpoolFile) -> Outcome<()> {
+    /// Freezes the bytes that were fetched. They are opened before room is made: in a small cache they
+    /// may be the first to go.
+    async fn keep(
+        &self,
+        folder: &Folder,
+        row: &Row,
+        file: SpoolFile,
+    ) -> Outcome<Option<(store::Body, File)>> {
         let texts = describe(file.path()).await?;
         let frozen = self.0.store.freeze(folder.id, row.uid, file, texts).await?;
         if let Some(live) = self.desk(folder.id).live() {
@@ -242,7 +245,9 @@ impl Account {
             tracing::warn!(account = %self.0.address, folder = %folder.path, uid = %row.uid,
                 "the service made other bytes of the same message");
         }
-        self.make_room(frozen.body.size).await
+        let opened = open(frozen.path).await?;
+        self.make_room(frozen.body.size).await?;
+        Ok(opened.map(|file| (frozen.body, file)))
     }
 
     /// Keeps the cache within its limit. All of it is weighed only when a share of the limit has come
@@ -310,6 +315,16 @@ fn whole_header(outline: &Outline) -> Option<&[u8]> {
     let root = outline.root();
     let is_whole = root.fields.len() as u64 >= root.header.end - root.header.start;
     is_whole.then_some(&root.fields[..])
+}
+
+/// `None` if the file is gone.
+async fn open(path: PathBuf) -> Outcome<Option<File>> {
+    let opened = tokio::task::spawn_blocking(move || File::open(path)).await;
+    match opened.map_err(|_| Fault::defect("opening frozen bytes broke off"))? {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Fault::defect(error).because("opening frozen bytes")),
+    }
 }
 
 /// The whole of a file that has exactly this size. Any other is read, and mended, one by one.
