@@ -153,6 +153,8 @@ impl Account {
         let remote = made.id.clone();
         let tree = Tree::Written { upserts: vec![made.into()], gone: Vec::new() };
         self.0.store.apply_folders(tree, None).await?;
+        // Who makes a folder by IMAP says by SUBSCRIBE whether to look at it.
+        self.0.store.leave_unsubscribed(path).await?;
         Ok(remote)
     }
 }

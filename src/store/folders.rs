@@ -125,6 +125,18 @@ impl Store {
         .await
     }
 
+    /// Takes a folder's subscription back, unless somebody decided about it.
+    pub async fn leave_unsubscribed(&self, path: &FolderPath) -> Outcome<()> {
+        let path = path.to_string();
+        self.write(move |writing| {
+            let sql = "INSERT OR IGNORE INTO subscriptions (path, subscribed) VALUES (?1, FALSE)";
+            writing.transaction.prepare_cached(sql)?.execute([path])?;
+            writing.news.tree = true;
+            Ok(())
+        })
+        .await
+    }
+
     /// Every subscribed path, also of folders that do not exist.
     pub async fn subscriptions(&self) -> Outcome<Vec<FolderPath>> {
         self.read(|connection| {

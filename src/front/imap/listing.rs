@@ -113,8 +113,8 @@ fn with_missing_parents(mut folders: Vec<FolderEntry>) -> Vec<FolderEntry> {
 fn attributes(folder: &FolderEntry) -> Vec<ListAttribute> {
     let mut attributes = Vec::new();
     if !folder.exists {
-        // The first implies the second, which older clients know.
-        attributes.extend([ListAttribute::NonExistent, ListAttribute::NoSelect]);
+        // It implies \Noselect (RFC 5258 §3), and only who extends LIST comes to see it.
+        attributes.push(ListAttribute::NonExistent);
     }
     attributes.push(match folder.has_children {
         true => ListAttribute::HasChildren,

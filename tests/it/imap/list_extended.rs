@@ -36,7 +36,7 @@ async fn subscribed_names_are_listed_with_what_is_true_of_them() {
     let answer = imap.command("LIST (SUBSCRIBED) \"\" *").await.ok();
     let lines = [
         "* LIST (\\HasNoChildren \\Drafts \\Subscribed) \"/\" Drafts",
-        "* LIST (\\NonExistent \\Noselect \\HasNoChildren \\Subscribed) \"/\" Gone/Deep",
+        "* LIST (\\NonExistent \\HasNoChildren \\Subscribed) \"/\" Gone/Deep",
         "* LIST (\\HasNoChildren \\Subscribed) \"/\" Play",
         "* LIST (\\HasNoChildren \\Subscribed) \"/\" Work/2026/May",
     ];
@@ -58,7 +58,7 @@ async fn a_recursive_match_tells_of_parents_whose_children_are_not_shown() {
     let below = "(\"CHILDINFO\" (\"SUBSCRIBED\"))";
     let lines = [
         "* LIST (\\HasNoChildren \\Drafts \\Subscribed) \"/\" Drafts",
-        &format!("* LIST (\\NonExistent \\Noselect \\HasNoChildren) \"/\" Gone {below}"),
+        &format!("* LIST (\\NonExistent \\HasNoChildren) \"/\" Gone {below}"),
         "* LIST (\\HasNoChildren \\Subscribed) \"/\" Play",
         &format!("* LIST (\\HasChildren) \"/\" Work {below}"),
     ];
