@@ -166,7 +166,8 @@ class Bridge:
 
     def __init__(self, *arguments, environment=None):
         self.arguments = arguments
-        self.environment = environment
+        # What is fetched ahead in the background would stand in the journal beside what a client makes the bridge do.
+        self.environment = {"FOOTBRIDGE__SYNC__HYDRATE": "false", **(environment or {})}
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="footbridge-clients-")

@@ -84,10 +84,6 @@ impl Connection {
         self.link.framing().set_names(names);
     }
 
-    pub(super) fn names(&self) -> NameEncoding {
-        self.names
-    }
-
     pub(super) fn set_mode(&mut self, mode: Mode) {
         self.link.framing().set_mode(mode);
     }
@@ -224,10 +220,13 @@ impl Connection {
     pub(super) fn progress(&mut self, done: usize, goal: usize) {
         let narrow = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let goal = NonZeroU32::new(narrow(goal));
-        let progress = Progress::Counted { done: narrow(done), goal };
-        if let Some(task) = &mut self.task {
-            task.progress = progress;
-        }
+        let Some(task) = &mut self.task else { return };
+        // What was gathered and is now shown was counted before: it never runs backwards.
+        let before = match task.progress {
+            Progress::Counted { done, .. } => done,
+            Progress::Unknown => 0,
+        };
+        task.progress = Progress::Counted { done: narrow(done).max(before), goal };
     }
 
     /// `* OK [INPROGRESS …]` (RFC 9585), which whoever does not know it takes for a remark.

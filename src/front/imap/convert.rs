@@ -1,12 +1,10 @@
 //! The domain's values in the wire's types and back.
 
-use std::borrow::Cow;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use icu_normalizer::ComposingNormalizerBorrowed;
 use jiff::civil;
 use jiff::tz::TimeZone;
-use wire::imap::{Date, DateTime, Flag, MailboxName, NameEncoding, SpecialUse, Time};
+use wire::imap::{Date, DateTime, Flag, MailboxName, SpecialUse, Time};
 
 use super::ending::Ending;
 use crate::mailbox::{
@@ -112,15 +110,6 @@ pub(super) fn system_keyword(word: &wire::imap::Keyword) -> Option<SystemFlag> {
 pub(super) fn path(name: &MailboxName) -> Result<FolderPath, Ending> {
     let refused = || Ending::no("No folder can have that name").with(wire::imap::Code::NonExistent);
     FolderPath::parse(name.as_str()).ok_or_else(refused)
-}
-
-/// The name that a new folder gets. Clients that speak Net-Unicode are promised its normal form (RFC
-/// 9051 §5.1); folders that exist keep the names they have.
-pub(super) fn normal(name: &MailboxName, names: NameEncoding) -> Cow<'_, str> {
-    match names {
-        NameEncoding::Utf7 => Cow::Borrowed(name.as_str()),
-        NameEncoding::Utf8 => ComposingNormalizerBorrowed::new_nfc().normalize(name.as_str()),
-    }
 }
 
 /// MAILBOXID (RFC 8474). Both sides demand the same characters.

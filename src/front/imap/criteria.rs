@@ -191,8 +191,8 @@ impl Compiler<'_> {
             SearchKey::SentBefore(date) => Criterion::Sent(When::Before, *date),
             SearchKey::SentOn(date) => Criterion::Sent(When::On, *date),
             SearchKey::SentSince(date) => Criterion::Sent(When::Since, *date),
-            SearchKey::Larger(octets) => Criterion::Larger(u64::from(*octets)),
-            SearchKey::Smaller(octets) => Criterion::Smaller(u64::from(*octets)),
+            SearchKey::Larger(octets) => Criterion::Larger(*octets),
+            SearchKey::Smaller(octets) => Criterion::Smaller(*octets),
             SearchKey::EmailId(id) | SearchKey::ThreadId(id) => {
                 self.named.uids(id).map_or(Criterion::Always(false), Criterion::Uids)
             }

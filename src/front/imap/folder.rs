@@ -1,6 +1,6 @@
 //! CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7).
 
-use wire::imap::{Code, CreateMailbox, MailboxName, NameEncoding};
+use wire::imap::{Code, CreateMailbox, MailboxName};
 
 use super::connection::Connection;
 use super::enabled::{Enabled, Extension};
@@ -19,7 +19,7 @@ pub(super) async fn create(
         let refusal = Ending::no("Microsoft 365 decides what a folder is for");
         return Err(refusal.with(Code::UseAttr).into());
     }
-    let path = new_path(&create.mailbox, connection.names())?;
+    let path = new_path(&create.mailbox)?;
     let id = connection.patiently(account.create_folder(&path)).await??;
     let asked = create.mailbox.as_str();
     if asked.strip_suffix(FolderPath::SEPARATOR).unwrap_or(asked) != path.as_str() {
@@ -53,7 +53,7 @@ pub(super) async fn rename(
         // It would have to move all mail out (RFC 3501 §6.3.5), which no one means.
         return Err(Ending::no("INBOX cannot be renamed").with(Code::Cannot).into());
     }
-    let to = new_path(new, connection.names())?;
+    let to = new_path(new)?;
     if to.is_below(&from) {
         return Err(Ending::no("A folder cannot move below itself").with(Code::Cannot).into());
     }
@@ -84,12 +84,13 @@ pub(super) async fn unsubscribe(
 }
 
 /// A name that LIST could not tell from a pattern would come back spelled otherwise than asked.
-fn new_path(name: &MailboxName, names: NameEncoding) -> Result<FolderPath, Ending> {
+fn new_path(name: &MailboxName) -> Result<FolderPath, Ending> {
     let refused = || Ending::no("No folder can have that name").with(Code::Cannot);
     if name.as_str().contains(['%', '*']) {
         return Err(refused());
     }
-    FolderPath::parse(&convert::normal(name, names)).ok_or_else(refused)
+    // As it is spelled: the same octets reach it afterwards, and parents that exist are the ones meant.
+    FolderPath::parse(name.as_str()).ok_or_else(refused)
 }
 
 /// IMAP4rev2 is told what a name has become (RFC 9051 §6.3.9.7).

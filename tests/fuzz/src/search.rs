@@ -129,8 +129,8 @@ fn key(rest: &mut Unstructured<'_>, text: &mut Vec<u8>, depth: usize) -> Result<
 fn with_number(rest: &mut Unstructured<'_>, text: &mut Vec<u8>) -> Result<SearchKey> {
     let number: u32 = rest.arbitrary()?;
     let (name, key) = match rest.int_in_range(0..=2)? {
-        0 => ("LARGER", SearchKey::Larger(number)),
-        1 => ("smaller", SearchKey::Smaller(number)),
+        0 => ("LARGER", SearchKey::Larger(number.into())),
+        1 => ("smaller", SearchKey::Smaller(number.into())),
         _ => ("MODSEQ", SearchKey::ModSeq(u64::from(number))),
     };
     text.extend_from_slice(format!("{name} {number}").as_bytes());

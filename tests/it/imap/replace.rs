@@ -75,6 +75,7 @@ async fn nothing_is_filed_if_the_old_one_is_not_there_or_may_not_be_removed() {
     replace(&mut imap, "REPLACE 2 Drafts", &mail("two")).await.bad();
     replace(&mut imap, "UID REPLACE 7 Drafts", &mail("two")).await.no("EXPUNGEISSUED");
     replace(&mut imap, "REPLACE 1:2 Drafts", &mail("two")).await.bad();
+    replace(&mut imap, "REPLACE $ Drafts", &mail("two")).await.bad();
     replace(&mut imap, "REPLACE 1 Nowhere", &mail("two")).await.no("TRYCREATE");
     imap.command("EXAMINE Drafts").await.ok();
     replace(&mut imap, "REPLACE 1 Drafts", &mail("two")).await.no("READ-ONLY");

@@ -89,8 +89,8 @@ pub enum SectionText {
 /// `<offset.length>` in octets. A length of 0 is tolerated and selects nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partial {
-    pub offset: u32,
-    pub length: u32,
+    pub offset: u64,
+    pub length: u64,
 }
 
 // === impl FetchItem ===

@@ -176,6 +176,13 @@ impl<'a> Lexer<'a> {
             .map_err(|_| Expected("number out of range"))
     }
 
+    /// `number64` (RFC 9051 section 9): 63 bits of it.
+    pub(super) fn number64(&mut self) -> Result<u64, Expected> {
+        let digits = text(self.take_while(|byte| byte.is_ascii_digit()));
+        let value = digits.ok_or(Expected("expected a number"))?.parse::<u64>().ok();
+        value.filter(|value| *value <= u64::MAX >> 1).ok_or(Expected("number out of range"))
+    }
+
     pub(super) fn nonzero(&mut self) -> Result<NonZeroU32, Expected> {
         NonZeroU32::new(self.number()?).ok_or(Expected("expected a number above zero"))
     }

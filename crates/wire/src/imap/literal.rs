@@ -32,8 +32,13 @@ impl Suffix {
         if !digits.iter().all(u8::is_ascii_digit) {
             return Self::Malformed;
         }
-        let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-        let Some(size) = size else { return Self::Malformed };
+        let size = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+        let size = match (size.map(u32::try_from), kind) {
+            (Some(Ok(size)), _) => size,
+            // It waits to be asked for, and is too large however large it is.
+            (Some(Err(_)), LiteralKind::Synchronizing) => u32::MAX,
+            _ => return Self::Malformed,
+        };
         // `~{n}` is a literal8 (RFC 3516).
         let (at, octets) = match line[..brace].strip_suffix(b"~") {
             Some(before) => (before.len(), Octets::Any),

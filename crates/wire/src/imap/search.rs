@@ -71,9 +71,9 @@ pub enum SearchKey {
     Younger(NonZeroU32),
 
     /// Strictly more octets than this.
-    Larger(u32),
+    Larger(u64),
     /// Strictly fewer octets than this.
-    Smaller(u32),
+    Smaller(u64),
 
     /// Changed at this mod-sequence or later (RFC 7162 section 3.1.5); 0 to 2^63 - 1. The name of
     /// a flag that may stand before it is not kept: mod-sequences here are those of whole messages.

@@ -88,7 +88,7 @@ fn filing_verb(lexer: &mut Lexer<'_>) -> Result<Option<FilingVerb>, Expected> {
 /// `SP seq-number` or `SP uniqueid`: one message.
 fn replaced(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<FilingVerb, Expected> {
     lexer.space()?;
-    if lexer.rest().iter().take_while(|byte| **byte != b' ').any(|byte| b":,".contains(byte)) {
+    if lexer.rest().iter().take_while(|byte| **byte != b' ').any(|byte| b":,$".contains(byte)) {
         return Err(Expected("REPLACE takes one message"));
     }
     let set: MessageSet = message_set(lexer, numbering)?;

@@ -166,9 +166,9 @@ fn field_names(lexer: &mut Lexer<'_>) -> Result<Vec<String>, Expected> {
 /// `<offset.length>`
 fn partial(lexer: &mut Lexer<'_>) -> Result<Partial, Expected> {
     lexer.expect(b'<', "expected a partial range")?;
-    let offset = lexer.number()?;
+    let offset = lexer.number64()?;
     lexer.expect(b'.', "expected a partial range")?;
-    let length = lexer.number()?;
+    let length = lexer.number64()?;
     lexer.expect(b'>', "expected the end of the partial range")?;
     Ok(Partial { offset, length })
 }

@@ -130,8 +130,8 @@ fn key_with_argument(word: &str, lexer: &mut Lexer<'_>) -> Result<SearchKey, Exp
         "SENTBEFORE" => SearchKey::SentBefore(date(lexer)?),
         "SENTON" => SearchKey::SentOn(date(lexer)?),
         "SENTSINCE" => SearchKey::SentSince(date(lexer)?),
-        "LARGER" => SearchKey::Larger(number(lexer)?),
-        "SMALLER" => SearchKey::Smaller(number(lexer)?),
+        "LARGER" => SearchKey::Larger(octets(lexer)?),
+        "SMALLER" => SearchKey::Smaller(octets(lexer)?),
         "EMAILID" => SearchKey::EmailId(object_id(lexer)?),
         "THREADID" => SearchKey::ThreadId(object_id(lexer)?),
         "MODSEQ" => SearchKey::ModSeq(resync::search_mod_seq(lexer)?),
@@ -150,9 +150,9 @@ fn string(lexer: &mut Lexer<'_>) -> Result<Vec<u8>, Expected> {
     lexer.astring()
 }
 
-fn number(lexer: &mut Lexer<'_>) -> Result<u32, Expected> {
+fn octets(lexer: &mut Lexer<'_>) -> Result<u64, Expected> {
     lexer.space()?;
-    lexer.number()
+    lexer.number64()
 }
 
 fn seconds(lexer: &mut Lexer<'_>) -> Result<NonZeroU32, Expected> {

@@ -317,6 +317,7 @@ fn search_keys_nest_and_carry_values() {
         SearchKey::SentOn(Date::new(1994, 2, 1).unwrap())
     );
     assert_eq!(key("a SEARCH LARGER 5"), SearchKey::Larger(5));
+    assert_eq!(key("a SEARCH SMALLER 4294967296"), SearchKey::Smaller(1 << 32));
     for line in [
         "a SEARCH",
         "a SEARCH FOO",
