@@ -5,7 +5,7 @@
 
 use super::body::describe;
 use super::filing::Held;
-use super::{Account, Filed, Upload};
+use super::{Account, Filed, Meaning, Upload};
 use crate::backend::RemoteMessage;
 use crate::mailbox::{Epoch, Fault, Folder, FolderPath, Kind, Outcome, RemoteId, Role, Uid};
 use crate::store::{Answer, Applied, Binding, Filing, Incoming};
@@ -32,7 +32,11 @@ impl Account {
     /// # Errors
     /// `NoSuchTarget`, `TooLarge`, `OverQuota`, `Unacceptable`: nothing was filed. `InDoubt`: some may
     /// have been; the same messages again find out.
-    pub async fn append(&self, path: &FolderPath, uploads: Vec<Upload>) -> Outcome<Filed> {
+    pub async fn append(
+        &self,
+        path: &FolderPath,
+        (uploads, meaning): (Vec<Upload>, Meaning),
+    ) -> Outcome<Filed> {
         let folder = self.ready_target(path).await?;
         let limit = self.limits().append;
         for upload in &uploads {
@@ -42,7 +46,7 @@ impl Account {
         }
         let mut plans = Vec::with_capacity(uploads.len());
         for upload in uploads {
-            match self.plan(&folder, upload).await {
+            match self.plan(&folder, (upload, meaning)).await {
                 Ok(plan) => plans.push(plan),
                 Err(fault) => {
                     self.give_up(&folder, plans, Vec::new()).await?;
@@ -59,10 +63,11 @@ impl Account {
         if ids.is_empty() { Ok(()) } else { self.0.store.end_filings(ids).await }
     }
 
-    async fn plan(&self, folder: &Folder, upload: Upload) -> Outcome<Plan> {
+    async fn plan(&self, folder: &Folder, (upload, meaning): (Upload, Meaning)) -> Outcome<Plan> {
         let message = upload.message.spooled().await?;
         let texts = describe(&message.path).await?;
-        if folder.role == Some(Role::Sent)
+        if meaning == Meaning::Message
+            && folder.role == Some(Role::Sent)
             && let Some(known) = self.sent_copy(folder, &message).await?
         {
             return Ok(Plan::There { uid: known, held: None });

@@ -57,7 +57,9 @@ pub use lockout::LoginLimits;
 pub use open::OpenFolder;
 pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;
-pub use values::{Accepted, Filed, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload};
+pub use values::{
+    Accepted, Filed, FolderEntry, Limits, Meaning, Opened, Status, Summary, Transfer, Upload,
+};
 
 #[cfg(test)]
 pub(crate) use submit::doubles;

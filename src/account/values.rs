@@ -76,6 +76,15 @@ pub struct Upload {
     pub received: Option<Timestamp>,
 }
 
+/// What a client means by filing a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Meaning {
+    /// In the Sent folder, it may be the client's own copy of what it has just sent.
+    Message,
+    /// It takes the place of another one, so it is never one that is there already.
+    Replacement,
+}
+
 /// Messages that were filed. While it is kept, the same messages again are new ones; once it was
 /// dropped without `Account::confirm_filed`, they count as a retry.
 #[derive(Debug)]

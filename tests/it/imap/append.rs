@@ -247,3 +247,27 @@ async fn a_draft_that_is_moved_or_copied_keeps_its_bytes_unless_someone_has_edit
     let edited = imap.message(3).await;
     assert!(String::from_utf8_lossy(&edited).contains("Subject: other"));
 }
+
+const SENT: &str = "From: ada@contoso.example\r\nTo: ada@contoso.example\r\nSubject: Sent\r\n\
+    Date: Mon, 2 Nov 2026 08:00:00 +0000\r\nMessage-ID: <sent@contoso.example>\r\n\r\nHi\r\n";
+
+#[tokio::test]
+async fn a_message_edited_after_its_copy_was_filed_in_sent_is_one_of_its_own() {
+    let mut world = World::new().await;
+    let reply = world.smtp().await.submit(ADA, &[ADA], SENT.as_bytes()).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    let mut imap = world.selected("\"Sent Items\"").await;
+    let copy = uid(&imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok());
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+    world.restart().await;
+    let mut imap = world.selected("\"Sent Items\"").await;
+    assert_eq!(uid(&imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok()), copy);
+    let edited = SENT.replace("Hi", "Edited");
+    let own = uid(&imap.append("\"Sent Items\"", edited.as_bytes()).await.ok());
+    assert_ne!(own, copy);
+    imap.command(&format!("UID STORE {copy} +FLAGS.SILENT (\\Deleted)")).await.ok();
+    imap.command("EXPUNGE").await.ok();
+    assert_eq!(imap.uids().await, [own]);
+    assert_eq!(imap.message(own).await, edited.as_bytes());
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+}
