@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::Account;
 use super::anatomy::survey;
 use super::folders::reference;
-use crate::backend::{Mark, RemoteMessage, Upload};
-use crate::mailbox::{Fault, Flags, Folder, FolderId, Outcome, Spooled, Timestamp, Uid};
+use crate::backend::{Mark, RemoteMessage, Upload, Urgency};
+use crate::mailbox::{
+    Fault, Flags, Folder, FolderId, Kind, Outcome, RemoteId, Spooled, Timestamp, Uid,
+};
 use crate::store::{Answer, Applied, Filing, FilingStage, SpoolFile, Texts};
 
 /// How long the same bytes for the same folder may be the client's retry of an APPEND whose answer may
@@ -112,12 +114,14 @@ impl Account {
     async fn settle_filing(&self, folder: &Folder, filing: &Filing) -> Outcome<Option<Uid>> {
         let store = &self.0.store;
         if let FilingStage::Made { remote, .. } = &filing.stage {
-            let found = store.by_remote(folder.id, std::slice::from_ref(remote)).await?;
-            let uid = found.into_iter().flatten().next().map(|row| row.uid);
-            if uid.is_none() || self.is_past(filing) {
+            let uid = match self.is_past(filing) {
+                true => None,
+                false => self.still_there(folder, remote).await?,
+            };
+            if uid.is_none() {
                 store.end_filings(vec![filing.id.clone()]).await?;
             }
-            return Ok(uid.filter(|_| !self.is_past(filing)));
+            return Ok(uid);
         }
         let known = store.filed(folder.id).await?;
         let asked = store.epoch();
@@ -142,6 +146,25 @@ impl Account {
         store.apply(folder.id, Applied::Removed { remotes: vec![remote], asked }).await?;
         store.abandon_filings(vec![filing.id.clone()]).await?;
         Ok(None)
+    }
+
+    /// The UID of a message that the service still has in this folder. The index alone may be behind:
+    /// an OK for what is gone would lose the client's mail.
+    ///
+    /// # Errors
+    /// `InDoubt` if the service does not tell.
+    pub(super) async fn still_there(
+        &self,
+        folder: &Folder,
+        remote: &RemoteId,
+    ) -> Outcome<Option<Uid>> {
+        let question = std::slice::from_ref(remote);
+        let untold = self.look_up_into(folder, question, None, Urgency::Interactive).await?;
+        if let Some((_, fault)) = untold.into_iter().next() {
+            return Err(Fault::from(Kind::InDoubt).because(fault));
+        }
+        let found = self.0.store.by_remote(folder.id, question).await?;
+        Ok(found.into_iter().flatten().next().map(|row| row.uid))
     }
 
     async fn upload(&self, filing: &Filing) -> Outcome<Upload> {

@@ -39,9 +39,12 @@ impl Account {
             let copies = self.0.submitter.copies(&sent).await?;
             let found = self.0.store.by_remote(folder.id, &copies).await?;
             if let Some(row) = found.into_iter().flatten().next() {
+                let Some(uid) = self.still_there(folder, &row.remote).await? else {
+                    return Ok(None);
+                };
                 let is_copy = self.0.store.claim_sent_copy(&sent.id, bytes).await?;
                 tracing::debug!(submission.id = %sent.id, is_copy, "a client files what it has sent");
-                return Ok(is_copy.then_some(row.uid));
+                return Ok(is_copy.then_some(uid));
             }
             if look < LOOKS {
                 self.0.clock.back_off(PAUSE * (look - 1)).await;

@@ -271,3 +271,53 @@ async fn a_message_edited_after_its_copy_was_filed_in_sent_is_one_of_its_own() {
     assert_eq!(imap.message(own).await, edited.as_bytes());
     assert_eq!(world.ada().items("Sent Items").len(), 1);
 }
+
+/// An APPEND that is done, whose client left without reading the answer.
+async fn append_unheard(world: &World, folder: &str, message: &[u8]) {
+    let mut imap = world.imap().await;
+    imap.command(&format!("STATUS {folder} (MESSAGES)")).await.ok();
+    let head = format!("APPEND {folder} {{{}+}}\r\n", message.len());
+    let tag = imap.begin(&[head.as_bytes(), message].concat()).await;
+    imap.answer(&tag).await.ok();
+    drop(imap);
+}
+
+#[tokio::test]
+async fn a_retry_files_anew_what_was_purged_elsewhere_meanwhile() {
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Archive"))).await;
+    append_unheard(&world, "Archive", ODD).await;
+    let first = world.ada().items("Archive").remove(0);
+    world.ada().outlook().purge(&crate::world::id(&first));
+    let mut imap = world.imap().await;
+    let uid = uid(&imap.append("Archive", ODD).await.ok());
+    assert_eq!(world.ada().items("Archive").len(), 1);
+    assert_eq!(read(&mut imap, "Archive", uid).await, ODD);
+    assert_eq!(imap.uids().await, [uid]);
+}
+
+#[tokio::test]
+async fn a_sent_copy_that_was_purged_elsewhere_is_filed_anew() {
+    let world = World::new().await;
+    let reply = world.smtp().await.submit(ADA, &[ADA], SENT.as_bytes()).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    let mut imap = world.selected("\"Sent Items\"").await;
+    imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok();
+    let copy = world.ada().items("Sent Items").remove(0);
+    world.ada().outlook().purge(&crate::world::id(&copy));
+    let uid = uid(&imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok());
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+    assert_eq!(imap.message(uid).await, SENT.as_bytes());
+}
+
+#[tokio::test]
+async fn a_retry_is_in_doubt_while_the_service_does_not_tell_of_the_first_message() {
+    use m365_sim::{Fault, Kind, Rule};
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Archive"))).await;
+    append_unheard(&world, "Archive", ODD).await;
+    let denied = Fault::status(403, "ErrorAccessDenied");
+    world.tenant.faults().push(Rule::on(Kind::GetMessage).answer(denied));
+    let mut imap = world.imap().await;
+    imap.append("Archive", ODD).await.no("UNAVAILABLE");
+    imap.append("Archive", ODD).await.ok();
+    assert_eq!(world.ada().items("Archive").len(), 1);
+}
