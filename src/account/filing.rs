@@ -2,8 +2,11 @@
 //! filing again.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::Account;
 use super::anatomy::survey;
@@ -29,7 +32,13 @@ const LARGE_FROM: u64 = 1024 * 1024;
 
 /// The filings that someone is busy with.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Desk(Arc<Mutex<HashSet<String>>>);
+pub(super) struct Desk(Arc<Busy>);
+
+#[derive(Debug, Default)]
+struct Busy {
+    ids: Mutex<HashSet<String>>,
+    given_back: Notify,
+}
 
 /// A filing that nobody else may settle; given back on drop.
 #[derive(Debug)]
@@ -51,23 +60,34 @@ impl Account {
         desk.hold(filing).ok_or_else(|| Fault::defect("a filing is held twice"))
     }
 
-    /// What an earlier APPEND of the same bytes, whose client had no answer, has made of them.
+    /// What an earlier APPEND of the same bytes, whose client had no answer, has made of them, and
+    /// by what id the journal knows it. `own` are no earlier ones: twice in one conversation is two
+    /// messages.
     pub(super) async fn earlier(
         &self,
         folder: &Folder,
         filing: &Filing,
-    ) -> Outcome<Option<(Uid, Held)>> {
+        own: &HashSet<String>,
+    ) -> Outcome<Option<(Uid, String)>> {
         for earlier in self.0.store.filings_of(folder.id, filing.hash).await? {
-            if earlier.id == filing.id {
+            if earlier.id == filing.id || own.contains(&earlier.id) {
                 continue;
             }
-            let Some(held) = self.0.filings.hold(earlier) else { continue };
+            let held = self.0.filings.wait_for(earlier).await;
+            let Some(held) = self.as_it_stands(held).await? else { continue };
             if let Some(uid) = self.settle_filing(folder, &held.filing).await? {
                 tracing::info!(account = %self.0.address, folder = %folder.path, "a retry of an APPEND got the first message");
-                return Ok(Some((uid, held)));
+                return Ok(Some((uid, held.filing.id.clone())));
             }
         }
         Ok(None)
+    }
+
+    /// What is held, as the journal has it now: someone else may just have gone on with it.
+    async fn as_it_stands(&self, mut held: Held) -> Outcome<Option<Held>> {
+        let Some(filing) = self.0.store.filing(&held.filing.id).await? else { return Ok(None) };
+        held.filing = filing;
+        Ok(Some(held))
     }
 
     /// Asks the service for a new message.
@@ -93,6 +113,11 @@ impl Account {
                 continue;
             }
             let Some(held) = self.0.filings.hold(filing) else { continue };
+            let Some(held) = self.as_it_stands(held).await? else { continue };
+            if matches!(held.filing.stage, FilingStage::Made { .. }) && !self.is_past(&held.filing)
+            {
+                continue;
+            }
             let folder = self.0.store.folder(held.filing.folder).await?;
             let Some(folder) = folder else {
                 self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
@@ -205,13 +230,27 @@ impl Desk {
         is_free.then(|| Held { filing, desk: self.clone() })
     }
 
+    /// Waits while someone else is busy with it.
+    async fn wait_for(&self, filing: Filing) -> Held {
+        loop {
+            // Listening before looking: nothing given back in between is missed.
+            let mut given_back = pin!(self.0.given_back.notified());
+            given_back.as_mut().enable();
+            if let Some(held) = self.hold(filing.clone()) {
+                return held;
+            }
+            given_back.await;
+        }
+    }
+
     fn busy(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.desk.busy().remove(&self.filing.id);
+        self.desk.0.given_back.notify_waiters();
     }
 }

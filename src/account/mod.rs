@@ -31,6 +31,7 @@ mod submit;
 mod sync;
 mod tree;
 mod turn;
+mod turns;
 mod upkeep;
 mod values;
 mod write;
@@ -69,6 +70,7 @@ use hydrate::Ahead;
 use live::Shelf;
 use submit::Submitter;
 use turn::Turn;
+use turns::Turns;
 
 /// A connected mailbox: a handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -127,6 +129,8 @@ struct Inner {
     pace: Pace,
     submitter: Submitter,
     filings: filing::Desk,
+    /// Of messages that are being filed, by folder and size.
+    filing_turns: Turns,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     shelf: Shelf,
@@ -150,6 +154,7 @@ impl Account {
             clock,
             pace,
             filings: filing::Desk::default(),
+            filing_turns: Turns::default(),
             tree: Turn::default(),
             desks: Mutex::default(),
             shelf: Shelf::default(),

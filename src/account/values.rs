@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 
 use super::OpenFolder;
-use super::filing::Held;
 use crate::mailbox::{
     Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Snapshot, Timestamp, Uid,
     UidValidity, View,
@@ -85,14 +84,22 @@ pub enum Meaning {
     Replacement,
 }
 
-/// Messages that were filed. While it is kept, the same messages again are new ones; once it was
-/// dropped without `Account::confirm_filed`, they count as a retry.
+/// Messages that were filed. Until `Account::confirm_filed`, the same messages by someone else are a
+/// retry.
 #[derive(Debug)]
 pub struct Filed {
     pub validity: UidValidity,
     /// In the order of the messages.
     pub uids: Vec<Uid>,
-    pub(super) held: Vec<Held>,
+    /// In the journal of filing.
+    pub(super) filings: Vec<String>,
+}
+
+impl Filed {
+    /// By which the journal knows them.
+    pub fn names(&self) -> &[String] {
+        &self.filings
+    }
 }
 
 /// The outcome of COPY or MOVE.

@@ -15,9 +15,10 @@ pub(super) async fn run(
     connection: &mut Connection,
     (account, enabled): (&Account, Enabled),
     message: MessageLiteral,
+    own: &[String],
 ) -> Result<(Ending, Filed), Halt> {
     let received = literals::receive(connection, (account, enabled), message).await?;
-    let filed = file(connection, account, (received, Meaning::Message)).await?;
+    let filed = file(connection, account, (received, Meaning::Message), own).await?;
     let done = Ending::ok("Appended");
     Ok(match code(&filed) {
         Some(code) => (done.with(code), filed),
@@ -29,8 +30,9 @@ pub(super) async fn file(
     connection: &mut Connection,
     account: &Account,
     (Received { path, uploads }, meaning): (Received, Meaning),
+    own: &[String],
 ) -> Result<Filed, Halt> {
-    let filed = connection.patiently(account.append(&path, (uploads, meaning))).await?;
+    let filed = connection.patiently(account.append(&path, (uploads, meaning), own)).await?;
     Ok(filed.map_err(ending::as_target)?)
 }
 

@@ -18,6 +18,7 @@ pub(super) async fn run(
     connection: &mut Connection,
     selected: &Selected,
     (set, message): (&MessageSet, MessageLiteral),
+    own: &[String],
 ) -> Result<(Ending, Filed), Halt> {
     let old = match replaceable(connection, selected, set).await {
         Ok(old) => old,
@@ -30,7 +31,7 @@ pub(super) async fn run(
     let received = literals::receive(connection, place, message).await?;
     let is_here = received.path == *selected.folder.path();
     let filed =
-        append::file(connection, &selected.account, (received, Meaning::Replacement)).await?;
+        append::file(connection, &selected.account, (received, Meaning::Replacement), own).await?;
     if let Some(code) = append::code(&filed) {
         // Before the EXPUNGE of the sync point (RFC 8508 §3.4).
         let ready = Reply::untagged(Status::Ok, "The new message is there");
