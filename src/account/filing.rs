@@ -47,6 +47,15 @@ pub(super) struct Held {
     desk: Desk,
 }
 
+/// What becomes of a message that an APPEND came to, if other bytes of it were served meanwhile.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Served {
+    /// The client may never come back, so it may be all that there is.
+    Stays,
+    /// The client is here with its bytes, which take its place.
+    Goes,
+}
+
 impl Account {
     /// Writes a message down in the journal.
     pub(super) async fn hold(
@@ -75,7 +84,7 @@ impl Account {
             }
             let held = self.0.filings.wait_for(earlier).await;
             let Some(held) = self.as_it_stands(held).await? else { continue };
-            if let Some(uid) = self.settle_filing(folder, &held.filing).await? {
+            if let Some(uid) = self.settle_filing(folder, &held.filing, Served::Goes).await? {
                 tracing::info!(account = %self.0.address, folder = %folder.path, "a retry of an APPEND got the first message");
                 return Ok(Some((uid, held.filing.id.clone())));
             }
@@ -123,7 +132,7 @@ impl Account {
                 self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
                 continue;
             };
-            match self.settle_filing(&folder, &held.filing).await {
+            match self.settle_filing(&folder, &held.filing, Served::Stays).await {
                 Err(fault) if fault.is_general() => return Err(fault),
                 Err(fault) => {
                     tracing::warn!(account = %self.0.address, folder = %folder.path, %fault, "an APPEND stays in doubt");
@@ -136,7 +145,12 @@ impl Account {
 
     /// The message that a filing came to, if it is there; else the filing is forgotten as soon as
     /// nothing can come of it any more.
-    async fn settle_filing(&self, folder: &Folder, filing: &Filing) -> Outcome<Option<Uid>> {
+    async fn settle_filing(
+        &self,
+        folder: &Folder,
+        filing: &Filing,
+        served: Served,
+    ) -> Outcome<Option<Uid>> {
         let store = &self.0.store;
         if let FilingStage::Made { remote, .. } = &filing.stage {
             let uid = match self.is_past(filing) {
@@ -163,8 +177,12 @@ impl Account {
         {
             return Ok(Some(uid));
         }
-        // Other bytes of it were served, so it cannot be what the client filed: the client's next try
-        // makes that.
+        // Other bytes of it were served, so it cannot be what the client filed.
+        if served == Served::Stays {
+            tracing::warn!(account = %self.0.address, folder = %folder.path, "an APPEND in doubt was read before it was settled: it stays as it was read");
+            store.abandon_filings(vec![filing.id.clone()]).await?;
+            return Ok(None);
+        }
         let asked = store.epoch();
         let gone = self.0.backend.destroy(std::slice::from_ref(&remote)).await?;
         gone.into_iter().collect::<Outcome<()>>()?;

@@ -321,3 +321,30 @@ async fn a_retry_is_in_doubt_while_the_service_does_not_tell_of_the_first_messag
     imap.append("Archive", ODD).await.ok();
     assert_eq!(world.ada().items("Archive").len(), 1);
 }
+
+#[tokio::test]
+async fn what_came_of_a_broken_append_stays_once_someone_has_read_it() {
+    use m365_sim::{Fault, Kind, Rule};
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Archive"))).await;
+    let mut imap = world.selected("Archive").await;
+    world.tenant.faults().push(Rule::on(Kind::CreateJson).answer(Fault::CutAfter));
+    // The service does not tell what came of it, so every look goes on without knowing.
+    let refusal = Fault::status(400, "ErrorInvalidProperty");
+    world.tenant.faults().push(Rule::on(Kind::ListMessages).always().answer(refusal));
+    imap.append("Archive", ODD).await.no("UNAVAILABLE");
+    drop(imap);
+    let mut imap = world.selected("Archive").await;
+    world.advance(std::time::Duration::from_secs(60));
+    imap.command("NOOP").await.ok();
+    assert_eq!(imap.uids().await, [1]);
+    let read = imap.message(1).await;
+    assert_ne!(read, ODD, "as the service tells it");
+    world.tenant.faults().clear();
+    for _ in 0..2 {
+        world.tick().await;
+        imap.command("NOOP").await.ok();
+        assert_eq!(imap.uids().await, [1]);
+    }
+    assert_eq!(world.ada().items("Archive").len(), 1);
+    assert_eq!(imap.message(1).await, read);
+}
