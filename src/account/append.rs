@@ -3,9 +3,12 @@
 //! All of an APPEND or nothing: every message is written down in the journal first (`filing.rs`), then
 //! each is made at the service; if one fails, those made before it are taken back.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::body::describe;
 use super::filing::Held;
-use super::{Account, Filed, Upload};
+use super::turns::Turn;
+use super::{Account, Filed, Meaning, Upload};
 use crate::backend::RemoteMessage;
 use crate::mailbox::{Epoch, Fault, Folder, FolderPath, Kind, Outcome, RemoteId, Role, Uid};
 use crate::store::{Answer, Applied, Binding, Filing, Incoming};
@@ -15,7 +18,7 @@ enum Plan {
     /// It is in the folder already.
     There {
         uid: Uid,
-        held: Option<Held>,
+        filing: Option<String>,
     },
     Make(Held),
 }
@@ -26,24 +29,40 @@ struct Made {
     remote: RemoteId,
 }
 
+impl Plan {
+    /// What the journal knows of it.
+    fn filing(&self) -> Option<&String> {
+        match self {
+            Self::There { filing, .. } => filing.as_ref(),
+            Self::Make(held) => Some(&held.filing.id),
+        }
+    }
+}
+
 impl Account {
-    /// Files messages, in this order. Call `confirm_filed` once the client has the answer.
+    /// Files messages, in this order. Call `confirm_filed` once the client has the answer; `own` are
+    /// the filings of which it has not heard yet in this very conversation, so that it cannot be
+    /// retrying them.
     ///
     /// # Errors
     /// `NoSuchTarget`, `TooLarge`, `OverQuota`, `Unacceptable`: nothing was filed. `InDoubt`: some may
     /// have been; the same messages again find out.
-    pub async fn append(&self, path: &FolderPath, uploads: Vec<Upload>) -> Outcome<Filed> {
+    pub async fn append(
+        &self,
+        path: &FolderPath,
+        (uploads, meaning): (Vec<Upload>, Meaning),
+        own: &[String],
+    ) -> Outcome<Filed> {
         let folder = self.ready_target(path).await?;
-        let limit = self.limits().append;
-        for upload in &uploads {
-            if upload.message.spooled().await?.size > limit {
-                return Err(Kind::TooLarge { limit }.into());
-            }
-        }
+        let _turns = self.filing_turns(&folder, &uploads).await?;
         let mut plans = Vec::with_capacity(uploads.len());
+        let mut own: HashSet<String> = own.iter().cloned().collect();
         for upload in uploads {
-            match self.plan(&folder, upload).await {
-                Ok(plan) => plans.push(plan),
+            match self.plan(&folder, (upload, meaning), &own).await {
+                Ok(plan) => {
+                    own.extend(plan.filing().cloned());
+                    plans.push(plan);
+                }
                 Err(fault) => {
                     self.give_up(&folder, plans, Vec::new()).await?;
                     return Err(fault);
@@ -55,24 +74,52 @@ impl Account {
 
     /// The client has the answer: the same message again is meant as another one.
     pub async fn confirm_filed(&self, filed: Filed) -> Outcome<()> {
-        let ids: Vec<String> = filed.held.iter().map(|held| held.filing.id.clone()).collect();
-        if ids.is_empty() { Ok(()) } else { self.0.store.end_filings(ids).await }
+        match filed.filings.is_empty() {
+            true => Ok(()),
+            false => self.0.store.end_filings(filed.filings).await,
+        }
     }
 
-    async fn plan(&self, folder: &Folder, upload: Upload) -> Outcome<Plan> {
+    /// The same bytes are filed in one folder by one APPEND at a time, so that a retry finds what the
+    /// first try came to. Equal bytes have equal sizes, which are known without reading.
+    async fn filing_turns(&self, folder: &Folder, uploads: &[Upload]) -> Outcome<Vec<Turn>> {
+        let limit = self.limits().append;
+        let mut sizes = BTreeSet::new();
+        for upload in uploads {
+            let size = upload.message.spooled().await?.size;
+            if size > limit {
+                return Err(Kind::TooLarge { limit }.into());
+            }
+            sizes.insert(size);
+        }
+        let mut turns = Vec::with_capacity(sizes.len());
+        // All in one order: nobody waits for a turn that is held by someone who waits for theirs.
+        for size in sizes {
+            turns.push(self.0.filing_turns.take(format!("{} {size}", folder.path)).await);
+        }
+        Ok(turns)
+    }
+
+    async fn plan(
+        &self,
+        folder: &Folder,
+        (upload, meaning): (Upload, Meaning),
+        own: &HashSet<String>,
+    ) -> Outcome<Plan> {
         let message = upload.message.spooled().await?;
         let texts = describe(&message.path).await?;
-        if folder.role == Some(Role::Sent)
+        if meaning == Meaning::Message
+            && folder.role == Some(Role::Sent)
             && let Some(known) = self.sent_copy(folder, &message).await?
         {
-            return Ok(Plan::There { uid: known, held: None });
+            return Ok(Plan::There { uid: known, filing: None });
         }
         let wish = (upload.flags, upload.received);
         let held = self.hold(folder, (upload.message, texts), wish).await?;
-        match self.earlier(folder, &held.filing).await {
+        match self.earlier(folder, &held.filing, own).await {
             Ok(Some((uid, earlier))) => {
                 self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
-                Ok(Plan::There { uid, held: Some(earlier) })
+                Ok(Plan::There { uid, filing: Some(earlier) })
             }
             Ok(None) => Ok(Plan::Make(held)),
             Err(fault) => {
@@ -83,14 +130,14 @@ impl Account {
     }
 
     async fn carry_out(&self, folder: &Folder, plans: Vec<Plan>) -> Outcome<Filed> {
-        let mut filed = Filed { validity: folder.validity, uids: Vec::new(), held: Vec::new() };
+        let mut filed = Filed { validity: folder.validity, uids: Vec::new(), filings: Vec::new() };
         let mut made = Vec::new();
         let mut plans = plans.into_iter();
         while let Some(plan) = plans.next() {
             match plan {
-                Plan::There { uid, held } => {
+                Plan::There { uid, filing } => {
                     filed.uids.push(uid);
-                    filed.held.extend(held);
+                    filed.filings.extend(filing);
                 }
                 Plan::Make(held) => match self.make_filed(folder, &held.filing).await {
                     Ok(message) => {
@@ -107,7 +154,9 @@ impl Account {
                 },
             }
         }
-        filed.held.extend(made.into_iter().map(|(_, held)| held));
+        filed
+            .filings
+            .extend(made.into_iter().map(|(_, held): (Made, Held)| held.filing.id.clone()));
         Ok(filed)
     }
 

@@ -2,14 +2,19 @@
 //! filing again.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::Account;
 use super::anatomy::survey;
 use super::folders::reference;
-use crate::backend::{Mark, RemoteMessage, Upload};
-use crate::mailbox::{Fault, Flags, Folder, FolderId, Outcome, Spooled, Timestamp, Uid};
+use crate::backend::{Mark, RemoteMessage, Upload, Urgency};
+use crate::mailbox::{
+    Fault, Flags, Folder, FolderId, Kind, Outcome, RemoteId, Spooled, Timestamp, Uid,
+};
 use crate::store::{Answer, Applied, Filing, FilingStage, SpoolFile, Texts};
 
 /// How long the same bytes for the same folder may be the client's retry of an APPEND whose answer may
@@ -27,13 +32,28 @@ const LARGE_FROM: u64 = 1024 * 1024;
 
 /// The filings that someone is busy with.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Desk(Arc<Mutex<HashSet<String>>>);
+pub(super) struct Desk(Arc<Busy>);
+
+#[derive(Debug, Default)]
+struct Busy {
+    ids: Mutex<HashSet<String>>,
+    given_back: Notify,
+}
 
 /// A filing that nobody else may settle; given back on drop.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) filing: Filing,
     desk: Desk,
+}
+
+/// What becomes of a message that an APPEND came to, if other bytes of it were served meanwhile.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Served {
+    /// The client may never come back, so it may be all that there is.
+    Stays,
+    /// The client is here with its bytes, which take its place.
+    Goes,
 }
 
 impl Account {
@@ -49,23 +69,34 @@ impl Account {
         desk.hold(filing).ok_or_else(|| Fault::defect("a filing is held twice"))
     }
 
-    /// What an earlier APPEND of the same bytes, whose client had no answer, has made of them.
+    /// What an earlier APPEND of the same bytes, whose client had no answer, has made of them, and
+    /// by what id the journal knows it. `own` are no earlier ones: twice in one conversation is two
+    /// messages.
     pub(super) async fn earlier(
         &self,
         folder: &Folder,
         filing: &Filing,
-    ) -> Outcome<Option<(Uid, Held)>> {
+        own: &HashSet<String>,
+    ) -> Outcome<Option<(Uid, String)>> {
         for earlier in self.0.store.filings_of(folder.id, filing.hash).await? {
-            if earlier.id == filing.id {
+            if earlier.id == filing.id || own.contains(&earlier.id) {
                 continue;
             }
-            let Some(held) = self.0.filings.hold(earlier) else { continue };
-            if let Some(uid) = self.settle_filing(folder, &held.filing).await? {
+            let held = self.0.filings.wait_for(earlier).await;
+            let Some(held) = self.as_it_stands(held).await? else { continue };
+            if let Some(uid) = self.settle_filing(folder, &held.filing, Served::Goes).await? {
                 tracing::info!(account = %self.0.address, folder = %folder.path, "a retry of an APPEND got the first message");
-                return Ok(Some((uid, held)));
+                return Ok(Some((uid, held.filing.id.clone())));
             }
         }
         Ok(None)
+    }
+
+    /// What is held, as the journal has it now: someone else may just have gone on with it.
+    async fn as_it_stands(&self, mut held: Held) -> Outcome<Option<Held>> {
+        let Some(filing) = self.0.store.filing(&held.filing.id).await? else { return Ok(None) };
+        held.filing = filing;
+        Ok(Some(held))
     }
 
     /// Asks the service for a new message.
@@ -91,12 +122,17 @@ impl Account {
                 continue;
             }
             let Some(held) = self.0.filings.hold(filing) else { continue };
+            let Some(held) = self.as_it_stands(held).await? else { continue };
+            if matches!(held.filing.stage, FilingStage::Made { .. }) && !self.is_past(&held.filing)
+            {
+                continue;
+            }
             let folder = self.0.store.folder(held.filing.folder).await?;
             let Some(folder) = folder else {
                 self.0.store.abandon_filings(vec![held.filing.id.clone()]).await?;
                 continue;
             };
-            match self.settle_filing(&folder, &held.filing).await {
+            match self.settle_filing(&folder, &held.filing, Served::Stays).await {
                 Err(fault) if fault.is_general() => return Err(fault),
                 Err(fault) => {
                     tracing::warn!(account = %self.0.address, folder = %folder.path, %fault, "an APPEND stays in doubt");
@@ -109,15 +145,22 @@ impl Account {
 
     /// The message that a filing came to, if it is there; else the filing is forgotten as soon as
     /// nothing can come of it any more.
-    async fn settle_filing(&self, folder: &Folder, filing: &Filing) -> Outcome<Option<Uid>> {
+    async fn settle_filing(
+        &self,
+        folder: &Folder,
+        filing: &Filing,
+        served: Served,
+    ) -> Outcome<Option<Uid>> {
         let store = &self.0.store;
         if let FilingStage::Made { remote, .. } = &filing.stage {
-            let found = store.by_remote(folder.id, std::slice::from_ref(remote)).await?;
-            let uid = found.into_iter().flatten().next().map(|row| row.uid);
-            if uid.is_none() || self.is_past(filing) {
+            let uid = match self.is_past(filing) {
+                true => None,
+                false => self.still_there(folder, remote).await?,
+            };
+            if uid.is_none() {
                 store.end_filings(vec![filing.id.clone()]).await?;
             }
-            return Ok(uid.filter(|_| !self.is_past(filing)));
+            return Ok(uid);
         }
         let known = store.filed(folder.id).await?;
         let asked = store.epoch();
@@ -134,14 +177,37 @@ impl Account {
         {
             return Ok(Some(uid));
         }
-        // Other bytes of it were served, so it cannot be what the client filed: the client's next try
-        // makes that.
+        // Other bytes of it were served, so it cannot be what the client filed.
+        if served == Served::Stays {
+            tracing::warn!(account = %self.0.address, folder = %folder.path, "an APPEND in doubt was read before it was settled: it stays as it was read");
+            store.abandon_filings(vec![filing.id.clone()]).await?;
+            return Ok(None);
+        }
         let asked = store.epoch();
         let gone = self.0.backend.destroy(std::slice::from_ref(&remote)).await?;
         gone.into_iter().collect::<Outcome<()>>()?;
         store.apply(folder.id, Applied::Removed { remotes: vec![remote], asked }).await?;
         store.abandon_filings(vec![filing.id.clone()]).await?;
         Ok(None)
+    }
+
+    /// The UID of a message that the service still has in this folder. The index alone may be behind:
+    /// an OK for what is gone would lose the client's mail.
+    ///
+    /// # Errors
+    /// `InDoubt` if the service does not tell.
+    pub(super) async fn still_there(
+        &self,
+        folder: &Folder,
+        remote: &RemoteId,
+    ) -> Outcome<Option<Uid>> {
+        let question = std::slice::from_ref(remote);
+        let untold = self.look_up_into(folder, question, None, Urgency::Interactive).await?;
+        if let Some((_, fault)) = untold.into_iter().next() {
+            return Err(Fault::from(Kind::InDoubt).because(fault));
+        }
+        let found = self.0.store.by_remote(folder.id, question).await?;
+        Ok(found.into_iter().flatten().next().map(|row| row.uid))
     }
 
     async fn upload(&self, filing: &Filing) -> Outcome<Upload> {
@@ -182,13 +248,27 @@ impl Desk {
         is_free.then(|| Held { filing, desk: self.clone() })
     }
 
+    /// Waits while someone else is busy with it.
+    async fn wait_for(&self, filing: Filing) -> Held {
+        loop {
+            // Listening before looking: nothing given back in between is missed.
+            let mut given_back = pin!(self.0.given_back.notified());
+            given_back.as_mut().enable();
+            if let Some(held) = self.hold(filing.clone()) {
+                return held;
+            }
+            given_back.await;
+        }
+    }
+
     fn busy(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.desk.busy().remove(&self.filing.id);
+        self.desk.0.given_back.notify_waiters();
     }
 }

@@ -31,6 +31,7 @@ mod submit;
 mod sync;
 mod tree;
 mod turn;
+mod turns;
 mod upkeep;
 mod values;
 mod write;
@@ -57,7 +58,9 @@ pub use lockout::LoginLimits;
 pub use open::OpenFolder;
 pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;
-pub use values::{Accepted, Filed, FolderEntry, Limits, Opened, Status, Summary, Transfer, Upload};
+pub use values::{
+    Accepted, Filed, FolderEntry, Limits, Meaning, Opened, Status, Summary, Transfer, Upload,
+};
 
 #[cfg(test)]
 pub(crate) use submit::doubles;
@@ -67,6 +70,7 @@ use hydrate::Ahead;
 use live::Shelf;
 use submit::Submitter;
 use turn::Turn;
+use turns::Turns;
 
 /// A connected mailbox: a handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -125,6 +129,8 @@ struct Inner {
     pace: Pace,
     submitter: Submitter,
     filings: filing::Desk,
+    /// Of messages that are being filed, by folder and size.
+    filing_turns: Turns,
     tree: Turn,
     desks: Mutex<HashMap<FolderId, Arc<Desk>>>,
     shelf: Shelf,
@@ -148,6 +154,7 @@ impl Account {
             clock,
             pace,
             filings: filing::Desk::default(),
+            filing_turns: Turns::default(),
             tree: Turn::default(),
             desks: Mutex::default(),
             shelf: Shelf::default(),

@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 
 use super::OpenFolder;
-use super::filing::Held;
 use crate::mailbox::{
     Fault, Flags, FolderPath, Keyword, ModSeq, RemoteId, Role, Snapshot, Timestamp, Uid,
     UidValidity, View,
@@ -76,14 +75,31 @@ pub struct Upload {
     pub received: Option<Timestamp>,
 }
 
-/// Messages that were filed. While it is kept, the same messages again are new ones; once it was
-/// dropped without `Account::confirm_filed`, they count as a retry.
+/// What a client means by filing a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Meaning {
+    /// In the Sent folder, it may be the client's own copy of what it has just sent.
+    Message,
+    /// It takes the place of another one, so it is never one that is there already.
+    Replacement,
+}
+
+/// Messages that were filed. Until `Account::confirm_filed`, the same messages by someone else are a
+/// retry.
 #[derive(Debug)]
 pub struct Filed {
     pub validity: UidValidity,
     /// In the order of the messages.
     pub uids: Vec<Uid>,
-    pub(super) held: Vec<Held>,
+    /// In the journal of filing.
+    pub(super) filings: Vec<String>,
+}
+
+impl Filed {
+    /// By which the journal knows them.
+    pub fn names(&self) -> &[String] {
+        &self.filings
+    }
 }
 
 /// The outcome of COPY or MOVE.

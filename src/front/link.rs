@@ -34,6 +34,8 @@ pub(super) struct Link<F> {
     patience: Patience,
     /// How often output has left for good.
     writes: u64,
+    /// How often it had, before the client began to say what was taken last.
+    writes_before: u64,
 }
 
 /// How long the client may be silent, and how long it may leave unread what we say.
@@ -68,7 +70,17 @@ const OUTPUT_KEPT: usize = 64 * 1024;
 impl<F: Framing> Link<F> {
     pub(super) fn new(transport: Transport, framing: F, patience: Patience, drain: Drain) -> Self {
         let (input, output) = (vec![0; READ_SIZE].into(), Vec::new());
-        Self { transport, framing, input, output, drain, lease: None, patience, writes: 0 }
+        Self {
+            transport,
+            framing,
+            input,
+            output,
+            drain,
+            lease: None,
+            patience,
+            writes: 0,
+            writes_before: 0,
+        }
     }
 
     pub(super) fn framing(&mut self) -> &mut F {
@@ -113,6 +125,10 @@ impl<F: Framing> Link<F> {
         // Outside the race below: a write must not be dropped half-way.
         self.flush().await?;
         self.output.shrink_to(KEPT_OUTPUT);
+        // Else the event began before, and the client may not have read what was written just now.
+        if self.buffered() == 0 {
+            self.writes_before = self.writes;
+        }
         let (drain, lease) = (self.drain.clone(), self.lease.clone());
         tokio::select! {
             biased;
@@ -158,6 +174,11 @@ impl<F: Framing> Link<F> {
 
     pub(super) fn writes(&self) -> u64 {
         self.writes
+    }
+
+    /// How many of the writes the client had before it spoke last, as far as can be told from here.
+    pub(super) fn writes_before(&self) -> u64 {
+        self.writes_before
     }
 
     /// Writes what has been collected.

@@ -93,6 +93,13 @@ impl Store {
         self.read(move |connection| many(connection, &directory, "1 ORDER BY number", [])).await
     }
 
+    pub async fn filing(&self, id: &str) -> Outcome<Option<Filing>> {
+        let (id, directory) = (id.to_owned(), self.path(DIRECTORY));
+        let reading =
+            self.read(move |connection| many(connection, &directory, "id = ?1", params![id]));
+        Ok(reading.await?.pop())
+    }
+
     /// What the journal holds of these bytes in this folder, oldest first.
     pub async fn filings_of(&self, folder: FolderId, hash: BlobHash) -> Outcome<Vec<Filing>> {
         let directory = self.path(DIRECTORY);

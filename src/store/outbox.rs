@@ -117,6 +117,20 @@ impl Store {
         self.read(move |connection| many(connection, choice, [])).await
     }
 
+    /// Takes the sent copy for a client's message with this digest. Answers whether it is that
+    /// message's: the first one to ask has it for good.
+    pub async fn claim_sent_copy(&self, id: &str, claimer: Digest) -> Outcome<bool> {
+        let id = id.to_owned();
+        self.write(move |writing| {
+            let sql = "UPDATE submissions SET claim = ?2
+                       WHERE id = ?1 AND (claim IS NULL OR claim = ?2)";
+            let claimed =
+                writing.transaction.prepare_cached(sql)?.execute(params![id, claimer.0])?;
+            Ok(claimed > 0)
+        })
+        .await
+    }
+
     /// Forgets settled attempts begun before `before`.
     pub async fn expire_attempts(&self, before: Timestamp) -> Outcome<()> {
         self.write(move |writing| {

@@ -17,7 +17,6 @@ mod leftovers;
 mod parcel;
 mod senders;
 mod sent;
-mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +25,7 @@ use self::compose::Defaults;
 use self::doubt::Look;
 use self::parcel::{Naming, Parcel};
 use self::senders::Senders;
-use self::turns::Turns;
+use super::turns::Turns;
 use super::{Accepted, Account};
 use crate::backend::{Backend, Sending};
 use crate::clock::Clock;

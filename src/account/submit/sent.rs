@@ -10,12 +10,12 @@ use std::time::Duration;
 use super::Submitter;
 use super::compose::first_word;
 use super::header::Header;
-use super::parcel::broken;
+use super::parcel::{broken, digest};
 use crate::account::Account;
 use crate::account::sync::Need;
 use crate::backend::{Trace, Urgency};
 use crate::mailbox::{Fault, Folder, Outcome, RemoteId, Spooled, Uid};
-use crate::store::{Attempt, Stage};
+use crate::store::{Attempt, Digest, Stage};
 
 /// Looks for the sent copy: the service files it a moment after it has taken the message.
 const LOOKS: u32 = 4;
@@ -25,19 +25,26 @@ const PAUSE: Duration = Duration::from_secs(1);
 impl Account {
     /// The service's copy of a message that a client files in the Sent folder, if it was sent from
     /// here. After `None` the message is filed as any other.
+    ///
+    /// Only the first message with that Message-ID is taken for the copy, and the same bytes again:
+    /// what comes later with other bytes was edited, and nowhere else.
     pub(in crate::account) async fn sent_copy(
         &self,
         folder: &Folder,
         message: &Spooled,
     ) -> Outcome<Option<Uid>> {
-        let Some(message_id) = message_id(message.clone()).await? else { return Ok(None) };
+        let Some((message_id, bytes)) = identity(message.clone()).await? else { return Ok(None) };
         let Some(sent) = self.0.submitter.last_sent(&message_id).await? else { return Ok(None) };
         for look in 1..=LOOKS {
             let copies = self.0.submitter.copies(&sent).await?;
             let found = self.0.store.by_remote(folder.id, &copies).await?;
             if let Some(row) = found.into_iter().flatten().next() {
-                tracing::debug!(submission.id = %sent.id, "a client's copy is the sent one");
-                return Ok(Some(row.uid));
+                let Some(uid) = self.still_there(folder, &row.remote).await? else {
+                    return Ok(None);
+                };
+                let is_copy = self.0.store.claim_sent_copy(&sent.id, bytes).await?;
+                tracing::debug!(submission.id = %sent.id, is_copy, "a client files what it has sent");
+                return Ok(is_copy.then_some(uid));
             }
             if look < LOOKS {
                 self.0.clock.back_off(PAUSE * (look - 1)).await;
@@ -65,13 +72,14 @@ impl Submitter {
     }
 }
 
-/// Reads the header only.
-async fn message_id(message: Spooled) -> Outcome<Option<String>> {
+/// The Message-ID and the digest of all bytes; `None` without a Message-ID.
+async fn identity(message: Spooled) -> Outcome<Option<(String, Digest)>> {
     let reading = tokio::task::spawn_blocking(move || {
-        let file = File::open(&message.path).map_err(broken)?;
+        let mut file = File::open(&message.path).map_err(broken)?;
         // A header that cannot be sent can still be filed.
-        let header = Header::read(BufReader::new(file)).ok();
-        Ok(header.and_then(|header| first_word(&header, "Message-ID")))
+        let header = Header::read(BufReader::new(&file)).ok();
+        let message_id = header.and_then(|header| first_word(&header, "Message-ID"));
+        message_id.map(|id| Ok((id, digest(&mut file)?))).transpose()
     });
     reading.await.map_err(|_| Fault::defect("reading a message broke off"))?
 }

@@ -7,7 +7,7 @@ use super::convert;
 use super::enabled::Enabled;
 use super::ending::{self, Ending, Halt};
 use super::literals::{self, Received};
-use crate::account::{Account, Filed};
+use crate::account::{Account, Filed, Meaning};
 use crate::mailbox::Uid;
 
 /// The answer, and what is to be confirmed once the client has it.
@@ -15,9 +15,10 @@ pub(super) async fn run(
     connection: &mut Connection,
     (account, enabled): (&Account, Enabled),
     message: MessageLiteral,
+    own: &[String],
 ) -> Result<(Ending, Filed), Halt> {
     let received = literals::receive(connection, (account, enabled), message).await?;
-    let filed = file(connection, account, received).await?;
+    let filed = file(connection, account, (received, Meaning::Message), own).await?;
     let done = Ending::ok("Appended");
     Ok(match code(&filed) {
         Some(code) => (done.with(code), filed),
@@ -28,9 +29,10 @@ pub(super) async fn run(
 pub(super) async fn file(
     connection: &mut Connection,
     account: &Account,
-    Received { path, uploads }: Received,
+    (Received { path, uploads }, meaning): (Received, Meaning),
+    own: &[String],
 ) -> Result<Filed, Halt> {
-    let filed = connection.patiently(account.append(&path, uploads)).await?;
+    let filed = connection.patiently(account.append(&path, (uploads, meaning), own)).await?;
     Ok(filed.map_err(ending::as_target)?)
 }
 

@@ -119,6 +119,16 @@ impl Connection {
         self.link.buffered() > 0
     }
 
+    /// How many writes have left before the client began to say what it said last.
+    pub(super) fn writes_before(&self) -> u64 {
+        self.link.writes_before()
+    }
+
+    /// The writes after which all that is said up to now has left, provided that it leaves in one.
+    pub(super) fn writes_needed(&self) -> u64 {
+        self.link.writes() + 1
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.link.clock().now()
     }

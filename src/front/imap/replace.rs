@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::ending::{Ending, Halt};
 use super::literals;
 use super::selected::Selected;
-use crate::account::Filed;
+use crate::account::{Filed, Meaning};
 use crate::mailbox::{Fault, Kind, Uid};
 
 /// The answer, and what is to be confirmed once the client has it.
@@ -18,6 +18,7 @@ pub(super) async fn run(
     connection: &mut Connection,
     selected: &Selected,
     (set, message): (&MessageSet, MessageLiteral),
+    own: &[String],
 ) -> Result<(Ending, Filed), Halt> {
     let old = match replaceable(connection, selected, set).await {
         Ok(old) => old,
@@ -29,7 +30,8 @@ pub(super) async fn run(
     let place = (&selected.account, selected.enabled());
     let received = literals::receive(connection, place, message).await?;
     let is_here = received.path == *selected.folder.path();
-    let filed = append::file(connection, &selected.account, received).await?;
+    let filed =
+        append::file(connection, &selected.account, (received, Meaning::Replacement), own).await?;
     if let Some(code) = append::code(&filed) {
         // Before the EXPUNGE of the sync point (RFC 8508 §3.4).
         let ready = Reply::untagged(Status::Ok, "The new message is there");

@@ -31,8 +31,15 @@ pub(super) struct Session {
     phase: Phase,
     enabled: Enabled,
     mistakes: u32,
-    /// Filed by the last command, and the client has not spoken since.
-    unconfirmed: Option<Filed>,
+    /// What was filed, and the client may not have read the answer.
+    unconfirmed: Vec<Unconfirmed>,
+}
+
+#[derive(Debug)]
+struct Unconfirmed {
+    filed: Filed,
+    /// Its answer has left after so many writes.
+    writes: u64,
 }
 
 /// RFC 3501 §3.
@@ -55,7 +62,7 @@ enum Sync {
 impl Session {
     pub(super) fn new(id: u64, connection: Connection, door: Door) -> Self {
         let (phase, enabled) = (Phase::NotAuthenticated, Enabled::default());
-        Self { id, connection, door, phase, enabled, mistakes: 0, unconfirmed: None }
+        Self { id, connection, door, phase, enabled, mistakes: 0, unconfirmed: Vec::new() }
     }
 
     /// Speaks until the client leaves, fails, or is sent away.
@@ -140,34 +147,42 @@ impl Session {
         match Box::pin(self.file(message)).await {
             Err(halt) => self.finish(&tag, manner, Err(halt)).await,
             Ok((ending, filed)) => {
-                self.unconfirmed = Some(filed);
-                self.finish(&tag, manner, Ok(ending)).await
+                self.finish(&tag, manner, Ok(ending)).await?;
+                let writes = self.connection.writes_needed();
+                self.unconfirmed.push(Unconfirmed { filed, writes });
+                Ok(())
             }
         }
     }
 
     /// A client whose connection breaks before it has the answer comes back with the same message,
-    /// which is then no other one. Who goes on speaking has the answer.
+    /// which is then no other one. Who begins to speak after the answer has left has it; what was
+    /// sent ahead of the answer proves nothing.
     async fn confirm_filed(&mut self) {
-        let Some(filed) = self.unconfirmed.take() else { return };
-        if let Ok(account) = self.account()
-            && let Err(fault) = account.confirm_filed(filed).await
-        {
-            ending::log(self.id, "APPEND", &fault);
+        let had = self.connection.writes_before();
+        let Ok(account) = self.account() else { return };
+        for Unconfirmed { filed, .. } in self.unconfirmed.extract_if(.., |one| one.writes <= had) {
+            if let Err(fault) = account.confirm_filed(filed).await {
+                ending::log(self.id, "APPEND", &fault);
+            }
         }
     }
 
     async fn file(&mut self, message: MessageLiteral) -> Result<(Ending, Filed), Halt> {
+        let own = self.unconfirmed.iter().flat_map(|one| one.filed.names()).cloned();
+        let own: Vec<String> = own.collect();
         let connection = &mut self.connection;
         let refused = match message.verb.clone() {
             FilingVerb::Append => match self.phase.account() {
                 Ok(account) => {
-                    return append::run(connection, (&account, self.enabled), message).await;
+                    return append::run(connection, (&account, self.enabled), message, &own).await;
                 }
                 Err(refusal) => refusal,
             },
             FilingVerb::Replace(set) => match self.phase.selected() {
-                Ok(selected) => return replace::run(connection, selected, (&set, message)).await,
+                Ok(selected) => {
+                    return replace::run(connection, selected, (&set, message), &own).await;
+                }
                 Err(refusal) => refusal,
             },
         };

@@ -247,3 +247,104 @@ async fn a_draft_that_is_moved_or_copied_keeps_its_bytes_unless_someone_has_edit
     let edited = imap.message(3).await;
     assert!(String::from_utf8_lossy(&edited).contains("Subject: other"));
 }
+
+const SENT: &str = "From: ada@contoso.example\r\nTo: ada@contoso.example\r\nSubject: Sent\r\n\
+    Date: Mon, 2 Nov 2026 08:00:00 +0000\r\nMessage-ID: <sent@contoso.example>\r\n\r\nHi\r\n";
+
+#[tokio::test]
+async fn a_message_edited_after_its_copy_was_filed_in_sent_is_one_of_its_own() {
+    let mut world = World::new().await;
+    let reply = world.smtp().await.submit(ADA, &[ADA], SENT.as_bytes()).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    let mut imap = world.selected("\"Sent Items\"").await;
+    let copy = uid(&imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok());
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+    world.restart().await;
+    let mut imap = world.selected("\"Sent Items\"").await;
+    assert_eq!(uid(&imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok()), copy);
+    let edited = SENT.replace("Hi", "Edited");
+    let own = uid(&imap.append("\"Sent Items\"", edited.as_bytes()).await.ok());
+    assert_ne!(own, copy);
+    imap.command(&format!("UID STORE {copy} +FLAGS.SILENT (\\Deleted)")).await.ok();
+    imap.command("EXPUNGE").await.ok();
+    assert_eq!(imap.uids().await, [own]);
+    assert_eq!(imap.message(own).await, edited.as_bytes());
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+}
+
+/// An APPEND that is done, whose client left without reading the answer.
+async fn append_unheard(world: &World, folder: &str, message: &[u8]) {
+    let mut imap = world.imap().await;
+    imap.command(&format!("STATUS {folder} (MESSAGES)")).await.ok();
+    let head = format!("APPEND {folder} {{{}+}}\r\n", message.len());
+    let tag = imap.begin(&[head.as_bytes(), message].concat()).await;
+    imap.answer(&tag).await.ok();
+    drop(imap);
+}
+
+#[tokio::test]
+async fn a_retry_files_anew_what_was_purged_elsewhere_meanwhile() {
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Archive"))).await;
+    append_unheard(&world, "Archive", ODD).await;
+    let first = world.ada().items("Archive").remove(0);
+    world.ada().outlook().purge(&crate::world::id(&first));
+    let mut imap = world.imap().await;
+    let uid = uid(&imap.append("Archive", ODD).await.ok());
+    assert_eq!(world.ada().items("Archive").len(), 1);
+    assert_eq!(read(&mut imap, "Archive", uid).await, ODD);
+    assert_eq!(imap.uids().await, [uid]);
+}
+
+#[tokio::test]
+async fn a_sent_copy_that_was_purged_elsewhere_is_filed_anew() {
+    let world = World::new().await;
+    let reply = world.smtp().await.submit(ADA, &[ADA], SENT.as_bytes()).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    let mut imap = world.selected("\"Sent Items\"").await;
+    imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok();
+    let copy = world.ada().items("Sent Items").remove(0);
+    world.ada().outlook().purge(&crate::world::id(&copy));
+    let uid = uid(&imap.append("\"Sent Items\"", SENT.as_bytes()).await.ok());
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+    assert_eq!(imap.message(uid).await, SENT.as_bytes());
+}
+
+#[tokio::test]
+async fn a_retry_is_in_doubt_while_the_service_does_not_tell_of_the_first_message() {
+    use m365_sim::{Fault, Kind, Rule};
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Archive"))).await;
+    append_unheard(&world, "Archive", ODD).await;
+    let denied = Fault::status(403, "ErrorAccessDenied");
+    world.tenant.faults().push(Rule::on(Kind::GetMessage).answer(denied));
+    let mut imap = world.imap().await;
+    imap.append("Archive", ODD).await.no("UNAVAILABLE");
+    imap.append("Archive", ODD).await.ok();
+    assert_eq!(world.ada().items("Archive").len(), 1);
+}
+
+#[tokio::test]
+async fn what_came_of_a_broken_append_stays_once_someone_has_read_it() {
+    use m365_sim::{Fault, Kind, Rule};
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Archive"))).await;
+    let mut imap = world.selected("Archive").await;
+    world.tenant.faults().push(Rule::on(Kind::CreateJson).answer(Fault::CutAfter));
+    // The service does not tell what came of it, so every look goes on without knowing.
+    let refusal = Fault::status(400, "ErrorInvalidProperty");
+    world.tenant.faults().push(Rule::on(Kind::ListMessages).always().answer(refusal));
+    imap.append("Archive", ODD).await.no("UNAVAILABLE");
+    drop(imap);
+    let mut imap = world.selected("Archive").await;
+    world.advance(std::time::Duration::from_secs(60));
+    imap.command("NOOP").await.ok();
+    assert_eq!(imap.uids().await, [1]);
+    let read = imap.message(1).await;
+    assert_ne!(read, ODD, "as the service tells it");
+    world.tenant.faults().clear();
+    for _ in 0..2 {
+        world.tick().await;
+        imap.command("NOOP").await.ok();
+        assert_eq!(imap.uids().await, [1]);
+    }
+    assert_eq!(world.ada().items("Archive").len(), 1);
+    assert_eq!(imap.message(1).await, read);
+}

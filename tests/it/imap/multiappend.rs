@@ -200,3 +200,75 @@ async fn a_client_that_lost_the_answer_gets_the_same_message_by_its_next_try() {
         assert_eq!(world.ada().items(known).len(), 2, "what was answered is done");
     }
 }
+
+#[tokio::test]
+async fn a_retry_finds_the_first_message_while_the_first_connection_is_still_open() {
+    let world = World::new().await;
+    let mut silent = world.imap().await;
+    let message = mail("once");
+    let first = silent.append("INBOX", &message).await.ok().code("APPENDUID");
+    let mut imap = world.imap().await;
+    assert_eq!(imap.append("INBOX", &message).await.ok().code("APPENDUID"), first);
+    assert_eq!(world.ada().items("Inbox").len(), 1);
+    silent.command("NOOP").await.ok();
+    imap.append("INBOX", &message).await.ok();
+    assert_eq!(world.ada().items("Inbox").len(), 2, "what was answered is done");
+}
+
+#[tokio::test]
+async fn a_retry_waits_for_the_first_try_that_is_still_being_made() {
+    let world = World::new().await;
+    let mut imap = world.imap().await;
+    imap.command("STATUS INBOX (MESSAGES)").await.ok();
+    let message = mail("once");
+    let hold = world.tenant.hold(Kind::CreateJson);
+    let head = format!("APPEND INBOX {{{}+}}\r\n", message.len());
+    let command = [head.as_bytes(), &message].concat();
+    imap.begin(&command).await;
+    hold.arrived(1).await;
+    drop(imap);
+    let mut imap = world.imap().await;
+    let tag = imap.begin(&command).await;
+    {
+        let mut second = std::pin::pin!(hold.arrived(2));
+        for _ in 0..2_000 {
+            tokio::select! {
+                biased;
+                () = &mut second => panic!("the retry is filed beside the first try"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+    }
+    hold.release();
+    let answer = imap.answer(&tag).await.ok();
+    assert!(answer.code("APPENDUID").ends_with(" 1"), "{answer}");
+    assert_eq!(world.ada().items("Inbox").len(), 1);
+}
+
+#[tokio::test]
+async fn appends_sent_ahead_of_any_answer_do_not_confirm_each_other() {
+    let world = World::new().await;
+    let mut imap = world.imap().await;
+    let messages = [mail("one"), mail("two"), mail("two")];
+    let mut pipelined = Vec::new();
+    for (number, message) in messages.iter().enumerate() {
+        let head = format!("p{number} APPEND INBOX {{{}+}}\r\n", message.len());
+        pipelined.extend([head.as_bytes(), message, b"\r\n"].concat());
+    }
+    imap.send(&pipelined).await;
+    for tag in ["p0", "p1", "p2"] {
+        imap.answer(tag).await.ok();
+    }
+    assert_eq!(world.ada().items("Inbox").len(), 3, "the same twice in one conversation is two");
+    drop(imap);
+    let mut imap = world.imap().await;
+    imap.send(&pipelined).await;
+    for (tag, uid) in [("p0", " 1"), ("p1", " 2"), ("p2", " 3")] {
+        let answer = imap.answer(tag).await.ok();
+        assert!(answer.code("APPENDUID").ends_with(uid), "{answer}");
+    }
+    assert_eq!(world.ada().items("Inbox").len(), 3);
+    imap.command("NOOP").await.ok();
+    imap.append("INBOX", &messages[0]).await.ok();
+    assert_eq!(world.ada().items("Inbox").len(), 4, "what was answered is done");
+}

@@ -118,3 +118,21 @@ async fn a_draft_that_someone_has_just_edited_is_not_removed() {
     imap.command("NOOP").await.ok();
     assert_eq!(imap.uids().await.len(), 2);
 }
+
+#[tokio::test]
+async fn a_sent_message_is_replaced_by_its_edited_text() {
+    let world = World::new().await;
+    let sent = "From: ada@contoso.example\r\nTo: ada@contoso.example\r\nSubject: Sent\r\n\
+        Date: Mon, 2 Nov 2026 08:00:00 +0000\r\nMessage-ID: <sent@contoso.example>\r\n\r\nHi\r\n";
+    let reply = world.smtp().await.submit(ADA, &[ADA], sent.as_bytes()).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    let mut imap = world.selected("\"Sent Items\"").await;
+    let old = imap.uids().await[0];
+    let edited = sent.replace("Hi", "Edited");
+    let command = format!("UID REPLACE {old} \"Sent Items\"");
+    replace(&mut imap, &command, edited.as_bytes()).await.ok();
+    let uids = imap.uids().await;
+    assert!(uids.len() == 1 && uids[0] != old, "{uids:?}");
+    assert_eq!(imap.message(uids[0]).await, edited.as_bytes());
+    assert_eq!(world.ada().items("Sent Items").len(), 1);
+}
