@@ -13,7 +13,7 @@ use crate::mailbox::{RemoteId, Timestamp};
 const MOST: usize = 1_000;
 
 /// Seconds for which a client's next try is taken for the same wish.
-const KEPT: i64 = 24 * 60 * 60;
+pub(super) const KEPT: i64 = 24 * 60 * 60;
 
 /// What was to be copied, and where to.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -26,7 +26,7 @@ pub(super) struct Copying {
 pub(super) struct Doubts {
     /// When each was first tried.
     open: Mutex<HashMap<Copying, Timestamp>>,
-    /// The latest copies whose making is certain: none of them came of anything else.
+    /// The latest copies and drafts whose making is certain: none of them came of anything else.
     made: Mutex<VecDeque<RemoteId>>,
 }
 
@@ -46,17 +46,17 @@ impl Doubts {
         self.lock().remove(copying)
     }
 
-    pub(super) fn note_made(&self, copy: RemoteId) {
+    pub(super) fn note_made(&self, message: RemoteId) {
         let mut made = self.made();
         if made.len() >= MOST {
             made.pop_front();
         }
-        made.push_back(copy);
+        made.push_back(message);
     }
 
-    /// Whether this copy has been told to a client as that of some message.
-    pub(super) fn is_made(&self, copy: &str) -> bool {
-        self.made().iter().any(|made| made.as_str() == copy)
+    /// Whether it is known what this came of.
+    pub(super) fn is_made(&self, message: &str) -> bool {
+        self.made().iter().any(|made| made.as_str() == message)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Copying, Timestamp>> {

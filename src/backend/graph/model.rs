@@ -26,7 +26,6 @@ pub(super) struct Message {
     pub(super) received_date_time: Option<String>,
     pub(super) created_date_time: Option<String>,
     pub(super) internet_message_id: Option<String>,
-    pub(super) subject: Option<String>,
     pub(super) conversation_id: Option<String>,
     pub(super) single_value_extended_properties: Option<Vec<Property>>,
     #[serde(rename = "@removed")]
