@@ -84,7 +84,9 @@ impl OpenFolder {
         // Other mail keeps its bytes by its id, which lasts.
         self.pass_bytes_on(&moved, |row| unedited.contains(&row.uid)).await?;
         let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
-        let carried = moved.iter().map(|(row, message)| (row.uid, message.clone().into()));
+        // A draft that was edited elsewhere is another message by name, too.
+        let same = moved.iter().filter(|(row, _)| unedited.contains(&row.uid));
+        let carried = same.map(|(row, message)| (row.uid, message.clone().into()));
         self.account.0.store.carry_names(self.folder.id, carried.collect()).await?;
         // Arrived before left: a crash between the two shows the message twice, never not at all.
         let mut transfer = self.account.transferred(&target, moved, faults, asked).await?;

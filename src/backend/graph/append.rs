@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Graph;
 use super::batch;
+use super::doubts::KEPT;
 use super::fault::{LARGEST_MESSAGE, about_target};
 use super::flags::as_created;
 use super::message::iso;
@@ -25,6 +26,18 @@ const SILENT_LIMIT: u64 = 2_240_000;
 /// How far the service's servers may disagree about the time, in seconds, when a draft is looked for:
 /// less than lies between two savings of the same draft.
 const DRAFT_SKEW: i64 = 5;
+/// How long after it was first tried a draft may come into being, in seconds: as long as a request
+/// that was cut off may be at work. A later one is another saving.
+const DRAFT_LATEST: i64 = 10 * 60;
+
+/// Which of the new drafts may be the one in doubt.
+#[derive(Clone, Copy)]
+enum Pick<'a> {
+    /// The only one that is not known to be another: while it is being made.
+    Only,
+    /// The earliest that is none of these.
+    EarliestBut(&'a [RemoteId]),
+}
 
 impl Graph {
     pub(super) async fn file(
@@ -83,7 +96,9 @@ impl Graph {
         let patience = self.http.patience(Urgency::Interactive);
         if folder.role == Some(Role::Drafts) && upload.message.size <= LARGEST_MESSAGE {
             let mime = Mime::read(&upload.message).await?;
-            let found = self.find_draft(&mime, (upload.mark.since, others), patience).await?;
+            let found = self
+                .find_draft(&mime, (upload.mark.since, Pick::EarliestBut(others)), patience)
+                .await?;
             let Some(found) = found else { return Ok(None) };
             return self.finish_draft(found, folder, &upload.flags, patience).await.map(Some);
         }
@@ -134,11 +149,15 @@ impl Graph {
             Request::post("POST message MIME", self.prefix.messages()).text(mime.base64());
         for retry in 0.. {
             match self.http.json::<Message>(&request, patience).await {
-                Ok(message) => return Ok(message),
+                Ok(message) => {
+                    self.doubts.note_made(message.remote_id());
+                    return Ok(message);
+                }
                 Err(Failure::InDoubt { status, cause }) => {
                     self.http.settle(SETTLING, patience).await;
-                    let found = self.find_draft(mime, (started, &[]), patience).await;
+                    let found = self.find_draft(mime, (started, Pick::Only), patience).await;
                     if let Some(message) = found.map_err(in_doubt)? {
+                        self.doubts.note_made(message.remote_id());
                         return Ok(message);
                     }
                     refuse_silence(status, mime, &cause)?;
@@ -152,12 +171,15 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the draft was not created"))
     }
 
-    /// The newest draft made since `started` that can only be this one. Clients save a draft again and
-    /// again under one Message-ID, so an earlier one must not pass for it: that would lose the newest.
+    /// The draft made at `started` or soon after. Clients save a draft again and again under one
+    /// Message-ID, so neither an earlier nor a later one must pass for it: that would lose a saving.
+    ///
+    /// # Errors
+    /// `InDoubt` if it may be one of several, or has no Message-ID and may be any new draft.
     async fn find_draft(
         &self,
         mime: &Mime,
-        (started, others): (Timestamp, &[RemoteId]),
+        (started, pick): (Timestamp, Pick<'_>),
         patience: Patience,
     ) -> Outcome<Option<Message>> {
         let filter = match mime.message_id() {
@@ -165,20 +187,33 @@ impl Graph {
             None => format!("createdDateTime ge {}", iso(self.new_since(started))),
         };
         let folder = self.prefix.folder("drafts");
-        let query =
-            format!("$filter={}&{},subject&$top=50", encode(&filter), super::property::select());
+        let query = format!("$filter={}&{}&$top=50", encode(&filter), super::property::select());
         let request = Request::get("GET messages", format!("{folder}/messages?{query}"));
-        let found: Collection<Message> = self.http.json(&request, patience).await?;
-        let since = Timestamp(self.http.service_time(started).0.saturating_sub(DRAFT_SKEW));
-        let subject = mime.message_id().is_none().then(|| mime.subject());
-        let matches = |message: &Message| {
-            let same = subject
-                .as_deref()
-                .is_none_or(|subject| message.subject.as_deref().unwrap_or_default() == subject);
-            let other = others.iter().any(|other| other.as_str() == message.id);
-            same && !other && message.created().is_some_and(|created| created >= since)
+        let mut found: Vec<Message> = self.whole_list(request, patience).await?;
+        let at = self.http.service_time(started).0;
+        let since = Timestamp(at.saturating_sub(DRAFT_SKEW));
+        let until = Timestamp(at.saturating_add(DRAFT_LATEST));
+        let is_other = |draft: &Message| match pick {
+            Pick::Only => self.doubts.is_made(&draft.id),
+            Pick::EarliestBut(others) => others.iter().any(|other| other.as_str() == draft.id),
         };
-        Ok(found.value.into_iter().filter(matches).max_by_key(Message::created))
+        let fits = |created: Timestamp| (since..=until).contains(&created);
+        found.retain(|draft| draft.created().is_some_and(fits) && !is_other(draft));
+        if found.is_empty() || mime.message_id().is_none() && self.is_forgotten(started) {
+            return Ok(None);
+        }
+        if mime.message_id().is_none() {
+            return Err(doubtful("a draft without Message-ID may be any of the new ones"));
+        }
+        if matches!(pick, Pick::Only) && found.len() > 1 {
+            return Err(doubtful("more than one new draft has its Message-ID"));
+        }
+        Ok(found.into_iter().min_by_key(Message::created))
+    }
+
+    /// A doubt that nothing can settle ends when no client comes back for it any more.
+    fn is_forgotten(&self, started: Timestamp) -> bool {
+        self.http.clock().now().0.saturating_sub(started.0) > KEPT
     }
 
     async fn file_item(
@@ -298,6 +333,10 @@ fn refuse_silence(status: Option<u16>, mime: &Mime, cause: &str) -> Outcome<()> 
         return Err(Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(cause));
     }
     Ok(())
+}
+
+fn doubtful(cause: &str) -> Fault {
+    Fault::from(Kind::InDoubt).because(cause)
 }
 
 /// It may be there, and could not be looked for.

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::Graph;
 use super::decode::{Coding, Decoder};
 use super::fault::LARGEST_MESSAGE;
-use super::model::Collection;
 use super::settle::SETTLING;
 use crate::backend::Urgency;
 use crate::http::{Body, Failure, Request};
@@ -91,8 +90,8 @@ impl Graph {
         let path = format!("{}/attachments?$select=id", self.prefix.message(item));
         let patience = self.http.patience(Urgency::Interactive);
         let request = Request::get("GET attachments", path);
-        let found: Collection<Entry> = self.http.json(&request, patience).await?;
-        Ok(found.value.len())
+        let found: Vec<Entry> = self.whole_list(request, patience).await?;
+        Ok(found.len())
     }
 
     async fn post(

@@ -5,8 +5,7 @@ use serde_json::json;
 use super::Graph;
 use super::batch;
 use super::doubts::Copying;
-use super::model::{Collection, Folder, Message};
-use super::path::{encode, literal};
+use super::model::{Folder, Message};
 use super::property::select;
 use super::settle::SETTLING;
 use crate::backend::{RemoteMessage, Urgency};
@@ -20,12 +19,28 @@ pub(super) enum Transfer {
 }
 
 /// What is known of one transfer.
-enum State {
+pub(super) enum State {
     Open,
     /// It may have been done.
     Doubt(String),
     Done(Box<Message>),
     Failed(Fault),
+}
+
+impl State {
+    /// A look did not settle it.
+    pub(super) fn unsettled(fault: Fault, cause: &str) -> Self {
+        Self::Failed(Fault::from(Kind::InDoubt).because(fault).because(cause))
+    }
+
+    /// It may have been done, and no look has settled it yet.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Doubt(_) => true,
+            Self::Failed(fault) => *fault.kind() == Kind::InDoubt,
+            Self::Open | Self::Done(_) => false,
+        }
+    }
 }
 
 fn copying(of: &RemoteId, to: &RemoteId) -> Copying {
@@ -54,21 +69,16 @@ impl Graph {
             None => State::Open,
         };
         let mut states: Vec<State> = earlier.iter().map(state).collect();
+        let wishes = messages.iter().zip(&earlier);
+        let wishes: Vec<(RemoteId, Timestamp)> =
+            wishes.map(|(id, earlier)| (id.clone(), earlier.unwrap_or(now))).collect();
         for retry in 0.. {
             self.transfer_round(transfer, messages, to, (&mut states, patience)).await;
             if states.iter().any(|state| matches!(state, State::Doubt(_))) {
                 self.http.settle(SETTLING, patience).await;
-            }
-            for ((id, earlier), state) in messages.iter().zip(&earlier).zip(&mut states) {
-                if let State::Doubt(cause) = state {
-                    let started = earlier.unwrap_or(now);
-                    let looked = match transfer {
-                        Transfer::Move => self.look_for_moved(id, to, patience).await,
-                        Transfer::Copy => self.look_for_copy(id, to, started, patience).await,
-                    };
-                    let doubt =
-                        |fault: Fault| Fault::from(Kind::InDoubt).because(fault).because(&cause);
-                    *state = looked.unwrap_or_else(|fault| State::Failed(doubt(fault)));
+                match transfer {
+                    Transfer::Move => self.settle_moves(messages, to, &mut states, patience).await,
+                    Transfer::Copy => self.settle_copies(&wishes, to, &mut states, patience).await,
                 }
             }
             let open = states.iter().any(|state| matches!(state, State::Open));
@@ -77,9 +87,9 @@ impl Graph {
             }
         }
         if transfer == Transfer::Copy {
-            for ((id, earlier), state) in messages.iter().zip(earlier).zip(&states) {
-                if matches!(state, State::Failed(fault) if *fault.kind() == Kind::InDoubt) {
-                    self.doubts.note(copying(id, to), earlier.unwrap_or(now));
+            for ((id, started), state) in wishes.iter().zip(&states) {
+                if state.is_in_doubt() {
+                    self.doubts.note(copying(id, to), *started);
                 }
             }
         }
@@ -108,7 +118,12 @@ impl Graph {
         let open = states.iter_mut().filter(|state| matches!(state, State::Open));
         for (state, answer) in open.zip(answers) {
             *state = match batch::read::<Message>(answer) {
-                Ok(message) => State::Done(Box::new(message)),
+                Ok(message) => {
+                    if transfer == Transfer::Copy {
+                        self.doubts.note_made(message.remote_id());
+                    }
+                    State::Done(Box::new(message))
+                }
                 Err(Failure::InDoubt { cause, .. }) => State::Doubt(cause),
                 Err(failure) => State::Failed(failure.into()),
             };
@@ -135,6 +150,21 @@ impl Graph {
         }
     }
 
+    async fn settle_moves(
+        &self,
+        messages: &[RemoteId],
+        to: &RemoteId,
+        states: &mut [State],
+        patience: Patience,
+    ) {
+        for (id, state) in messages.iter().zip(states) {
+            if let State::Doubt(cause) = state {
+                let looked = self.look_for_moved(id, to, patience).await;
+                *state = looked.unwrap_or_else(|fault| State::unsettled(fault, cause));
+            }
+        }
+    }
+
     async fn look_for_moved(
         &self,
         id: &RemoteId,
@@ -151,39 +181,6 @@ impl Graph {
             Ok(_) => Ok(State::Open),
             Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(State::Failed(fault)),
             Err(fault) => Err(fault),
-        }
-    }
-
-    /// A copy is recognized by its Message-ID and by being new. An older twin in the target folder
-    /// leaves the question open, and an open question is not answered by copying again.
-    async fn look_for_copy(
-        &self,
-        id: &RemoteId,
-        to: &RemoteId,
-        started: Timestamp,
-        patience: Patience,
-    ) -> Outcome<State> {
-        let path = format!("{}?{}", self.prefix.message(id), select());
-        let original: Message =
-            self.http.json(&Request::get("GET message", path), patience).await?;
-        let Some(message_id) = &original.internet_message_id else {
-            return Err(Fault::defect("a message without Message-ID cannot be looked for"));
-        };
-        let filter = encode(&format!("internetMessageId eq {}", literal(message_id)));
-        let folder = self.prefix.folder(to.as_str());
-        let path = format!("{folder}/messages?$filter={filter}&{}", select());
-        let twins: Collection<Message> =
-            self.http.json(&Request::get("GET messages", path), patience).await?;
-        let since = self.new_since(started);
-        let mut twins: Vec<Message> =
-            twins.value.into_iter().filter(|twin| twin.id != original.id).collect();
-        twins.sort_by_key(Message::created);
-        match twins.pop() {
-            None => Ok(State::Open),
-            Some(newest) if newest.created().is_some_and(|created| created >= since) => {
-                Ok(State::Done(Box::new(newest)))
-            }
-            Some(_) => Err(Fault::defect("an older copy is there already")),
         }
     }
 

@@ -4,16 +4,16 @@
 //! Copies only: what a client files is in a journal of its own (`store::filings`). Kept in memory: a
 //! doubt that outlives the process is settled by whoever reads the folder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::mailbox::{RemoteId, Timestamp};
 
-/// Doubts kept at a time: a client that is told "no" this often has other troubles.
+/// Doubts kept at a time, and copies: a client that is told "no" this often has other troubles.
 const MOST: usize = 1_000;
 
 /// Seconds for which a client's next try is taken for the same wish.
-const KEPT: i64 = 24 * 60 * 60;
+pub(super) const KEPT: i64 = 24 * 60 * 60;
 
 /// What was to be copied, and where to.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -22,9 +22,13 @@ pub(super) struct Copying {
     pub(super) to: RemoteId,
 }
 
-/// When each was first tried.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Mutex<HashMap<Copying, Timestamp>>);
+pub(super) struct Doubts {
+    /// When each was first tried.
+    open: Mutex<HashMap<Copying, Timestamp>>,
+    /// The latest copies and drafts whose making is certain: none of them came of anything else.
+    made: Mutex<VecDeque<RemoteId>>,
+}
 
 impl Doubts {
     pub(super) fn note(&self, copying: Copying, since: Timestamp) {
@@ -42,8 +46,25 @@ impl Doubts {
         self.lock().remove(copying)
     }
 
+    pub(super) fn note_made(&self, message: RemoteId) {
+        let mut made = self.made();
+        if made.len() >= MOST {
+            made.pop_front();
+        }
+        made.push_back(message);
+    }
+
+    /// Whether it is known what this came of.
+    pub(super) fn is_made(&self, message: &str) -> bool {
+        self.made().iter().any(|made| made.as_str() == message)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Copying, Timestamp>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn made(&self) -> MutexGuard<'_, VecDeque<RemoteId>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,5 +94,14 @@ mod tests {
         assert!(doubts.take(&copy(1)).is_some());
         doubts.note(copy(0), Timestamp(2 * KEPT));
         assert_eq!(doubts.lock().len(), 1);
+    }
+    #[test]
+    fn copies_that_were_made_are_remembered_until_many_more_are() {
+        let doubts = Doubts::default();
+        for number in 0..=MOST {
+            doubts.note_made(RemoteId::new(number.to_string().as_str()));
+        }
+        assert!(!doubts.is_made("0"));
+        assert!(doubts.is_made("1") && doubts.is_made(&MOST.to_string()));
     }
 }

@@ -66,12 +66,6 @@ impl Mime {
         self.field("Message-ID")
     }
 
-    /// The decoded subject.
-    pub(super) fn subject(&self) -> String {
-        let parsed = MessageParser::default().parse_headers(&self.0[..self.header_end()]);
-        parsed.and_then(|message| message.subject().map(str::to_owned)).unwrap_or_default()
-    }
-
     fn field(&self, name: &'static str) -> Option<String> {
         let parsed = MessageParser::default().parse_headers(&self.0[..self.header_end()])?;
         let value = unfold(parsed.header_raw(name)?);
@@ -263,7 +257,6 @@ mod tests {
             b"Message-ID:\n <a@b>\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\n\nMessage-ID: no\n",
         );
         assert_eq!(mime.message_id().as_deref(), Some("<a@b>"));
-        assert_eq!(mime.subject(), "Grüße");
         assert_eq!(Mime::normalized(b"\nMessage-ID: <no>\n").message_id(), None);
     }
 

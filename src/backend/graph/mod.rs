@@ -8,6 +8,7 @@ mod attach;
 mod batch;
 mod changes;
 mod copy;
+mod copy_doubt;
 mod decode;
 mod doubts;
 mod fault;

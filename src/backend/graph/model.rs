@@ -13,7 +13,7 @@ pub(super) struct Collection<T> {
 }
 
 /// Everything but the id may be missing: delta tells only what it likes to (reference J).
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Message {
     pub(super) id: String,
@@ -26,26 +26,25 @@ pub(super) struct Message {
     pub(super) received_date_time: Option<String>,
     pub(super) created_date_time: Option<String>,
     pub(super) internet_message_id: Option<String>,
-    pub(super) subject: Option<String>,
     pub(super) conversation_id: Option<String>,
     pub(super) single_value_extended_properties: Option<Vec<Property>>,
     #[serde(rename = "@removed")]
     pub(super) removed: Option<Removed>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FollowUp {
     pub(super) flag_status: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Property {
     pub(super) id: String,
     pub(super) value: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(super) struct Removed {}
 
 #[derive(Debug, Deserialize)]

@@ -1,5 +1,7 @@
 //! APPEND: what a client files comes back as it was.
 
+use m365_sim::Kind as Call;
+
 use crate::imap_client::ImapClient;
 use crate::world::{ADA, World, mail};
 
@@ -347,4 +349,30 @@ async fn what_came_of_a_broken_append_stays_once_someone_has_read_it() {
     }
     assert_eq!(world.ada().items("Archive").len(), 1);
     assert_eq!(imap.message(1).await, read);
+}
+
+#[tokio::test]
+async fn savings_of_a_draft_in_doubt_come_back_each_with_its_own_bytes() {
+    let world = World::new().await;
+    let mut imap = world.selected("Drafts").await;
+    let faults = world.tenant.faults();
+    let first = mail("Saved");
+    let second = [&first[..], b"and more\r\n"].concat();
+    let busy = m365_sim::Fault::status(503, "ErrorServerBusy");
+    let looks = m365_sim::Rule::on(Call::ListMessages).path_containing("internetMessageId");
+    faults.push(looks.always().answer(busy));
+    for draft in [&first, &second] {
+        faults.push(m365_sim::Rule::on(Call::CreateMime).answer(m365_sim::Fault::CutAfter));
+        imap.append("Drafts (\\Draft)", draft).await.no("UNAVAILABLE");
+        world.advance(std::time::Duration::from_secs(7));
+    }
+    faults.clear();
+    imap.command("SELECT Drafts").await.ok();
+    let mut served = Vec::new();
+    for uid in imap.uids().await {
+        served.push(imap.message(uid).await);
+    }
+    let made = world.ada().items("Drafts");
+    assert_eq!(made.iter().map(|draft| &draft.mime[..]).collect::<Vec<_>>(), [&first, &second]);
+    assert_eq!(served, [first, second]);
 }

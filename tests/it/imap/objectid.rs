@@ -128,3 +128,18 @@ async fn an_edited_draft_is_another_message_by_name_too() {
     let after = names(&mut imap, 1).await;
     assert_ne!(after.0, before.0);
 }
+
+#[tokio::test]
+async fn a_draft_that_was_edited_before_it_is_moved_does_not_keep_its_name() {
+    let prepare = |tenant: &Tenant| {
+        tenant.person(ADA).folder("Work");
+        drop(tenant.person(ADA).folder("Drafts").draft(mail("Draft")));
+    };
+    let world = World::with(prepare).await;
+    let mut imap = world.selected("Drafts").await;
+    let before = names(&mut imap, 1).await;
+    world.ada().outlook().edit_draft(&id(&world.ada().items("Drafts")[0]), mail("Edited"));
+    imap.command("MOVE 1 Work").await.ok();
+    let after = names(&mut world.selected("Work").await, 1).await;
+    assert_ne!(after.0, before.0);
+}

@@ -1,5 +1,7 @@
 //! COPY and MOVE, and the UIDs that come out.
 
+use m365_sim::{Fault, Kind as Call, Rule};
+
 use crate::imap_client::ImapClient;
 use crate::world::{ADA, World, id, mail};
 
@@ -173,4 +175,66 @@ async fn a_draft_that_is_moved_or_copied_stays_what_it_was() {
     world.tick().await;
     work.command("NOOP").await.ok();
     assert_eq!(work.uids().await, [1, 2, 3]);
+}
+
+/// The same message twice, as from its sender and from a mailing list: one Message-ID, two texts.
+async fn with_twins() -> World {
+    World::with(|tenant| {
+        let listed = String::from_utf8(mail("Twin")).unwrap() + "-- \r\nfrom the list\r\n";
+        tenant.person(ADA).inbox().deliver(mail("Twin"));
+        tenant.person(ADA).inbox().deliver(listed.into_bytes());
+        tenant.person(ADA).folder("Work");
+    })
+    .await
+}
+
+async fn texts(imap: &mut ImapClient, uids: [u32; 2]) -> Vec<Vec<u8>> {
+    let mut texts = Vec::new();
+    for uid in uids {
+        texts.push(imap.message(uid).await);
+    }
+    texts
+}
+
+#[tokio::test]
+async fn a_copy_in_doubt_does_not_claim_the_copy_of_a_message_with_the_same_message_id() {
+    for commands in [&["COPY 1:2 Work"][..], &["COPY 1 Work", "COPY 2 Work"][..]] {
+        let world = with_twins().await;
+        let mut imap = world.selected("INBOX").await;
+        let originals = texts(&mut imap, [1, 2]).await;
+        let refusal = Fault::status(503, "ErrorServerBusy");
+        world.tenant.faults().push(Rule::on(Call::Copy).skip(1).answer(refusal));
+        for command in commands {
+            imap.command(command).await.ok();
+        }
+        assert_eq!(world.tenant.faults().pending(), 0);
+        assert_eq!(world.ada().items("Work").len(), 2, "{commands:?}");
+        imap.command("SELECT Work").await.ok();
+        assert_eq!(imap.uids().await, [1, 2]);
+        assert_eq!(texts(&mut imap, [1, 2]).await, originals);
+    }
+}
+
+#[tokio::test]
+async fn copies_in_doubt_that_cannot_be_told_apart_are_not_told_as_done() {
+    let world = with_twins().await;
+    let mut imap = world.selected("INBOX").await;
+    world.tenant.faults().push(Rule::on(Call::Batch).answer(Fault::CutAfter));
+    for _ in 0..2 {
+        imap.command("COPY 1:2 Work").await.no("UNAVAILABLE");
+        assert_eq!(world.ada().items("Work").len(), 2, "none is made twice");
+    }
+    assert_eq!(imap.uids().await, [1, 2]);
+}
+
+#[tokio::test]
+async fn what_was_delivered_meanwhile_does_not_pass_for_a_copy_in_doubt() {
+    let world = with_mail(1).await;
+    let mut imap = world.selected("INBOX").await;
+    world.advance(std::time::Duration::from_secs(60));
+    world.ada().folder("Work").deliver(mail("Mail1"));
+    let busy = Fault::status(503, "ErrorServerBusy");
+    world.tenant.faults().push(Rule::on(Call::Copy).answer(busy));
+    imap.command("COPY 1 Work").await.no("UNAVAILABLE");
+    assert_eq!(subjects(&world, "Work"), ["Earlier", "Mail1"]);
 }

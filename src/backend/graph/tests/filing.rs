@@ -95,10 +95,30 @@ async fn filing_in_doubt_files_once() {
 }
 
 #[tokio::test]
-async fn a_draft_without_message_id_in_doubt_is_filed_once() {
+async fn a_draft_without_message_id_in_doubt_is_not_known_by_its_subject() {
+    for (fault, others) in [(Fault::CutAfter, false), (Fault::CutBefore, true)] {
+        let world = World::new().await;
+        let drafts = world.folder(Role::Drafts).await;
+        if others {
+            world.ada().folder("Drafts").draft("Subject: bare\r\n\r\nof another program\r\n");
+        }
+        world.tenant.faults().push(Rule::on(Call::CreateMime).answer(fault));
+        let upload = upload(&world, "Subject: bare\r\n\r\nbody\r\n", Flags::none());
+        let fault = world.graph.append(&drafts, &upload).await.unwrap_err();
+        assert_eq!(*fault.kind(), Kind::InDoubt);
+        let fault = world.graph.recover(&drafts, &upload, &[]).await.unwrap_err();
+        assert_eq!(*fault.kind(), Kind::InDoubt);
+        assert_eq!(world.ada().items("Drafts").len(), 1);
+        world.clock.advance(Duration::from_secs(25 * 60 * 60));
+        assert!(world.graph.recover(&drafts, &upload, &[]).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_draft_without_message_id_that_was_certainly_not_made_is_made() {
     let world = World::new().await;
     let drafts = world.folder(Role::Drafts).await;
-    world.tenant.faults().push(Rule::on(Call::CreateMime).answer(Fault::CutAfter));
+    world.tenant.faults().push(Rule::on(Call::CreateMime).answer(Fault::CutBefore));
     let upload = upload(&world, "Subject: bare\r\n\r\nbody\r\n", Flags::none());
     world.graph.append(&drafts, &upload).await.unwrap();
     assert_eq!(world.ada().items("Drafts").len(), 1);
