@@ -230,8 +230,10 @@ async fn a_retry_waits_for_the_first_try_that_is_still_being_made() {
     let mut imap = world.imap().await;
     let tag = imap.begin(&command).await;
     {
+        // Turns of all tasks; what the retry does before it waits takes some hundreds.
+        const TURNS: usize = 100_000;
         let mut second = std::pin::pin!(hold.arrived(2));
-        for _ in 0..2_000 {
+        for _ in 0..TURNS {
             tokio::select! {
                 biased;
                 () = &mut second => panic!("the retry is filed beside the first try"),
