@@ -64,7 +64,7 @@ pub use filings::{Binding, Filing, FilingStage};
 pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};
 pub use listed::Listed;
 pub use objects::Names;
-pub use outbox::{Answer, Attempt, Digest, Stage};
+pub use outbox::{Answer, Attempt, Digest, Stage, Unclaimed};
 pub use read::Counts;
 pub use recent::Claim;
 pub use snapshot::Sizes;

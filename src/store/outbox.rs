@@ -31,6 +31,15 @@ pub struct Attempt {
     pub stage: Stage,
 }
 
+/// Whose a sent copy is that no client's message was taken for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unclaimed {
+    /// That of the first who asks.
+    Free,
+    /// Nobody's any more.
+    Kept,
+}
+
 /// How far an attempt came, as far as is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Stage {
@@ -118,14 +127,22 @@ impl Store {
     }
 
     /// Takes the sent copy for a client's message with this digest. Answers whether it is that
-    /// message's: the first one to ask has it for good.
-    pub async fn claim_sent_copy(&self, id: &str, claimer: Digest) -> Outcome<bool> {
+    /// message's: the first one to ask while it is `Free` has it for good.
+    pub async fn claim_sent_copy(
+        &self,
+        id: &str,
+        claimer: Digest,
+        unclaimed: Unclaimed,
+    ) -> Outcome<bool> {
         let id = id.to_owned();
         self.write(move |writing| {
             let sql = "UPDATE submissions SET claim = ?2
-                       WHERE id = ?1 AND (claim IS NULL OR claim = ?2)";
-            let claimed =
-                writing.transaction.prepare_cached(sql)?.execute(params![id, claimer.0])?;
+                       WHERE id = ?1 AND (claim = ?2 OR claim IS NULL AND ?3)";
+            let is_free = unclaimed == Unclaimed::Free;
+            let claimed = writing
+                .transaction
+                .prepare_cached(sql)?
+                .execute(params![id, claimer.0, is_free])?;
             Ok(claimed > 0)
         })
         .await

@@ -15,10 +15,13 @@ use crate::account::Account;
 use crate::account::sync::Need;
 use crate::backend::{Trace, Urgency};
 use crate::mailbox::{Fault, Folder, Outcome, RemoteId, Spooled, Uid};
-use crate::store::{Attempt, Digest, Stage};
+use crate::store::{Attempt, Digest, Stage, Unclaimed};
 
 /// Looks for the sent copy: the service files it a moment after it has taken the message.
 const LOOKS: u32 = 4;
+/// Seconds after the submission in which a client files its own copy. Most do so at once; who does not
+/// do it at all may edit the message later, and that must not be taken for the copy.
+const CLAIM_WITHIN: i64 = 10 * 60;
 /// Between two looks; it grows with each.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -26,8 +29,8 @@ impl Account {
     /// The service's copy of a message that a client files in the Sent folder, if it was sent from
     /// here. After `None` the message is filed as any other.
     ///
-    /// Only the first message with that Message-ID is taken for the copy, and the same bytes again:
-    /// what comes later with other bytes was edited, and nowhere else.
+    /// Only the first message with that Message-ID, if it comes soon, is taken for the copy, and the
+    /// same bytes again: what comes later with other bytes was edited, and is nowhere else.
     pub(in crate::account) async fn sent_copy(
         &self,
         folder: &Folder,
@@ -42,7 +45,12 @@ impl Account {
                 let Some(uid) = self.still_there(folder, &row.remote).await? else {
                     return Ok(None);
                 };
-                let is_copy = self.0.store.claim_sent_copy(&sent.id, bytes).await?;
+                let waited = self.0.clock.now().0.saturating_sub(sent.begun.0);
+                let unclaimed = match waited <= CLAIM_WITHIN {
+                    true => Unclaimed::Free,
+                    false => Unclaimed::Kept,
+                };
+                let is_copy = self.0.store.claim_sent_copy(&sent.id, bytes, unclaimed).await?;
                 tracing::debug!(submission.id = %sent.id, is_copy, "a client files what it has sent");
                 return Ok(is_copy.then_some(uid));
             }

@@ -274,6 +274,19 @@ async fn a_message_edited_after_its_copy_was_filed_in_sent_is_one_of_its_own() {
     assert_eq!(world.ada().items("Sent Items").len(), 1);
 }
 
+#[tokio::test]
+async fn a_message_edited_long_after_it_was_sent_is_not_taken_for_the_copy_that_was_never_filed() {
+    let world = World::new().await;
+    let reply = world.smtp().await.submit(ADA, &[ADA], SENT.as_bytes()).await;
+    assert!(reply.starts_with("250"), "{reply}");
+    world.advance(std::time::Duration::from_secs(15 * 60));
+    let mut imap = world.selected("\"Sent Items\"").await;
+    let edited = SENT.replace("Hi", "Edited");
+    let own = uid(&imap.append("\"Sent Items\"", edited.as_bytes()).await.ok());
+    assert_eq!(imap.message(own).await, edited.as_bytes());
+    assert_eq!(world.ada().items("Sent Items").len(), 2);
+}
+
 /// An APPEND that is done, whose client left without reading the answer.
 async fn append_unheard(world: &World, folder: &str, message: &[u8]) {
     let mut imap = world.imap().await;
