@@ -2,6 +2,7 @@
 //! what their numbers say; and text is found in a message exactly where a plain comparison of the words finds it.
 
 use arbitrary::{Result, Unstructured};
+use icu_normalizer::DecomposingNormalizerBorrowed;
 use wire::imap::{Body, Date, Keyword, Line, Numbering, SearchKey, SeqSet, Stream, UidSet, parse};
 
 use crate::memory;
@@ -328,8 +329,16 @@ fn base64(text: &str) -> String {
     out
 }
 
-/// Case and the width of blanks make no difference (RFC 3501 section 6.4.4).
+/// Case, how a letter is put together, and the width of blanks make no difference (RFC 3501 section 6.4.4, RFC 5051).
 fn folded(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().flat_map(char::to_lowercase).collect()
+    let capital = |letter: char| {
+        let mut capitals = letter.to_uppercase();
+        match (capitals.next(), capitals.next()) {
+            (Some(one), None) => one,
+            _ => letter,
+        }
+    };
+    let capitals: String = words.join(" ").chars().map(capital).collect();
+    DecomposingNormalizerBorrowed::new_nfkd().normalize(&capitals).into_owned()
 }

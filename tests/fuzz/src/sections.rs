@@ -13,7 +13,7 @@ use crate::mime::{
     Content, Form, Keep, Located, Outline, Part, Path, Scanner, Section, envelope, filter_fields,
     locate, structure,
 };
-use crate::{memory, opinion, tree};
+use crate::{memory, tree};
 
 /// Of an outline, for each octet of the message: a part of four octets takes some two hundred.
 const FOR_EACH_OCTET: usize = 160;
@@ -86,12 +86,12 @@ fn described(message: &[u8], outline: &Outline) {
         ("BODY", Some(Form::Body)),
         ("BODYSTRUCTURE", Some(Form::BodyStructure)),
     ] {
+        // That another codec reads these is held by tests/mime_corpus.rs: here trees grow that it gives up on.
         let text = memory::within(AT_LEAST + FOR_EACH_OCTET * message.len(), || match form {
             None => envelope(outline),
             Some(form) => structure(outline, form),
         });
-        let begin = format!("* 1 FETCH ({item} ");
-        opinion::response(&[begin.as_bytes(), &text, b")\r\n"].concat());
+        assert!(!text.is_empty(), "{item}");
     }
 }
 

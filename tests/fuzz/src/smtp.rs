@@ -12,6 +12,8 @@ use crate::memory;
 /// Small, so that small inputs reach them.
 const LIMITS: Limits = Limits { command_line: 64, auth_line: 96, message: 256 };
 const HELD: usize = 16 * 1024;
+/// Every octet may be an event, in a list that doubles as it grows.
+const FOR_EACH_OCTET: usize = 3 * size_of::<Event>();
 
 pub fn check(data: &[u8]) {
     let taken = Chance::of(data).heads();
@@ -30,7 +32,7 @@ fn drive(taken: bool, reads: Vec<&[u8]>) -> Vec<Event> {
     let mut stream = Stream::new(LIMITS);
     let mut events = Vec::new();
     for read in reads {
-        let met = memory::within(HELD + 16 * read.len(), || {
+        let met = memory::within(HELD + FOR_EACH_OCTET * read.len(), || {
             stream.push(read);
             let mut met = Vec::new();
             while let Some(event) = stream.next() {

@@ -197,11 +197,21 @@ fn a_message_beyond_the_limit_is_refused_before_it_is_read() {
 }
 
 #[test]
+fn what_waits_to_be_asked_for_is_refused_however_large_it_is() {
+    for suffix in ["{4294967296}", "{99999999999}"] {
+        let mut stream = stream_of(format!("a LOGIN {suffix}\r\nb LOGOUT\r\n").as_bytes());
+        let refused = broken("a", Defect::LiteralTooLarge, Trust::Kept);
+        let events = events(&mut stream);
+        assert_eq!(events[0], refused, "{suffix}");
+        assert!(matches!(events[1..], [Event::Command(_)]), "{suffix}");
+    }
+}
+
+#[test]
 fn malformed_announcements_end_the_stream() {
     for suffix in [
         "{99999999999+}",
-        "{99999999999}",
-        "{4294967296}",
+        "{99999999999999999999}",
         "{}",
         "{+}",
         "{-5}",
