@@ -103,7 +103,7 @@ def pulls():
 
         def every_folder():
             desk.sync()
-            return "Deep" in desk.files("Projects/2026")
+            return "Deep" in desk.files("Projects/2026") and "Zażółć" in desk.files("Zażółć gęślą")
 
         until("the new folders come", every_folder)
         mine = sorted(crlf(path.read_bytes()) for path in desk.paths())
