@@ -17,6 +17,10 @@ pub(crate) const LIMITS: Limits = Limits {
 
 /// What is held of a command between two reads: its line and its literals so far, and what a growing `Vec` sets aside.
 const HELD: usize = 16 * 1024;
+/// Of a command and its error, for each octet of its line.
+const PARSED: usize = 256;
+/// Every octet may be an event, in a list that doubles as it grows, and a line is parsed meanwhile.
+const FOR_EACH_OCTET: usize = 3 * size_of::<Event>() + PARSED;
 
 /// How the server meets the client.
 #[derive(Clone, Copy)]
@@ -45,7 +49,7 @@ fn drive(manner: Manner, reads: Vec<&[u8]>) -> Vec<Event> {
     }
     let mut events = Vec::new();
     for read in reads {
-        let met = memory::within(HELD + 16 * read.len(), || {
+        let met = memory::within(HELD + FOR_EACH_OCTET * read.len(), || {
             stream.push(read);
             let mut met = Vec::new();
             while let Some(event) = stream.next() {
@@ -91,7 +95,7 @@ fn inspect(event: &Event) {
     let bad = match event {
         Event::Command(line) => {
             assert!(line.as_bytes().ends_with(b"\r\n"));
-            let read = memory::within(HELD + 64 * line.as_bytes().len(), || parse(line));
+            let read = memory::within(HELD + PARSED * line.as_bytes().len(), || parse(line));
             read.err()
         }
         Event::Message(message) => {
