@@ -8,6 +8,7 @@ mod esearch;
 mod event;
 mod fetch;
 mod flag;
+mod formula;
 mod lexer;
 mod literal;
 mod mailbox;
@@ -35,6 +36,7 @@ pub use event::{
 };
 pub use fetch::{BodySection, Fetch, FetchItem, Laziness, Partial, Peek, Section, SectionText};
 pub use flag::{Flag, InvalidKeyword, Keyword, SpecialUse};
+pub use formula::Formula;
 pub use mailbox::{InvalidMailboxName, MailboxName, NameEncoding};
 pub use object_id::ObjectId;
 pub use parse::{Bad, BadKind, parse, parse_with};

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Date, Keyword, Numbering, ObjectId, Returns, SeqSet, UidSet};
+use super::{Date, Formula, Keyword, Numbering, ObjectId, Returns, SeqSet, UidSet};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
@@ -12,19 +12,14 @@ pub struct Search {
     pub returns: Option<Returns>,
     /// As the client named it, in upper case. `None` means US-ASCII (UTF-8 is a safe reading).
     pub charset: Option<String>,
-    /// Several keys on the top level are one [`SearchKey::And`].
-    pub key: SearchKey,
+    /// Keys that stand side by side must all hold.
+    pub key: Formula<SearchKey>,
 }
 
-/// Strings are bytes in the charset of the [`Search`].
+/// One key; several are a [`Formula`]. Strings are bytes in the charset of the [`Search`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SearchKey {
     All,
-    /// Two keys or more, all of which must hold; comes from a list in parentheses.
-    And(Vec<Self>),
-    Or(Box<Self>, Box<Self>),
-    Not(Box<Self>),
-
     SeqSet(SeqSet),
     Uid(UidSet),
     /// `$`, with or without UID before it (RFC 5182).
@@ -84,36 +79,21 @@ pub enum SearchKey {
     ThreadId(ObjectId),
 }
 
-// === impl SearchKey ===
+// === impl Formula ===
 
-impl SearchKey {
+impl Formula<SearchKey> {
     /// Whether the search asks for mod-sequences anywhere.
     pub fn names_mod_seq(&self) -> bool {
-        self.has(&|key| matches!(key, Self::ModSeq(_)))
+        self.keys().any(|key| matches!(key, SearchKey::ModSeq(_)))
     }
 
     /// Whether the search names sequence numbers anywhere.
     pub fn names_numbers(&self) -> bool {
-        self.has(&|key| matches!(key, Self::SeqSet(_)))
+        self.keys().any(|key| matches!(key, SearchKey::SeqSet(_)))
     }
 
     /// Every key that names messages or conversations, in order.
-    pub fn object_ids(&self) -> Vec<&Self> {
-        match self {
-            Self::And(keys) => keys.iter().flat_map(Self::object_ids).collect(),
-            Self::Or(one, other) => [one.object_ids(), other.object_ids()].concat(),
-            Self::Not(key) => key.object_ids(),
-            Self::EmailId(_) | Self::ThreadId(_) => vec![self],
-            _ => Vec::new(),
-        }
-    }
-
-    fn has(&self, wanted: &dyn Fn(&Self) -> bool) -> bool {
-        match self {
-            Self::And(keys) => keys.iter().any(|key| key.has(wanted)),
-            Self::Or(one, other) => one.has(wanted) || other.has(wanted),
-            Self::Not(key) => key.has(wanted),
-            key => wanted(key),
-        }
+    pub fn object_ids(&self) -> impl Iterator<Item = &SearchKey> {
+        self.keys().filter(|key| matches!(key, SearchKey::EmailId(_) | SearchKey::ThreadId(_)))
     }
 }

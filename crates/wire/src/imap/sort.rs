@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use super::{Numbering, Returns, SearchKey};
+use super::{Formula, Numbering, Returns, SearchKey};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sort {
@@ -15,7 +15,7 @@ pub struct Sort {
     pub criteria: Vec<SortCriterion>,
     /// In upper case.
     pub charset: String,
-    pub key: SearchKey,
+    pub key: Formula<SearchKey>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct Thread {
     pub algorithm: Threading,
     /// In upper case.
     pub charset: String,
-    pub key: SearchKey,
+    pub key: Formula<SearchKey>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

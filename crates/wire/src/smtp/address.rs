@@ -1,4 +1,5 @@
-//! Mailbox addresses of the envelope (RFC 5321 section 4.1.2, `Mailbox`).
+//! Mailbox addresses of the envelope (RFC 5321 section 4.1.2, `Mailbox`), also in UTF-8 (RFC 6531
+//! section 3.3).
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -16,15 +17,19 @@ pub struct Address {
 #[error("invalid address")]
 pub struct InvalidAddress;
 
-/// Longest address taken: 64 octets of local part, `@`, 255 of domain (RFC 5321 section 4.5.3.1).
-const LONGEST: usize = 64 + 1 + 255;
+/// RFC 5321 section 4.5.3.1.1.
+const LONGEST_LOCAL_PART: usize = 64;
+
+/// Longest address taken: a local part, `@`, 255 octets of domain (RFC 5321 section 4.5.3.1).
+const LONGEST: usize = LONGEST_LOCAL_PART + 1 + 255;
 
 // === impl Address ===
 
 impl Address {
     /// Without angle brackets. A local part that is quoted without need loses its quotes.
+    /// Whether an address beyond US-ASCII may be used here and now is for the caller to say.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
-        if text.len() > LONGEST || !text.is_ascii() {
+        if text.len() > LONGEST {
             return Err(InvalidAddress);
         }
         let (local_part, domain) = if text.starts_with('"') {
@@ -54,12 +59,21 @@ impl Address {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    pub fn is_ascii(&self) -> bool {
+        self.text.is_ascii()
+    }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }
+}
+
+/// What may stand before the `@` without quotes.
+pub(super) fn is_local_part(text: &str) -> bool {
+    text.len() <= LONGEST_LOCAL_PART && is_dot_string(text)
 }
 
 // === helpers ===
@@ -79,6 +93,7 @@ fn split_quoted(text: &str) -> Result<(String, &str), InvalidAddress> {
                 _ => return Err(InvalidAddress),
             },
             ' '..='~' => content.push(character),
+            character if is_letter_beyond_ascii(character) => content.push(character),
             _ => return Err(InvalidAddress),
         }
     }
@@ -94,18 +109,38 @@ fn quote(content: &str) -> String {
 
 /// `Dot-string`; dots may also stand at the ends or in a row, as some providers assign them.
 fn is_dot_string(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte))
+    let is_atom = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    !text.is_empty() && text.chars().all(|c| is_atom(c) || is_letter_beyond_ascii(c))
 }
 
 /// Names with underscores exist in private networks.
 fn is_domain(text: &str) -> bool {
-    text.split('.').all(|label| {
-        !label.is_empty()
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-    })
+    let in_label = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let is_label = |label: &str| {
+        !label.is_empty() && label.chars().all(|c| in_label(c) || is_letter_beyond_ascii(c))
+    };
+    text.split('.').all(is_label)
+}
+
+/// `UTF8-non-ascii` of RFC 6531, without what no assigned mailbox has and a later reader could take
+/// for something else: spaces, line breaks, marks that turn the direction of text or cannot be
+/// seen, and the look-alikes of `@`, `.`, `<` and their kind (RFC 5892 and RFC 8264 disallow these).
+fn is_letter_beyond_ascii(c: char) -> bool {
+    let is_misleading = matches!(c,
+        '\u{ad}'
+        | '\u{180e}'
+        | '\u{200b}'
+        | '\u{200e}'..='\u{200f}'
+        | '\u{2024}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3002}'
+        | '\u{fe10}'..='\u{fe19}'
+        | '\u{fe50}'..='\u{fe6f}'
+        | '\u{feff}'
+        | '\u{ff01}'..='\u{ff61}'
+        | '\u{fff0}'..='\u{ffff}'
+        | '\u{e0000}'..);
+    !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !is_misleading
 }
 
 /// `[10.0.0.1]`, `[IPv6:::1]`
@@ -134,6 +169,10 @@ mod tests {
             "a..b.@x",
             "\"a\\\"\\\\b\"@x",
             "\"a@b\"@c",
+            "jörg@bücher.test",
+            "\"jörg müller\"@x",
+            "उपयोगकर्ता@उदाहरण.कॉम",
+            "用户@例子.广告",
         ] {
             assert_eq!(Address::parse(text).unwrap().as_str(), text);
         }
@@ -156,7 +195,16 @@ mod tests {
             "a@[1.2.3]",
             "\"a@b",
             "\"a\"b@c",
-            "ä@b",
+            "ä@",
+            "ä b@c",
+            "a\u{85}b@c",
+            "a\u{2028}b@c",
+            "a\u{a0}b@c",
+            "\"a\u{2028}b\"@c",
+            "a\u{202e}b@c",
+            "a\u{ff20}b@c",
+            "a@b\u{3002}c",
+            "a@b\u{feff}",
             "a@b c",
             "<a@b>",
             "a@b\r\n",

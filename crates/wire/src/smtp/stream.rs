@@ -2,7 +2,8 @@
 
 use std::{fmt, mem};
 
-use super::{Command, DataError, DataReader, Invalid, parse};
+use super::parse::announces_octets;
+use super::{Bdat, Command, DataError, DataReader, Invalid, parse};
 use crate::Secret;
 use crate::buffer::{Buffer, Taken};
 
@@ -20,13 +21,17 @@ pub struct Limits {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// After BDAT its octets come by themselves, as `Chunk` and at last `ChunkEnd`.
     Command(Command),
-    /// A line that is no command; the next line is read as usual.
+    /// A line that is no command; the next line is read as usual. After [`Invalid::ChunkSize`]
+    /// there is no next one: hang up.
     Invalid(Invalid),
     /// One line in [`Mode::Auth`], without CRLF: base64, or `*`.
     Auth(Secret<Vec<u8>>),
-    /// The next octets of a message, dots removed; never empty.
+    /// The next octets of a message, after DATA with dots removed; never empty.
     Chunk(Vec<u8>),
+    /// The octets of a BDAT are all there and commands follow.
+    ChunkEnd,
     /// The data is over and commands follow: octets of the message. On `Err` nothing may be sent.
     DataEnd(Result<u64, DataError>),
 }
@@ -53,8 +58,13 @@ enum State {
     Data(DataReader),
     /// Data has ended, after a last chunk that is already out.
     DataEnded(Result<u64, DataError>),
-    /// In a line that is too long, up to its end; then as the mode says.
-    Skip(Mode),
+    /// So many octets of a BDAT are to come.
+    Octets(u64),
+    /// Where the next command begins is not known, and octets of a message must never be taken for
+    /// one.
+    Lost,
+    /// In a line that is too long, up to its end; then this is said, and it goes on as the mode says.
+    Skip(Mode, Invalid),
 }
 
 // === impl Limits ===
@@ -89,8 +99,11 @@ impl Stream {
         self.buffer.len()
     }
 
-    /// How the bytes from here on are to be read.
+    /// How the bytes from here on are to be read. Octets that a BDAT has counted stay its own.
     pub fn set_mode(&mut self, mode: Mode) {
+        if matches!(self.state, State::Octets(_) | State::Lost) {
+            return;
+        }
         self.state = match mode {
             Mode::Command => State::Command,
             Mode::Auth => State::Auth,
@@ -108,27 +121,47 @@ impl Stream {
             State::Auth => self.auth(),
             State::Data(reader) => self.data(reader),
             State::DataEnded(end) => Some(Event::DataEnd(end)),
-            State::Skip(mode) => self.skip(mode),
+            State::Octets(0) => Some(Event::ChunkEnd),
+            State::Octets(left) => self.octets(left),
+            State::Lost => {
+                self.buffer.take(self.buffer.len());
+                self.state = State::Lost;
+                None
+            }
+            State::Skip(mode, invalid) => self.skip(mode, invalid),
         }
     }
 
     fn command(&mut self) -> Option<Event> {
         let longest = self.limits.command_line.max(self.limits.auth_line);
-        match self.line(longest, Mode::Command)? {
-            Err(invalid) => Some(Event::Invalid(invalid)),
+        let parsed = match self.line(longest, Mode::Command)? {
             Ok(line) if line.len() + 2 > self.limits.command_line && !is_auth(&line) => {
-                Some(Event::Invalid(Invalid::LineTooLong))
+                match announces_octets(&line) {
+                    true => Err(Invalid::ChunkSize),
+                    false => Err(Invalid::LineTooLong),
+                }
             }
-            Ok(line) => Some(match parse(&line) {
-                Ok(command) => Event::Command(command),
-                Err(invalid) => Event::Invalid(invalid),
-            }),
-        }
+            line => line.and_then(|line| parse(&line)),
+        };
+        Some(match parsed {
+            Ok(command) => {
+                if let Command::Bdat(Bdat { octets, .. }) = command {
+                    self.state = State::Octets(octets);
+                }
+                Event::Command(command)
+            }
+            Err(invalid) => {
+                if invalid == Invalid::ChunkSize {
+                    self.state = State::Lost;
+                }
+                Event::Invalid(invalid)
+            }
+        })
     }
 
     fn auth(&mut self) -> Option<Event> {
         let line = self.line(self.limits.auth_line, Mode::Auth);
-        if !matches!(self.state, State::Skip(_)) {
+        if !matches!(self.state, State::Skip(..)) {
             self.state = State::Auth;
         }
         match line? {
@@ -143,23 +176,38 @@ impl Stream {
             Taken::Partial => None,
             Taken::Line(mut line) => Some(match line.pop() {
                 Some(b'\r') => Ok(line),
+                _ if mode == Mode::Command && announces_octets(&line) => Err(Invalid::ChunkSize),
                 _ => Err(Invalid::BareLineBreak),
             }),
+            Taken::TooLong if mode == Mode::Command && announces_octets(self.buffer.waiting()) => {
+                Some(Err(Invalid::ChunkSize))
+            }
             Taken::TooLong => {
-                self.state = State::Skip(mode);
-                self.skip(mode).map(|_| Err(Invalid::LineTooLong))
+                // RFC 4954 §6.
+                let invalid = match mode == Mode::Auth || is_auth(self.buffer.waiting()) {
+                    true => Invalid::AuthTooLong,
+                    false => Invalid::LineTooLong,
+                };
+                self.skip(mode, invalid).map(|_| Err(invalid))
             }
         }
     }
 
     /// Drops bytes up to the end of an over-long line, which is then answered.
-    fn skip(&mut self, mode: Mode) -> Option<Event> {
+    fn skip(&mut self, mode: Mode, invalid: Invalid) -> Option<Event> {
         if self.buffer.drop_line() {
             self.set_mode(mode);
-            return Some(Event::Invalid(Invalid::LineTooLong));
+            return Some(Event::Invalid(invalid));
         }
-        self.state = State::Skip(mode);
+        self.state = State::Skip(mode, invalid);
         None
+    }
+
+    fn octets(&mut self, left: u64) -> Option<Event> {
+        let most = usize::try_from(left).unwrap_or(usize::MAX);
+        let chunk = self.buffer.take(most).to_vec();
+        self.state = State::Octets(left - chunk.len() as u64);
+        (!chunk.is_empty()).then_some(Event::Chunk(chunk))
     }
 
     fn data(&mut self, mut reader: DataReader) -> Option<Event> {
@@ -190,100 +238,5 @@ fn is_auth(line: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn events(stream: &mut Stream) -> Vec<Event> {
-        std::iter::from_fn(|| stream.next()).collect()
-    }
-
-    fn stream_of(bytes: &[u8]) -> Stream {
-        let mut stream = Stream::new(Limits::default());
-        stream.push(bytes);
-        stream
-    }
-
-    #[test]
-    fn pipelined_commands_come_one_by_one() {
-        let mut stream = stream_of(b"RSET\r\nNOOP\r\nQU");
-        assert_eq!(
-            events(&mut stream),
-            [Event::Command(Command::Rset), Event::Command(Command::Noop)]
-        );
-        stream.push(b"IT\r\n");
-        assert_eq!(events(&mut stream), [Event::Command(Command::Quit)]);
-        assert_eq!(stream.buffered(), 0);
-    }
-
-    #[test]
-    fn a_line_without_carriage_return_is_refused() {
-        let mut stream = stream_of(b"NOOP\nQUIT\r\n\n");
-        let bare = Event::Invalid(Invalid::BareLineBreak);
-        assert_eq!(events(&mut stream), [bare.clone(), Event::Command(Command::Quit), bare]);
-    }
-
-    #[test]
-    fn an_endless_line_is_dropped_and_answered_once() {
-        let mut stream = Stream::new(Limits::default());
-        for sent in 1..100 {
-            stream.push(&[b'x'; 1000]);
-            assert_eq!(stream.next(), None);
-            let held = if sent <= 12 { sent * 1000 } else { 0 };
-            assert_eq!(stream.buffered(), held);
-        }
-        stream.push(b"\r\nNOOP\r\n");
-        let too_long = Event::Invalid(Invalid::LineTooLong);
-        assert_eq!(events(&mut stream), [too_long, Event::Command(Command::Noop)]);
-    }
-
-    #[test]
-    fn only_auth_may_be_long() {
-        let token = "A".repeat(8000);
-        let mut stream = stream_of(format!("AUTH XOAUTH2 {token}\r\nNOOP {token}\r\n").as_bytes());
-        let events = events(&mut stream);
-        assert!(matches!(events[0], Event::Command(Command::Auth { .. })));
-        assert_eq!(events[1..], [Event::Invalid(Invalid::LineTooLong)]);
-    }
-
-    #[test]
-    fn data_ends_and_commands_go_on() {
-        let mut stream = stream_of(b"DATA\r\n");
-        assert_eq!(stream.next(), Some(Event::Command(Command::Data)));
-        stream.set_mode(Mode::Data);
-        stream.push(b"Hi\r\n..\r\n.\r\nQUIT\r\n");
-        let expected = [
-            Event::Chunk(b"Hi\r\n.\r\n".to_vec()),
-            Event::DataEnd(Ok(7)),
-            Event::Command(Command::Quit),
-        ];
-        assert_eq!(events(&mut stream), expected);
-    }
-
-    #[test]
-    fn sasl_responses_are_secret_lines() {
-        let mut stream = stream_of(b"dXNlcg==\r\n*\r\n");
-        stream.set_mode(Mode::Auth);
-        assert_eq!(format!("{:?}", stream.next()), "Some(Auth([redacted]))");
-        assert_eq!(stream.next(), Some(Event::Auth(Secret::new(b"*".to_vec()))));
-        stream.set_mode(Mode::Command);
-        assert_eq!(stream.next(), None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_cut_anywhere_give_the_same_events(
-            bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\r'), Just(b'\n')], 0..200),
-            cut in 0_usize..200,
-        ) {
-            let cut = cut.min(bytes.len());
-            let whole = events(&mut stream_of(&bytes));
-            let mut stream = stream_of(&bytes[..cut]);
-            let mut cut_events = events(&mut stream);
-            stream.push(&bytes[cut..]);
-            cut_events.extend(events(&mut stream));
-            prop_assert_eq!(whole, cut_events);
-        }
-    }
-}
+#[path = "stream_tests.rs"]
+mod tests;

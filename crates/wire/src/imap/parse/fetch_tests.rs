@@ -71,9 +71,9 @@ fn object_identifiers_are_asked_for_searched_and_written() {
     let id = ObjectId::new("M6d99ac3275bb4e").unwrap();
     assert_eq!(items("a FETCH 1 (EMAILID threadid)"), [FetchItem::EmailId, FetchItem::ThreadId]);
     let Ok(Body::Search(search)) = parsed("a SEARCH THREADID M6d99ac3275bb4e") else { panic!() };
-    assert_eq!(search.key, SearchKey::ThreadId(id.clone()));
+    assert_eq!(search.key, SearchKey::ThreadId(id.clone()).into());
     let Ok(Body::Search(search)) = parsed("a SEARCH EMAILID \"M6d99ac3275bb4e\"") else { panic!() };
-    assert_eq!(search.key, SearchKey::EmailId(id.clone()));
+    assert_eq!(search.key, SearchKey::EmailId(id.clone()).into());
     assert!(parsed("a SEARCH EMAILID a=b").is_err());
     assert!(parsed("a SEARCH EMAILID \"\"").is_err());
     let answer = written(|writer, out| {

@@ -146,7 +146,7 @@ fn search_and_status_know_mod_sequences() {
         ("a UID SEARCH MODSEQ \"/FLAGS/$mdnsent\" priv 0", 0),
     ] {
         let Body::Search(search) = body(line) else { panic!() };
-        assert_eq!(search.key, SearchKey::ModSeq(expected), "{line}");
+        assert_eq!(search.key, SearchKey::ModSeq(expected).into(), "{line}");
         assert!(search.key.names_mod_seq() && !search.key.names_numbers());
     }
     let Body::Search(search) = body("t SEARCH OR NOT MODSEQ 720162338 LARGER 50000") else {

@@ -4,12 +4,11 @@ use std::num::NonZeroU32;
 
 use super::returns::returns;
 use super::{message_set, resync};
+use crate::imap::formula::{Builder, Next};
 use crate::imap::lexer::{Expected, Lexer};
-use crate::imap::{Body, Date, Keyword, MessageSet, Numbering, ObjectId, Search, SearchKey};
-
-/// How deep OR, NOT and parentheses may nest. Filters of desktop clients chain one OR for each
-/// term; beyond a hundred it is an attack on our stack.
-const DEPTH: usize = 100;
+use crate::imap::{
+    Body, Date, Formula, Keyword, MessageSet, Numbering, ObjectId, Search, SearchKey,
+};
 
 /// `SP [return-opts SP] ["CHARSET" SP astring SP] search-key *(SP search-key)`
 pub(super) fn search(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body, Expected> {
@@ -19,14 +18,53 @@ pub(super) fn search(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body
     Ok(Body::Search(Search { numbering, returns, charset, key: keys(lexer)? }))
 }
 
-/// `search-key *(SP search-key)`, to the end of the command.
-pub(super) fn keys(lexer: &mut Lexer<'_>) -> Result<SearchKey, Expected> {
-    let mut keys = vec![key(lexer, DEPTH)?];
-    while !lexer.at_end() {
-        lexer.space()?;
-        keys.push(key(lexer, DEPTH)?);
+/// `search-key *(SP search-key)`, to the end of the command. Without recursion: how deep OR, NOT and parentheses nest is
+/// up to the client.
+pub(super) fn keys(lexer: &mut Lexer<'_>) -> Result<Formula<SearchKey>, Expected> {
+    let mut formula = Builder::new();
+    loop {
+        if lexer.skip(b'(') {
+            formula.begin_list();
+            lexer.skip_spaces();
+            continue;
+        }
+        let next = match key(lexer)? {
+            Begun::Either => {
+                formula.begin_either();
+                Next::Operand
+            }
+            Begun::Not => {
+                formula.begin_not();
+                Next::Operand
+            }
+            Begun::Key(key) => formula.key(key),
+        };
+        match after_lists(lexer, &mut formula, next)? {
+            Next::Outermost if lexer.at_end() => return Ok(formula.finish()),
+            Next::Outermost | Next::Operand => lexer.space()?,
+            Next::InList => {}
+        }
     }
-    all_of(keys)
+}
+
+/// Reads the ends of lists, and the space where one goes on.
+fn after_lists(
+    lexer: &mut Lexer<'_>,
+    formula: &mut Builder<SearchKey>,
+    mut next: Next,
+) -> Result<Next, Expected> {
+    while next == Next::InList {
+        let is_apart = lexer.peek() == Some(b' ');
+        lexer.skip_spaces();
+        if lexer.skip(b')') {
+            next = formula.end_list();
+        } else if is_apart {
+            break;
+        } else {
+            return Err(Expected("expected a space or the end of the list"));
+        }
+    }
+    Ok(next)
 }
 
 fn charset(lexer: &mut Lexer<'_>) -> Result<Option<String>, Expected> {
@@ -47,39 +85,24 @@ pub(super) fn charset_name(lexer: &mut Lexer<'_>) -> Result<String, Expected> {
     Ok(name.to_ascii_uppercase())
 }
 
-fn all_of(mut keys: Vec<SearchKey>) -> Result<SearchKey, Expected> {
-    match (keys.pop(), keys.is_empty()) {
-        (None, _) => Err(Expected("expected search keys")),
-        (Some(only), true) => Ok(only),
-        (Some(last), false) => {
-            keys.push(last);
-            Ok(SearchKey::And(keys))
-        }
-    }
+/// What begins with a word or a number.
+enum Begun {
+    Key(SearchKey),
+    Either,
+    Not,
 }
 
-fn key(lexer: &mut Lexer<'_>, depth: usize) -> Result<SearchKey, Expected> {
-    let depth = depth.checked_sub(1).ok_or(Expected("search keys nest too deeply"))?;
-    match lexer.peek() {
-        Some(b'(') => return all_of(lexer.list(|lexer| key(lexer, depth))?),
-        Some(b'*' | b'0'..=b'9' | b'$') => return set_key(lexer, Numbering::Seq),
-        _ => {}
+fn key(lexer: &mut Lexer<'_>) -> Result<Begun, Expected> {
+    if matches!(lexer.peek(), Some(b'*' | b'0'..=b'9' | b'$')) {
+        return set_key(lexer, Numbering::Seq).map(Begun::Key);
     }
     let word = lexer.word()?;
     match word.as_str() {
-        "NOT" => {
-            lexer.space()?;
-            Ok(SearchKey::Not(Box::new(key(lexer, depth)?)))
-        }
-        "OR" => {
-            lexer.space()?;
-            let left = Box::new(key(lexer, depth)?);
-            lexer.space()?;
-            Ok(SearchKey::Or(left, Box::new(key(lexer, depth)?)))
-        }
+        "NOT" => Ok(Begun::Not),
+        "OR" => Ok(Begun::Either),
         _ => match bare_key(&word) {
-            Some(key) => Ok(key),
-            None => key_with_argument(&word, lexer),
+            Some(key) => Ok(Begun::Key(key)),
+            None => key_with_argument(&word, lexer).map(Begun::Key),
         },
     }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::imap::{
-    Direction, End, Fetch, Page, ReturnOption, Returns, SearchKey, Sort, SortCriterion, SortKey,
-    Thread, Threading,
+    Direction, End, Fetch, Formula, Page, ReturnOption, Returns, SearchKey, Sort, SortCriterion,
+    SortKey, Thread, Threading,
 };
 
 fn parsed(line: &str) -> Result<Body, Bad> {
@@ -63,9 +63,11 @@ fn return_options_stand_before_the_charset() {
 
 #[test]
 fn what_was_found_last_can_be_named_where_a_set_can() {
-    assert_eq!(search("a SEARCH $").key, SearchKey::Saved);
-    assert_eq!(search("a SEARCH UID $").key, SearchKey::Saved);
-    assert!(matches!(search("a SEARCH NOT $ SEEN").key, SearchKey::And(_)));
+    assert_eq!(search("a SEARCH $").key, SearchKey::Saved.into());
+    assert_eq!(search("a SEARCH UID $").key, SearchKey::Saved.into());
+    let not_saved = Formula::from(SearchKey::Saved).negated();
+    let expected = Formula::all(vec![not_saved, SearchKey::Seen.into()]);
+    assert_eq!(search("a SEARCH NOT $ SEEN").key, expected);
     let (seq, uid) = (MessageSet::Saved(Numbering::Seq), MessageSet::Saved(Numbering::Uid));
     assert!(matches!(parsed("a FETCH $ FLAGS"), Ok(Body::Fetch(fetch)) if fetch.set == seq));
     assert!(matches!(parsed("a UID FETCH $ FLAGS"), Ok(Body::Fetch(fetch)) if fetch.set == uid));
@@ -81,8 +83,8 @@ fn what_was_found_last_can_be_named_where_a_set_can() {
 #[test]
 fn ages_are_counted_in_seconds_from_one() {
     let day = std::num::NonZeroU32::new(86_400).unwrap();
-    assert_eq!(search("a SEARCH OLDER 86400").key, SearchKey::Older(day));
-    assert_eq!(search("a SEARCH younger 86400").key, SearchKey::Younger(day));
+    assert_eq!(search("a SEARCH OLDER 86400").key, SearchKey::Older(day).into());
+    assert_eq!(search("a SEARCH younger 86400").key, SearchKey::Younger(day).into());
     for line in ["a SEARCH OLDER", "a SEARCH OLDER 0", "a SEARCH YOUNGER -1", "a SEARCH OLDER x"] {
         assert!(parsed(line).is_err(), "{line}");
     }
@@ -100,7 +102,7 @@ fn sort_names_criteria_charset_and_keys() {
             criterion(SortKey::DisplayTo, Direction::Ascending),
         ],
         charset: "UTF-8".into(),
-        key: SearchKey::And(vec![SearchKey::Seen, SearchKey::Flagged]),
+        key: Formula::all(vec![SearchKey::Seen.into(), SearchKey::Flagged.into()]),
     };
     let line = "a UID SORT (SUBJECT REVERSE DATE displayto) utf-8 SEEN FLAGGED";
     assert_eq!(parsed(line), Ok(Body::Sort(expected)));
@@ -126,7 +128,7 @@ fn thread_names_algorithm_charset_and_keys() {
         numbering: Numbering::Seq,
         algorithm: Threading::References,
         charset: "UTF-8".into(),
-        key: SearchKey::All,
+        key: SearchKey::All.into(),
     };
     assert_eq!(parsed("a THREAD REFERENCES UTF-8 ALL"), Ok(Body::Thread(expected)));
     let line = "a UID THREAD orderedsubject us-ascii 1:*";

@@ -4,7 +4,7 @@ use super::returns::returns;
 use super::search;
 use crate::imap::lexer::{Expected, Lexer};
 use crate::imap::{
-    Body, Direction, Numbering, SearchKey, Sort, SortCriterion, SortKey, Thread, Threading,
+    Body, Direction, Formula, Numbering, SearchKey, Sort, SortCriterion, SortKey, Thread, Threading,
 };
 
 /// Criteria beyond this many cannot change an order that has nine keys in two directions.
@@ -60,7 +60,7 @@ pub(super) fn thread(lexer: &mut Lexer<'_>, numbering: Numbering) -> Result<Body
     Ok(Body::Thread(Thread { numbering, algorithm, charset, key }))
 }
 
-fn searched(lexer: &mut Lexer<'_>) -> Result<(String, SearchKey), Expected> {
+fn searched(lexer: &mut Lexer<'_>) -> Result<(String, Formula<SearchKey>), Expected> {
     lexer.space()?;
     let charset = search::charset_name(lexer)?;
     lexer.space()?;

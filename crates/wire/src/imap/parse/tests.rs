@@ -1,6 +1,6 @@
 use super::*;
 use crate::imap::{
-    CreateMailbox, Date, FetchItem, FilingVerb, Flag, IdField, Keyword, List, ListReturn,
+    CreateMailbox, Date, FetchItem, FilingVerb, Flag, Formula, IdField, Keyword, List, ListReturn,
     ListSelection, MailboxName, Mechanism, NameEncoding, Octets, Peek, SearchKey, SectionText,
     SpecialUse, StatusItem, StoreAction, StoreAnswer, Wrapping,
 };
@@ -29,7 +29,7 @@ fn items(line: &str) -> Vec<FetchItem> {
     }
 }
 
-fn key(line: &str) -> SearchKey {
+fn key(line: &str) -> Formula<SearchKey> {
     match body(line) {
         Body::Search(search) => search.key,
         other => panic!("{other:?}"),
@@ -299,25 +299,26 @@ fn search_keys_nest_and_carry_values() {
     };
     assert_eq!(search.numbering, Numbering::Uid);
     assert_eq!(search.charset.as_deref(), Some("UTF-8"));
-    assert_eq!(search.key, SearchKey::Text("äö".into()));
-    let expected = SearchKey::And(vec![
-        SearchKey::SeqSet(SeqSet::parse(b"1:*").unwrap()),
-        SearchKey::Not(Box::new(SearchKey::And(vec![SearchKey::Seen, SearchKey::Flagged]))),
-        SearchKey::Or(
-            Box::new(SearchKey::Since(Date::new(1994, 2, 1).unwrap())),
-            Box::new(SearchKey::Header { name: b"X-A".to_vec(), value: Vec::new() }),
+    assert_eq!(search.key, SearchKey::Text("äö".into()).into());
+    let expected = Formula::all(vec![
+        SearchKey::SeqSet(SeqSet::parse(b"1:*").unwrap()).into(),
+        Formula::all(vec![SearchKey::Seen.into(), SearchKey::Flagged.into()]).negated(),
+        Formula::either(
+            SearchKey::Since(Date::new(1994, 2, 1).unwrap()).into(),
+            SearchKey::Header { name: b"X-A".to_vec(), value: Vec::new() }.into(),
         ),
-        SearchKey::Uid(UidSet::parse(b"7").unwrap()),
+        SearchKey::Uid(UidSet::parse(b"7").unwrap()).into(),
     ]);
     let line = "a SEARCH 1:* NOT (SEEN  FLAGGED) OR SINCE 1-Feb-1994 HEADER X-A \"\" UID 7 ";
     assert_eq!(key(line), expected);
-    assert_eq!(key("a SEARCH ((ALL))"), SearchKey::All);
+    assert_eq!(key("a SEARCH ((ALL))"), SearchKey::All.into());
+    assert_eq!(key("a SEARCH ( (ALL ) )"), SearchKey::All.into());
     assert_eq!(
         key("a SEARCH SENTON \"1-Feb-1994\""),
-        SearchKey::SentOn(Date::new(1994, 2, 1).unwrap())
+        SearchKey::SentOn(Date::new(1994, 2, 1).unwrap()).into()
     );
-    assert_eq!(key("a SEARCH LARGER 5"), SearchKey::Larger(5));
-    assert_eq!(key("a SEARCH SMALLER 4294967296"), SearchKey::Smaller(1 << 32));
+    assert_eq!(key("a SEARCH LARGER 5"), SearchKey::Larger(5).into());
+    assert_eq!(key("a SEARCH SMALLER 4294967296"), SearchKey::Smaller(1 << 32).into());
     for line in [
         "a SEARCH",
         "a SEARCH FOO",
@@ -328,22 +329,41 @@ fn search_keys_nest_and_carry_values() {
         "a SEARCH RETURN (UPDATE) ALL",
         "a SEARCH ALLSEEN",
         "a SEARCH (ALL",
+        "a SEARCH (ALL ",
+        "a SEARCH (ALL)SEEN",
+        "a SEARCH (ALL(SEEN))",
+        "a SEARCH ALL)",
+        "a SEARCH (NOT)",
+        "a SEARCH (OR SEEN)",
+        "a SEARCH NOT(SEEN)",
     ] {
         assert_eq!(refusal(line).0, BadKind::Arguments, "{line}");
     }
 }
 
 #[test]
-fn search_keys_nest_deeply_but_not_without_end() {
-    let nested = |depth: usize| format!("a SEARCH {}ALL", "NOT ".repeat(depth));
-    assert!(parsed(&nested(99)).is_ok());
-    assert_eq!(refusal(&nested(100)).1, "search keys nest too deeply");
-    assert_eq!(
-        refusal(&format!("a SEARCH {}", "(".repeat(30_000))).1,
-        "search keys nest too deeply"
-    );
-    let terms = format!("a SEARCH {}FROM x", "OR FROM x ".repeat(90));
-    assert!(parsed(&terms).is_ok());
+fn search_keys_nest_as_deeply_as_a_line_is_long() {
+    const LINE: usize = 64 * 1024;
+    let nested = |before: &str, key: &str, after: &str| {
+        let depth = LINE / (before.len() + after.len());
+        key_of(&[&before.repeat(depth), key, &after.repeat(depth)].concat())
+    };
+    let count = |formula: &Formula<SearchKey>| formula.keys().count();
+    assert_eq!(nested("(", "ALL", ")"), SearchKey::All.into());
+    assert_eq!(count(&nested("OR 1 ", "2", "")), LINE / 5 + 1);
+    assert_eq!(count(&nested("OR ", "1", " 2")), LINE / 5 + 1);
+    assert_eq!(count(&nested("(OR 1 ", "2", ")")), LINE / 7 + 1);
+    assert_eq!(count(&nested("(OR NOT (1 ", "2", ") 3)")), LINE / 15 * 2 + 1);
+    let answer = |formula: Formula<SearchKey>| formula.holds(|key| Some(*key == SearchKey::All));
+    let nots = LINE / 4 % 2;
+    assert_eq!(answer(nested("NOT ", "ALL", "")), Some(nots == 0));
+    assert_eq!(answer(nested("OR SEEN ", "ALL", "")), Some(true));
+    assert_eq!(answer(nested("NOT (SEEN ", "ALL", ")")), Some(true));
+    assert_eq!(refusal(&format!("a SEARCH {}", "(".repeat(LINE))).0, BadKind::Arguments);
+}
+
+fn key_of(keys: &str) -> Formula<SearchKey> {
+    key(&format!("a SEARCH {keys}"))
 }
 
 #[test]
