@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::ids::IdForm;
 
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     /// Percent-encoded, with `/v1.0`.

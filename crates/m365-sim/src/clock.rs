@@ -1,5 +1,6 @@
 //! The tenant's clock: a test turns it, a demo lets it run.
 
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,13 +12,13 @@ use crate::lock::locked;
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Mutex<Face>>);
 
-#[derive(Debug)]
 enum Face {
     /// Wall time plus what `advance` added.
     Real {
         ahead: SignedDuration,
     },
     Manual(Timestamp),
+    Following(Box<dyn Fn() -> Timestamp + Send>),
 }
 
 impl Clock {
@@ -31,10 +32,16 @@ impl Clock {
         Self(Arc::new(Mutex::new(Face::Manual(start))))
     }
 
+    /// Shows what another clock shows. `advance` does nothing: that clock is to be turned.
+    pub fn following(other: impl Fn() -> Timestamp + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Face::Following(Box::new(other)))))
+    }
+
     pub fn now(&self) -> Timestamp {
         match &*locked(&self.0) {
             Face::Real { ahead } => later(wall(), *ahead),
             Face::Manual(now) => *now,
+            Face::Following(other) => other(),
         }
     }
 
@@ -43,6 +50,17 @@ impl Clock {
         match &mut *locked(&self.0) {
             Face::Real { ahead } => *ahead = ahead.saturating_add(by),
             Face::Manual(now) => *now = later(*now, by),
+            Face::Following(_) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Face {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Real { ahead } => write!(f, "Real({ahead:?} ahead)"),
+            Self::Manual(now) => write!(f, "Manual({now})"),
+            Self::Following(_) => f.write_str("Following"),
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Fault {
     CutBefore,
     /// The work is done, then the connection is dropped before any byte.
     CutAfter,
+    /// The connection is dropped before any byte; the work is done so many seconds later.
+    Late { seconds: u64 },
     /// The work is done; the connection is dropped after this many bytes of the body.
     CutMidBody { bytes: usize },
     /// 200 with an empty body, and nothing done.

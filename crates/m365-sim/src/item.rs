@@ -9,7 +9,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::generated;
-use crate::view::View;
+use crate::grown::Grown;
+use crate::mime::Composed;
+use crate::switch::{Attaching, Waiting};
+use crate::view::{self, Attachment, View};
 
 pub(crate) struct Item {
     pub(crate) key: u64,
@@ -24,6 +27,8 @@ pub(crate) struct Item {
     pub(crate) entered: u64,
     pub(crate) source: Source,
     pub(crate) draft: bool,
+    /// Handed over for sending, and still here: what it looks like.
+    pub(crate) submitted: Option<Waiting>,
     pub(crate) read: bool,
     pub(crate) received: Timestamp,
     pub(crate) created: Timestamp,
@@ -38,6 +43,7 @@ pub(crate) struct Item {
 pub(crate) enum Source {
     Mime { bytes: Bytes, view: Arc<View> },
     Generated(u32),
+    Grown(Arc<Grown>),
 }
 
 #[derive(Clone, Debug)]
@@ -83,10 +89,24 @@ impl Source {
         Self::Mime { bytes, view }
     }
 
+    /// Bytes whose view is known.
+    pub(crate) fn seen(bytes: Bytes, view: View) -> Self {
+        Self::Mime { bytes, view: Arc::new(view) }
+    }
+
     pub(crate) fn bytes(&self) -> Bytes {
         match self {
             Self::Mime { bytes, .. } => bytes.clone(),
             Self::Generated(number) => generated::mime(*number),
+            Self::Grown(grown) => grown.bytes(),
+        }
+    }
+
+    /// Octets of the MIME, about.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Grown(grown) => grown.size(),
+            other => other.bytes().len(),
         }
     }
 
@@ -94,14 +114,45 @@ impl Source {
         match self {
             Self::Mime { view, .. } => Cow::Borrowed(view),
             Self::Generated(number) => Cow::Owned(generated::view(*number)),
+            Self::Grown(grown) => Cow::Borrowed(grown.view()),
         }
+    }
+
+    pub(crate) fn attachments(&self) -> Vec<Attachment> {
+        match self {
+            Self::Grown(grown) => grown.attachments().to_vec(),
+            other => view::attachments(&other.bytes()),
+        }
+    }
+
+    /// With one attachment more; `seed` decides the boundaries.
+    pub(crate) fn with(&self, attachment: Attachment, attaching: Attaching, seed: u64) -> Self {
+        let grown = match self {
+            Self::Grown(grown) => grown.with(attachment),
+            other => {
+                let view = other.view().into_owned();
+                Grown::of(other.bytes(), view, attaching, seed).with(attachment)
+            }
+        };
+        Self::Grown(Arc::new(grown))
+    }
+
+    /// With one attachment less, by its place in the list.
+    pub(crate) fn without(&self, index: usize, seed: u64) -> Self {
+        Self::mime(match self {
+            Self::Grown(grown) => grown.without(index),
+            other => {
+                let mut composed = Composed::of(&other.bytes());
+                composed.attachments.remove(index);
+                composed.write(seed)
+            }
+        })
     }
 }
 
 impl NewItem {
     /// Mail that arrived: unread, no draft.
-    pub(crate) fn delivered(bytes: Bytes, received: Timestamp) -> Self {
-        let source = Source::mime(bytes);
+    pub(crate) fn delivered(source: Source, received: Timestamp) -> Self {
         Self { source, draft: false, read: false, received, extra: None }
     }
 }
@@ -121,7 +172,7 @@ impl Item {
 
     /// `PidTagMessageSize`: what the store holds, which is not the size of the MIME bytes.
     pub(crate) fn store_size(&self) -> usize {
-        let bytes = self.source.bytes().len();
+        let bytes = self.source.size();
         bytes + bytes / 16 + 4096
     }
 }

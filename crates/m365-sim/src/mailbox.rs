@@ -24,6 +24,8 @@ pub(crate) struct Store {
     pub(crate) cursor_generation: u64,
     /// False: 404 MailboxNotEnabledForRESTAPI.
     pub(crate) enabled: bool,
+    /// Further addresses, in lower case.
+    pub(crate) aliases: Vec<String>,
     /// Lower-case addresses of people with full access.
     pub(crate) shared_with: Vec<String>,
     next_folder: u32,
@@ -58,6 +60,7 @@ impl Store {
             purged_folders: Vec::new(),
             cursor_generation: 1,
             enabled: true,
+            aliases: Vec::new(),
             shared_with: Vec::new(),
             next_folder: ROOT,
             next_item: 1,
@@ -164,6 +167,7 @@ impl Store {
             entered: 0,
             source: new.source,
             draft: new.draft,
+            submitted: None,
             read: new.read,
             received: new.received,
             created: at,

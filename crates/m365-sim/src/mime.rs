@@ -39,24 +39,26 @@ impl Composed {
 
     /// Writes it; `seed` decides the boundaries.
     pub(crate) fn write(&self, seed: u64) -> Bytes {
-        let mut out = String::new();
+        let mut out = Vec::new();
         for (name, value) in &self.headers {
-            out.push_str(&folded(name, value));
+            out.extend_from_slice(folded(name, value).as_bytes());
         }
-        out.push_str("MIME-Version: 1.0\r\n");
+        out.extend_from_slice(b"MIME-Version: 1.0\r\n");
         if self.attachments.is_empty() {
-            out.push_str(&self.bodies(seed));
+            out.extend_from_slice(self.bodies(seed).as_bytes());
             return Bytes::from(out);
         }
         let boundary = boundary(seed, 1);
-        out.push_str(&format!(
+        let kind = format!(
             "Content-Type: multipart/mixed;\r\n\tboundary=\"{boundary}\"\r\n\r\n--{boundary}\r\n"
-        ));
-        out.push_str(&self.bodies(seed));
+        );
+        out.extend_from_slice(kind.as_bytes());
+        out.extend_from_slice(self.bodies(seed).as_bytes());
         for attachment in &self.attachments {
-            out.push_str(&format!("\r\n--{boundary}\r\n{}", attachment_part(attachment)));
+            out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
+            out.extend_from_slice(&attachment_part(attachment));
         }
-        out.push_str(&format!("\r\n--{boundary}--\r\n"));
+        out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
         Bytes::from(out)
     }
 
@@ -107,8 +109,13 @@ fn field(line: &[u8]) -> Option<(&str, &[u8])> {
     Some((name.trim_end(), &line[colon + 1..]))
 }
 
+/// The name of the field on this line, if it is one.
+pub(crate) fn field_name(line: &[u8]) -> Option<&str> {
+    field(line).map(|(name, _)| name)
+}
+
 /// Lines of the header block, each with its continuations.
-fn logical_lines(head: &[u8]) -> Vec<&[u8]> {
+pub(crate) fn logical_lines(head: &[u8]) -> Vec<&[u8]> {
     let mut found = Vec::new();
     let mut start = 0;
     while start < head.len() {
@@ -225,7 +232,7 @@ fn text_part(subtype: &str, text: &str) -> String {
     )
 }
 
-fn attachment_part(attachment: &Attachment) -> String {
+pub(crate) fn attachment_part(attachment: &Attachment) -> Vec<u8> {
     let name = word(&attachment.name).replace('"', "'");
     let disposition = if attachment.inline { "inline" } else { "attachment" };
     let mut head = format!(
@@ -237,10 +244,12 @@ fn attachment_part(attachment: &Attachment) -> String {
     }
     // RFC 2046 section 5.2.1: message/rfc822 takes no base64.
     if attachment.message {
-        let inner = String::from_utf8_lossy(&attachment.bytes).into_owned();
-        return format!("{head}Content-Transfer-Encoding: 8bit\r\n\r\n{inner}");
+        let head = format!("{head}Content-Transfer-Encoding: 8bit\r\n\r\n");
+        return [head.as_bytes(), &attachment.bytes].concat();
     }
-    format!("{head}Content-Transfer-Encoding: base64\r\n\r\n{}", wrapped_base64(&attachment.bytes))
+    let mut part = format!("{head}Content-Transfer-Encoding: base64\r\n\r\n").into_bytes();
+    part.extend_from_slice(wrapped_base64(&attachment.bytes).as_bytes());
+    part
 }
 
 fn wrapped_base64(bytes: &[u8]) -> String {
@@ -256,7 +265,7 @@ fn wrapped_base64(bytes: &[u8]) -> String {
     out
 }
 
-fn boundary(seed: u64, level: u64) -> String {
+pub(crate) fn boundary(seed: u64, level: u64) -> String {
     format!("_{level:03}_{:016X}namprd00_", scramble(seed.rotate_left(8) ^ level))
 }
 

@@ -142,7 +142,7 @@ impl Place {
 
     /// Mail that arrived at this time.
     pub fn deliver_at(&self, mime: impl Into<Bytes>, received: Timestamp) -> ItemId {
-        self.add(NewItem::delivered(mime.into(), received))
+        self.add(NewItem::delivered(Source::mime(mime.into()), received))
     }
 
     /// A draft, as Outlook leaves it.

@@ -1,5 +1,7 @@
 //! One request from arrival to answer: record, limits, holds, faults, work. Steps of a batch take the same way.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -15,6 +17,7 @@ use crate::hold::Moment;
 use crate::ids::IdForm;
 use crate::journal::Entry;
 use crate::kind::Kind;
+use crate::late::Late;
 use crate::limit::date_after;
 use crate::tenant::Tenant;
 
@@ -74,6 +77,18 @@ async fn admitted(
     tenant.0.holds.pass(kind, Moment::BeforeWork).await;
     let path = format!("{}?{}", call.path, call.query.raw);
     let fault = tenant.0.faults.take(kind, &path);
+    if limits.latency_millis > 0 {
+        pass_time(Duration::from_millis(limits.latency_millis)).await;
+    }
+    if let Some(Fault::Late { seconds }) = fault {
+        let late = match (&target, session) {
+            (Target::Graph(address), Ok(session)) => Some(Late::graph(call, address, session)),
+            (Target::Upload(token), _) => Some(Late::upload(call, token)),
+            _ => None,
+        };
+        tenant.state().late.extend(late.map(|late| late.after(now, seconds)));
+        return Outcome::Cut;
+    }
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.works()) {
         return instead(tenant, call, kind, fault).await;
     }
@@ -183,6 +198,11 @@ fn spoiled(fault: &Fault, reply: Reply) -> Outcome {
         Fault::EmptyBody => Outcome::Answer(Reply { body: Content::Empty, ..reply }),
         _ => Outcome::Cut,
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "latency is real time, for benchmarks")]
+async fn pass_time(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 fn refused(call: &Call, problem: Problem, now: Timestamp) -> Reply {

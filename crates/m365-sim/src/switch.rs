@@ -93,6 +93,8 @@ pub struct FolderSwitches {
     pub delta_shows_only_removal: bool,
     /// The first walk through the folder delta leaves these out, by name. Default none.
     pub delta_leaves_out: Vec<String>,
+    /// Runs of blanks in a name that a create or a rename gives become one. Default false.
+    pub squeezes_blanks: bool,
     /// Rows of a list without `$top`. Default 10.
     pub page: usize,
 }
@@ -142,12 +144,28 @@ pub struct MessageSwitches {
     pub short_pages: Option<usize>,
     /// The first page of every list is empty but has a nextLink. Default false.
     pub empty_first_page: bool,
+    /// A `$filter` on more than one property is "too complex". Default false.
+    pub filter_by_one: bool,
     /// Rows of a list without `$top`. Default 10.
     pub page: usize,
     /// Most `internetMessageHeaders` a create takes. Default 5.
     pub custom_headers: usize,
     /// What attachments can be added to after its creation. Default any message.
     pub attach_to: AttachTo,
+    /// What becomes of a message's MIME when an attachment is added. Default: written anew from its properties.
+    pub attaching: Attaching,
+    /// Bytes that the `size` of an attachment counts beside its content. Default 0.
+    pub attachment_overhead: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Attaching {
+    /// Header fields, one text, one HTML and the attachments are kept, the structure is not.
+    #[default]
+    Rebuilt,
+    /// The MIME stays as it is, within a multipart/mixed with what was added.
+    Kept,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -239,22 +257,74 @@ pub enum DeltaExpand {
 pub struct SendingSwitches {
     /// Seconds between the 202 and the message leaving Drafts. Default 0: at once.
     pub delay_seconds: u64,
+    /// What a draft looks like in the meantime. Default: no draft any more.
+    pub waiting: Waiting,
+    /// What a second `send` of it comes to, if it looks like a draft still. Default: an error.
+    pub sent_again: SentAgain,
     /// The immutable id of a draft is the id of its copy in Sent Items. Default true.
     pub id_survives_send: bool,
     /// Unknown recipients at the tenant's own domains come back as a report in the Inbox. Default true.
     pub reports: bool,
     /// `From` may be another address: alias or send-as right, as `user=address`. Default none.
     pub send_as: Vec<String>,
+    /// `From` is another address of the sender's own mailbox. Default kept.
+    pub from_alias: FromAlias,
+    /// Of a message sent in another mailbox's name a copy is filed there as well. Default false.
+    pub copy_for_from: bool,
+    /// The Bcc field is taken out before delivery. Default true.
+    pub bcc_removed: bool,
     /// Header names that are lost on the way out of a MIME send. Default none.
     pub lost_headers: Vec<String>,
     /// Most recipients of one message. Default 500.
     pub recipients: usize,
     /// Largest message in bytes. Default 35 MiB.
     pub message_bytes: usize,
+    /// When that is looked at, where a draft grows by attachments. Default: when it is sent.
+    pub size_check: SizeCheck,
     /// Messages a mailbox may send in 24 hours; more are 429 ErrorExceededMessageLimit. Default 10,000.
     pub messages_per_day: usize,
     /// Messages a minute; more wait in Drafts. Default 30.
     pub messages_per_minute: usize,
+}
+
+/// What a message looks like that was accepted and has not left Drafts yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    #[default]
+    NoDraft,
+    /// A draft with the bit "submitted" in its flags.
+    Submitted,
+    /// A draft like any other.
+    Draft,
+}
+
+/// What a second `send` of such a message comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SentAgain {
+    #[default]
+    Refused,
+    /// It reaches its recipients once more.
+    Doubled,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SizeCheck {
+    #[default]
+    AtSend,
+    AtAttach,
+}
+
+/// What a tenant makes of a sender that is an alias.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromAlias {
+    #[default]
+    Kept,
+    /// 403 ErrorSendAsDenied
+    Denied,
 }
 
 /// Throttling and sizes.
@@ -279,6 +349,8 @@ pub struct LimitSwitches {
     pub batch_parallel: usize,
     /// Answers of a batch come in another order than its steps. Default true.
     pub batch_shuffles: bool,
+    /// Milliseconds of real time before each answer. Default 0.
+    pub latency_millis: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -328,6 +400,7 @@ impl Default for FolderSwitches {
             delta_reports_counts: true,
             delta_shows_only_removal: false,
             delta_leaves_out: Vec::new(),
+            squeezes_blanks: false,
             page: 10,
         }
     }
@@ -348,9 +421,12 @@ impl Default for MessageSwitches {
             accept_either_id: true,
             short_pages: None,
             empty_first_page: false,
+            filter_by_one: false,
             page: 10,
             custom_headers: 5,
             attach_to: AttachTo::default(),
+            attaching: Attaching::default(),
+            attachment_overhead: 0,
         }
     }
 }
@@ -377,12 +453,18 @@ impl Default for SendingSwitches {
     fn default() -> Self {
         Self {
             delay_seconds: 0,
+            waiting: Waiting::default(),
+            sent_again: SentAgain::default(),
             id_survives_send: true,
             reports: true,
             send_as: Vec::new(),
+            from_alias: FromAlias::default(),
+            copy_for_from: false,
+            bcc_removed: true,
             lost_headers: Vec::new(),
             recipients: 500,
             message_bytes: 35 * 1024 * 1024,
+            size_check: SizeCheck::default(),
             messages_per_day: 10_000,
             messages_per_minute: 30,
         }
@@ -401,6 +483,7 @@ impl Default for LimitSwitches {
             retry_after: RetryForm::default(),
             batch_parallel: 4,
             batch_shuffles: true,
+            latency_millis: 0,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::hold::{Hold, Holds, Moment};
 use crate::ids::guid;
 use crate::journal::Journal;
 use crate::kind::Kind;
+use crate::late::Late;
 use crate::limit::Limits;
 use crate::lock::locked;
 use crate::mailbox::Store;
@@ -41,6 +42,7 @@ pub(crate) struct State {
     pub(crate) post: PostOffice,
     /// By the token in their URLs.
     pub(crate) uploads: HashMap<String, Upload>,
+    pub(crate) late: Vec<Late>,
 }
 
 /// Describes a tenant before it exists.
@@ -136,6 +138,13 @@ impl Tenant {
         self.settled().post.sent.clone()
     }
 
+    /// Forgets every delivery and every upload: large ones take memory.
+    pub fn forget_sent(&self) {
+        let mut state = self.state();
+        state.post.sent.clear();
+        state.uploads.clear();
+    }
+
     /// Access tokens die, refresh tokens live on.
     pub fn expire_access_tokens(&self) {
         self.state().login.expire_access();
@@ -167,6 +176,13 @@ impl Tenant {
         }
     }
 
+    /// Another address of the same mailbox.
+    pub fn alias(&self, owner: &str, alias: &str) {
+        if let Some(store) = self.state().stores.get_mut(&owner.to_lowercase()) {
+            store.aliases.push(alias.to_lowercase());
+        }
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.0.state)
     }
@@ -175,6 +191,7 @@ impl Tenant {
     pub(crate) fn settled(&self) -> MutexGuard<'_, State> {
         let now = self.0.clock.now();
         let mut state = self.state();
+        state.do_late(now);
         state.run_due(now);
         state
     }
@@ -215,6 +232,7 @@ impl Builder {
             directory: Directory::default(),
             post: PostOffice::default(),
             uploads: HashMap::new(),
+            late: Vec::new(),
         };
         let tenant = Tenant(Arc::new(Inner {
             clock: self.clock,

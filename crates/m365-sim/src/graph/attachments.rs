@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use crate::call::{Problem, Reply};
 use crate::clock::seconds;
 use crate::ids::{self, Named};
-use crate::item::{Item, Source};
+use crate::item::Item;
 use crate::mailbox::{Store, Touch};
-use crate::mime::Composed;
-use crate::switch::AttachTo;
-use crate::view::{self, Attachment};
+use crate::switch::{AttachTo, Attaching, SizeCheck};
+use crate::view::Attachment;
 
 use super::Desk;
 use super::messages;
@@ -34,14 +33,15 @@ pub(crate) fn list(desk: &Desk<'_>, id: &str) -> Result<Reply, Problem> {
         Some(names) if !names.contains("contentBytes") => Detail::Meta,
         _ => Detail::Full,
     };
-    let value = all(desk.store(), desk.found(key)?, detail);
+    let overhead = desk.state.switches.messages.attachment_overhead;
+    let value = all(desk.store(), desk.found(key)?, (detail, overhead));
     let context = desk.context(&format!("messages('{id}')/attachments"));
     Ok(messages::collection(context, value.as_array().cloned().unwrap_or_default()))
 }
 
 pub(crate) fn show(desk: &Desk<'_>, id: &str, part: &str) -> Result<Reply, Problem> {
     let (item, index, attachment) = one(desk, id, part)?;
-    let mut body = rendered(desk.store(), item, index, &attachment, Detail::Full);
+    let mut body = rendered(desk.store(), item, (index, &attachment), full(desk));
     body["@odata.context"] = desk.context(&format!("messages('{id}')/attachments/$entity")).into();
     Ok(Reply::json(200, body))
 }
@@ -59,16 +59,14 @@ pub(crate) fn add(desk: &mut Desk<'_>, id: &str) -> Result<Reply, Problem> {
         let text = "The attachment is too large for one request: use an upload session.";
         return Err(Problem::new(413, "ErrorMessageSizeExceeded", text));
     }
-    may_attach(desk, key)?;
+    may_attach(desk, key, attachment.bytes.len())?;
     let now = desk.now;
-    let index = rebuild(desk.store_mut(), (key, now), |list| {
-        list.push(attachment);
-        list.len() - 1
-    })?;
+    let attaching = desk.state.switches.messages.attaching;
+    let index = attach(desk.store_mut(), (key, now), (attachment, attaching))?;
     let item = desk.found(key)?;
-    let list = view::attachments(&item.source.bytes());
+    let list = item.source.attachments();
     let attachment = list.get(index).ok_or_else(Problem::not_found)?;
-    let mut body = rendered(desk.store(), item, index, attachment, Detail::Full);
+    let mut body = rendered(desk.store(), item, (index, attachment), full(desk));
     body["@odata.context"] = desk.context(&format!("messages('{id}')/attachments/$entity")).into();
     Ok(Reply::json(201, body))
 }
@@ -77,43 +75,46 @@ pub(crate) fn delete(desk: &mut Desk<'_>, id: &str, part: &str) -> Result<Reply,
     let key = desk.item(id)?;
     let (_, index, _) = one(desk, id, part)?;
     let now = desk.now;
-    rebuild(desk.store_mut(), (key, now), |list| {
-        list.remove(index);
-        index
-    })?;
+    let store = desk.store_mut();
+    let item = store.items.get_mut(&key).ok_or_else(Problem::not_found)?;
+    item.source = item.source.without(index, key);
+    store.touch(key, Touch::Content, now);
     Ok(Reply::empty(204))
 }
 
-pub(crate) fn all(store: &Store, item: &Item, detail: Detail) -> Value {
-    let list = view::attachments(&item.source.bytes());
+pub(crate) fn all(store: &Store, item: &Item, how: (Detail, usize)) -> Value {
+    let list = item.source.attachments();
     list.iter()
         .enumerate()
-        .map(|(index, attachment)| rendered(store, item, index, attachment, detail))
+        .map(|(index, attachment)| rendered(store, item, (index, attachment), how))
         .collect()
 }
 
-/// Whether this message takes attachments: the documents speak of drafts. (reference B.9)
-pub(crate) fn may_attach(desk: &Desk<'_>, key: u64) -> Result<(), Problem> {
+/// Whether this message takes an attachment of this size: the documents speak of drafts. (reference B.9)
+pub(crate) fn may_attach(desk: &Desk<'_>, key: u64, size: usize) -> Result<(), Problem> {
+    let item = desk.found(key)?;
     let drafts_only = desk.state.switches.messages.attach_to == AttachTo::Drafts;
-    if drafts_only && !desk.found(key)?.draft {
+    if drafts_only && !item.draft || item.submitted.is_some() {
         let text = "Attachments can be added to drafts only.";
         return Err(Problem::bad("ErrorInvalidRequest", text));
+    }
+    let sending = &desk.state.switches.sending;
+    let whole = item.source.size() + size / 57 * 78;
+    if item.draft && sending.size_check == SizeCheck::AtAttach && whole > sending.message_bytes {
+        return Err(crate::post::too_large());
     }
     Ok(())
 }
 
-/// Takes the message apart, changes the list, and writes it again.
-pub(crate) fn rebuild(
+/// Puts an attachment behind the others, and answers its place.
+pub(crate) fn attach(
     store: &mut Store,
     (key, now): (u64, Timestamp),
-    change: impl FnOnce(&mut Vec<Attachment>) -> usize,
+    (attachment, attaching): (Attachment, Attaching),
 ) -> Result<usize, Problem> {
-    let item = store.items.get(&key).ok_or_else(Problem::not_found)?;
-    let mut composed = Composed::of(&item.source.bytes());
-    let index = change(&mut composed.attachments);
-    let bytes = composed.write(key);
     let item = store.items.get_mut(&key).ok_or_else(Problem::not_found)?;
-    item.source = Source::mime(bytes);
+    item.source = item.source.with(attachment, attaching, key);
+    let index = item.source.attachments().len() - 1;
     store.touch(key, Touch::Content, now);
     Ok(index)
 }
@@ -131,16 +132,19 @@ fn one<'a>(
         _ => return Err(Problem::malformed_id()),
     };
     let item = desk.found(key)?;
-    let attachment = view::attachments(&item.source.bytes()).into_iter().nth(index);
+    let attachment = item.source.attachments().into_iter().nth(index);
     Ok((item, index, attachment.ok_or_else(Problem::not_found)?))
+}
+
+fn full(desk: &Desk<'_>) -> (Detail, usize) {
+    (Detail::Full, desk.state.switches.messages.attachment_overhead)
 }
 
 fn rendered(
     store: &Store,
     item: &Item,
-    index: usize,
-    attachment: &Attachment,
-    detail: Detail,
+    (index, attachment): (usize, &Attachment),
+    (detail, overhead): (Detail, usize),
 ) -> Value {
     let kind = if attachment.message { "itemAttachment" } else { "fileAttachment" };
     let index = u32::try_from(index).unwrap_or(u32::MAX);
@@ -151,7 +155,7 @@ fn rendered(
         "lastModifiedDateTime": seconds(item.modified),
         "name": attachment.name,
         "contentType": attachment.content_type,
-        "size": attachment.bytes.len(),
+        "size": attachment.bytes.len() + overhead,
         "isInline": attachment.inline,
     });
     if !attachment.message {

@@ -148,6 +148,10 @@ impl Session {
         if held { Ok(()) } else { Err(denied()) }
     }
 
+    pub(crate) fn holds(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|held| held.eq_ignore_ascii_case(scope))
+    }
+
     /// The directory is not the mailbox: a right on the one is none on the other.
     fn may_see_entry(&self, others: OtherEntries) -> Result<(), Problem> {
         let holds = |names: &[&str]| self.scopes.iter().any(|held| names.contains(&held.as_str()));

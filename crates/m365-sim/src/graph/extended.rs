@@ -5,6 +5,7 @@ use crate::clock::seconds;
 use crate::folder::Folder;
 use crate::item::Item;
 use crate::mime;
+use crate::switch::Waiting;
 
 const TYPES: [&str; 12] = [
     "Integer",
@@ -91,9 +92,10 @@ pub(crate) fn of_folder(folder: &Folder, id: &str) -> Option<String> {
     }
 }
 
-/// `PidTagMessageFlags`: read 1, unmodified 2, unsent 8, attachments 0x10.
+/// `PidTagMessageFlags`: read 1, unmodified 2, submitted 4, unsent 8, attachments 0x10.
 fn flags(item: &Item) -> u32 {
     u32::from(item.read)
+        | (u32::from(item.submitted == Some(Waiting::Submitted)) << 2)
         | (u32::from(item.draft) << 3)
         | (u32::from(item.source.view().has_attachments) << 4)
 }

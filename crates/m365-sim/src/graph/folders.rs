@@ -73,7 +73,7 @@ pub(crate) fn create(desk: &mut Desk<'_>, parent: Option<&str>) -> Result<Reply,
         &body,
         &["displayName", "isHidden", "singleValueExtendedProperties", "@odata.type"],
     )?;
-    let name = name(&body)?;
+    let name = name(desk, &body)?;
     let now = desk.now;
     let key = desk.store_mut().create_folder(parent, &name, now).map_err(refused)?;
     let folder = desk.store_mut().folder_mut(key);
@@ -88,7 +88,7 @@ pub(crate) fn rename(desk: &mut Desk<'_>, id: &str) -> Result<Reply, Problem> {
     known_members(&body, &["displayName", "singleValueExtendedProperties", "@odata.type"])?;
     let now = desk.now;
     if body.get("displayName").is_some() {
-        let name = name(&body)?;
+        let name = name(desk, &body)?;
         desk.store_mut().rename_folder(key, &name, now).map_err(refused)?;
     }
     set_properties(desk.store_mut().folder_mut(key), &body)?;
@@ -148,10 +148,14 @@ fn entity(desk: &Desk<'_>, key: u32, status: u16, selection: &Selection) -> Repl
     Reply::json(status, body)
 }
 
-fn name(body: &Value) -> Result<String, Problem> {
+fn name(desk: &Desk<'_>, body: &Value) -> Result<String, Problem> {
     let name = body["displayName"].as_str().map(str::trim).filter(|name| !name.is_empty());
-    name.map(str::to_owned)
-        .ok_or_else(|| Problem::bad("ErrorInvalidRequest", "The displayName is missing."))
+    let name =
+        name.ok_or_else(|| Problem::bad("ErrorInvalidRequest", "The displayName is missing."))?;
+    if desk.state.switches.folders.squeezes_blanks {
+        return Ok(name.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    Ok(name.to_owned())
 }
 
 fn known_members(body: &Value, known: &[&str]) -> Result<(), Problem> {

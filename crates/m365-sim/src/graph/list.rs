@@ -115,7 +115,8 @@ fn candidates<'a>(
     let order = Order::parse(query.option("$orderby"), "message", &MESSAGE)?;
     let filter =
         query.option("$filter").map(|text| Filter::parse(text, &FILTERABLE)).transpose()?;
-    simple_enough(&order, filter.as_ref())?;
+    let most = if desk.state.switches.messages.filter_by_one { 1 } else { usize::MAX };
+    simple_enough(&order, filter.as_ref(), most)?;
     let search = query.option("$search");
     if search.is_some() && (filter.is_some() || !order.is_empty()) {
         return Err(Problem::bad(
@@ -159,8 +160,8 @@ fn in_folder<'a>(desk: &'a Desk<'_>, folder: Option<&str>) -> Result<Vec<&'a Ite
 }
 
 /// Properties of `$orderby` must come first, in the same order, in `$filter`. (reference B.4)
-fn simple_enough(order: &[Order], filter: Option<&Filter>) -> Result<(), Problem> {
-    let Some(filter) = filter.filter(|_| !order.is_empty()) else { return Ok(()) };
+fn simple_enough(order: &[Order], filter: Option<&Filter>, most: usize) -> Result<(), Problem> {
+    let Some(filter) = filter else { return Ok(()) };
     let mut named: Vec<String> = Vec::new();
     for property in filter.properties() {
         if !named.contains(&property) {
@@ -168,7 +169,7 @@ fn simple_enough(order: &[Order], filter: Option<&Filter>) -> Result<(), Problem
         }
     }
     let ordered = order.iter().map(|order| &order.property);
-    if named.iter().take(order.len()).eq(ordered) {
+    if named.len() <= most && named.iter().take(order.len()).eq(ordered) {
         return Ok(());
     }
     let text = "The restriction or sort order is too complex for this operation.";

@@ -175,16 +175,22 @@ impl Desk<'_> {
         let personal = self.state.directory.account(&store.address).home == Home::Personal;
         let lacks = personal && self.state.switches.entra.personal_mail == PersonalMail::Missing;
         let mail = (!lacks).then_some(&store.address);
-        Ok(Reply::json(
-            200,
-            json!({
-                "@odata.context": format!("{}/v1.0/$metadata#users/$entity", self.call.origin),
-                "id": guid(&store.address.to_lowercase()),
-                "displayName": store.name,
-                "mail": mail,
-                "userPrincipalName": store.address,
-            }),
-        ))
+        let mut body = json!({
+            "@odata.context": format!("{}/v1.0/$metadata#users/$entity", self.call.origin),
+            "id": guid(&store.address.to_lowercase()),
+            "displayName": store.name,
+            "mail": mail,
+            "userPrincipalName": store.address,
+        });
+        // Told to those only who ask for it by name.
+        let selected = self.call.query.option("$select").unwrap_or_default();
+        if selected.split(',').any(|name| name.trim() == "proxyAddresses") {
+            let further = store.aliases.iter().map(|alias| format!("smtp:{alias}"));
+            let all: Vec<String> =
+                std::iter::once(format!("SMTP:{}", store.address)).chain(further).collect();
+            body["proxyAddresses"] = json!(all);
+        }
+        Ok(Reply::json(200, body))
     }
 
     fn only(&self, method: &Method) -> Result<(), Problem> {

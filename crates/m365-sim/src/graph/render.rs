@@ -46,7 +46,10 @@ pub(crate) fn message(store: &Store, item: &Item, show: &Show<'_>) -> Value {
     });
     row.extend(properties.map(|list| ("singleValueExtendedProperties".to_owned(), list)));
     if show.selection.attachments {
-        row.insert("attachments".into(), attachments::all(store, item, attachments::Detail::Full));
+        row.insert(
+            "attachments".into(),
+            attachments::all(store, item, (attachments::Detail::Full, 0)),
+        );
     }
     Value::Object(row)
 }

@@ -3,6 +3,7 @@
 use crate::call::{Problem, Reply};
 use crate::item::{NewItem, Source};
 use crate::post::{SaveCopy, Submission};
+use crate::switch::SentAgain;
 
 use super::Desk;
 use super::create::{mime_body, new_item};
@@ -18,8 +19,7 @@ pub(crate) fn send_mail(desk: &mut Desk<'_>) -> Result<Reply, Problem> {
     } else {
         json_message(desk)?
     };
-    let bytes = new.source.bytes();
-    check(desk, &bytes)?;
+    check(desk, &new.source)?;
     let drafts = desk.folder("drafts")?;
     let item = desk.store_mut().add_item(drafts, new, now);
     submit(desk, item, save)
@@ -28,12 +28,12 @@ pub(crate) fn send_mail(desk: &mut Desk<'_>) -> Result<Reply, Problem> {
 pub(crate) fn send_draft(desk: &mut Desk<'_>, id: &str) -> Result<Reply, Problem> {
     let key = desk.item(id)?;
     let item = desk.found(key)?;
-    if !item.draft {
+    let may_be_doubled = desk.state.switches.sending.sent_again == SentAgain::Doubled;
+    if !item.draft || item.submitted.is_some() && !may_be_doubled {
         let text = "The operation can only be performed on a draft item.";
         return Err(Problem::bad("ErrorInvalidRequest", text));
     }
-    let bytes = item.source.bytes();
-    check(desk, &bytes)?;
+    check(desk, &item.source.clone())?;
     submit(desk, key, SaveCopy::Yes)
 }
 
@@ -54,11 +54,17 @@ fn json_message(desk: &Desk<'_>) -> Result<(NewItem, SaveCopy), Problem> {
     Ok((new_item(desk.store(), &edit, desk.now), save))
 }
 
-fn check(desk: &Desk<'_>, bytes: &[u8]) -> Result<(), Problem> {
+fn check(desk: &Desk<'_>, source: &Source) -> Result<(), Problem> {
     let mailbox = desk.session.mailbox.clone();
     let user = desk.session.user.clone();
     let now = desk.now;
-    desk.state.may_send(&mailbox, &user, bytes, now)
+    desk.state.may_send(&mailbox, &user, source, now)?;
+    // In someone else's name that takes a permission of its own. (reference B.8)
+    if desk.state.is_anothers(&mailbox, source) && !desk.session.holds("Mail.Send.Shared") {
+        let text = "Access is denied. Check credentials and try again.";
+        return Err(Problem::new(403, "ErrorAccessDenied", text));
+    }
+    Ok(())
 }
 
 fn submit(desk: &mut Desk<'_>, item: u64, save: SaveCopy) -> Result<Reply, Problem> {

@@ -11,6 +11,7 @@ mod device;
 mod entra_client;
 mod faults;
 mod folders;
+mod growing;
 mod limits;
 mod login;
 mod messages;

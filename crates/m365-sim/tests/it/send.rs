@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{ADA, SCOPES, World};
 
 const MAIL: &[u8] = b"From: Ada <ada@contoso.example>\r\nTo: Ben <ben@contoso.example>\r\nCc: bob@elsewhere.example\r\n\
     Bcc: eve@elsewhere.example\r\nSubject: out\r\nDate: Mon, 23 Nov 2026 09:00:00 +0000\r\n\
@@ -46,7 +46,7 @@ async fn a_draft_keeps_its_immutable_id_when_it_is_sent_unless_switched() {
 
 #[tokio::test]
 async fn sending_is_refused_without_recipients_or_as_someone_else() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let nobody = world.post_mime("/me/sendMail", b"Subject: x\r\n\r\nx\r\n").await;
     assert_eq!((nobody.status, nobody.code().as_str()), (400, "ErrorInvalidRecipients"));
     let forged = b"From: ben@contoso.example\r\nTo: bob@elsewhere.example\r\n\r\nx\r\n";
@@ -56,6 +56,12 @@ async fn sending_is_refused_without_recipients_or_as_someone_else() {
     world.tenant.set_switches(|switches| {
         switches.sending.send_as = vec!["ada@contoso.example=ben@contoso.example".into()];
     });
+    // The right to send as Ben is one thing, the permission of the app another.
+    let unpermitted = world.post_mime("/me/sendMail", forged).await;
+    assert_eq!((unpermitted.status, unpermitted.code().as_str()), (403, "ErrorAccessDenied"));
+    let scopes = format!("{SCOPES} Mail.Send.Shared");
+    world.refresh = world.tenant.grant(ADA, "client", &scopes);
+    world.token = world.fresh_token().await;
     assert_eq!(world.post_mime("/me/sendMail", forged).await.status, 202);
 }
 
