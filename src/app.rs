@@ -6,6 +6,7 @@ mod connect;
 mod gates;
 mod roster;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,9 +19,10 @@ use tokio::sync::watch;
 use crate::account::{Accounts, Hydration, LastUses, LoginLimits, Pace, Sizes};
 use crate::admin;
 use crate::auth::{Cloud, TokenVault};
+use crate::backend::LARGEST_MESSAGE;
 use crate::clock::Clock;
-use crate::config::connections::Connection;
-use crate::config::{self, Config};
+use crate::config::connections::{Connection, ConnectionUse};
+use crate::config::{self, Config, DeviceLogin};
 use crate::front::{Silence, imap, smtp};
 use crate::http::{HttpClient, HttpLimits, Reach};
 use crate::mailbox::Outcome;
@@ -58,6 +60,8 @@ pub struct App {
     vault_of: Option<VaultOf>,
     imap: Gates,
     smtp: Gates,
+    /// Those of devices with addresses of their own, by name.
+    devices: Vec<(String, Gates)>,
     console: Option<TcpListener>,
     claim: Claim,
 }
@@ -67,6 +71,8 @@ pub struct App {
 pub struct Addresses {
     pub imap: Vec<Gate>,
     pub smtp: Vec<Gate>,
+    /// SMTP for one device each, by name.
+    pub devices: BTreeMap<String, Vec<Gate>>,
     pub console: Option<SocketAddr>,
 }
 
@@ -81,10 +87,17 @@ impl App {
         let state_dir = &config.state_dir;
         let imap = Gates::open(&config.imap, state_dir, "imap").await.context("[imap]")?;
         let smtp = Gates::open(&config.smtp, state_dir, "smtp").await.context("[smtp]")?;
+        let mut devices = Vec::new();
+        for device in config.devices.iter().filter(|device| device.has_addresses()) {
+            let gates = Gates::open(&device.listener, state_dir, "smtp").await;
+            let gates = gates.with_context(|| format!("[device.{}]", device.name))?;
+            devices.push((device.name.clone(), gates));
+        }
         let console = match config.console {
             Some(address) => Some(TcpListener::bind(address).await.context("[console] listen")?),
             None => None,
         };
+        warn_of_missing(&config, &connections);
         let drain = Drain::new();
         let accounts = Accounts::with(LastUses::load(&config.state_dir), login_limits(&config));
         let http = http_client(&config, clock.clone())?;
@@ -93,7 +106,7 @@ impl App {
             let user = signed_in.connection.user();
             roster.add(signed_in).await.with_context(|| format!("connection {user}"))?;
         }
-        Ok(Self { clock, roster, vault_of: None, imap, smtp, console, claim })
+        Ok(Self { clock, roster, vault_of: None, imap, smtp, devices, console, claim })
     }
 
     /// Connections and passwords that are added, removed or signed in anew while the bridge runs
@@ -112,6 +125,11 @@ impl App {
         Addresses {
             imap: self.imap.list(),
             smtp: self.smtp.list(),
+            devices: self
+                .devices
+                .iter()
+                .map(|(name, gates)| (name.clone(), gates.list()))
+                .collect(),
             console: self.console.as_ref().and_then(|console| console.local_addr().ok()),
         }
     }
@@ -126,7 +144,7 @@ impl App {
     /// # Errors
     /// If the console's server fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<Drained> {
-        let Self { clock, mut roster, vault_of, imap, smtp, console, claim } = self;
+        let Self { clock, mut roster, vault_of, imap, smtp, devices, console, claim } = self;
         let config = roster.connecting.config.clone();
         let (drain, accounts) = (roster.connecting.drain.clone(), roster.accounts.clone());
         let watchlist = Arc::clone(&roster.watchlist);
@@ -143,10 +161,16 @@ impl App {
         if let Some(vault_of) = vault_of {
             drain.spawn(Box::pin(roster.follow(vault_of)));
         }
+        let largest = config.limits.message_bytes.min(LARGEST_MESSAGE);
+        let policy =
+            smtp::Policy::new(silence, config.submission.clone(), &config.devices, largest);
         let imap_server = imap::Server::new(accounts.clone(), silence, drain.clone());
         imap.serve(&imap_server, limits, &clock, &drain);
-        let smtp_server = smtp::Server::new(accounts, silence, drain.clone());
+        let smtp_server = smtp::Server::new(accounts, policy, drain.clone());
         smtp.serve(&smtp_server, limits, &clock, &drain);
+        for (name, gates) in devices {
+            gates.serve(&smtp_server.of_device(&name), limits, &clock, &drain);
+        }
         if let Some(listener) = console {
             let ending = drain.clone();
             drain.spawn(async move { admin::serve(listener, watchlist, ending).await });
@@ -156,6 +180,25 @@ impl App {
         let drained = drain.drain(&clock, config.limits.drain).await;
         drop(claim);
         Ok(drained)
+    }
+}
+
+/// Devices that send by a connection which is not there, or not for sending.
+fn warn_of_missing(config: &Config, connections: &[SignedIn]) {
+    for device in &config.devices {
+        let DeviceLogin::Network { connection } = &device.login else { continue };
+        let is_it = |signed_in: &SignedIn| {
+            signed_in.connection.user().eq_ignore_ascii_case(connection)
+                && signed_in.connection.purpose != ConnectionUse::Source
+        };
+        if !connections.iter().any(is_it) {
+            let device = &device.name;
+            tracing::warn!(
+                device,
+                connection,
+                "this device sends by a connection that is not there, or not for sending; until it is, the device is told to try later"
+            );
+        }
     }
 }
 

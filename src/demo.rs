@@ -117,6 +117,7 @@ fn connection(password: &Secret) -> Connection {
             label: "demo".to_owned(),
             purpose: ConnectionUse::Both,
             hash: HashedPassword::new(password).as_str().to_owned(),
+            ..StoredPassword::default()
         }],
         ..Connection::default()
     }

@@ -58,3 +58,51 @@ impl Requests {
         self.0[fate as usize].load(Ordering::Relaxed)
     }
 }
+
+/// What became of a message that was handed in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Submission {
+    /// Taken by the service, at once or out of the queue.
+    Sent,
+    /// Accepted, to be sent later.
+    Queued,
+    /// Refused for now (4yz): the client keeps it.
+    Deferred,
+    /// Refused for good (5yz).
+    Refused,
+    /// Given up after it was queued; its sender was told, if that was wanted.
+    Bounced,
+    /// Removed from the queue by hand.
+    Dropped,
+}
+
+/// Messages since the start, by what became of them.
+#[derive(Debug, Default)]
+pub struct Submissions([AtomicU64; Submission::ALL.len()]);
+
+impl Submission {
+    pub const ALL: [Self; 6] =
+        [Self::Sent, Self::Queued, Self::Deferred, Self::Refused, Self::Bounced, Self::Dropped];
+
+    /// The value of its label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Queued => "queued",
+            Self::Deferred => "deferred",
+            Self::Refused => "refused",
+            Self::Bounced => "bounced",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+impl Submissions {
+    pub fn count(&self, outcome: Submission) {
+        self.0[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn of(&self, outcome: Submission) -> u64 {
+        self.0[outcome as usize].load(Ordering::Relaxed)
+    }
+}

@@ -24,7 +24,7 @@ enum Plan {
 }
 
 /// A message that this call has made.
-struct Made {
+pub(super) struct Made {
     uid: Uid,
     remote: RemoteId,
 }
@@ -154,13 +154,11 @@ impl Account {
                 },
             }
         }
-        filed
-            .filings
-            .extend(made.into_iter().map(|(_, held): (Made, Held)| held.filing.id.clone()));
+        filed.filings.extend(made.into_iter().map(|(_, held): (Made, Held)| held.filing.id));
         Ok(filed)
     }
 
-    async fn make_filed(&self, folder: &Folder, filing: &Filing) -> Outcome<Made> {
+    pub(super) async fn make_filed(&self, folder: &Folder, filing: &Filing) -> Outcome<Made> {
         let desk = self.desk(folder.id);
         let _arriving = desk.arrivals.begin(self.0.store.counts(folder.id).await?.next);
         let asked = self.0.store.epoch();
@@ -187,7 +185,7 @@ impl Account {
             return Ok(None);
         }
         let remote = incoming.remote.clone();
-        let added = Applied::Added { rows: vec![incoming], asked };
+        let added = Applied::Added { rows: vec![incoming], asked, spared: Vec::new() };
         let receipt = self.0.store.apply(folder.id, added).await?;
         self.desk(folder.id).note_ahead([remote.clone()], self.0.store.epoch());
         let uid = receipt.uids.iter().find(|(known, _)| *known == remote).map(|(_, uid)| *uid);

@@ -15,7 +15,7 @@ use super::objects::first_words;
 use super::{Account, OpenFolder, Summary};
 use crate::backend::Urgency;
 use crate::mailbox::{Fault, Folder, Kind, Outcome, RemoteId, Row, Uid};
-use crate::mime::{self, Form, Heads, Outline, Scanner, SortKeys};
+use crate::mime::{self, Edition, Form, Heads, Outline, Scanner, SortKeys};
 use crate::store::{self, Freezing, SpoolFile, Texts};
 
 /// Octets read in one call: large enough to be quick, small enough to hold many at a time.
@@ -71,6 +71,20 @@ impl Body {
         read.await.map_err(|_| Fault::defect("reading frozen bytes broke off"))?
     }
 
+    /// The same, held in memory if it is small: one read of it is better than many. For where blocking is allowed.
+    ///
+    /// # Errors
+    /// `Defect` if the file cannot be read.
+    pub fn at_hand(&self) -> Outcome<Self> {
+        match self.source {
+            Source::File(_) if self.size <= READ_MAX => {
+                let held = Source::Held(self.read_blocking(0..self.size)?);
+                Ok(Self { source: held, ..self.clone() })
+            }
+            _ => Ok(self.clone()),
+        }
+    }
+
     /// Like `read`, for where blocking is allowed.
     ///
     /// # Errors
@@ -107,6 +121,22 @@ impl OpenFolder {
             structure: body.texts.body.into(),
             body_structure: body.texts.structure.into(),
         })
+    }
+
+    /// The same with its structures in this edition. One of them is kept; the other one is rarely different, and is then
+    /// made of the bytes.
+    pub async fn summary_in(&self, uid: Uid, edition: Edition) -> Outcome<Summary> {
+        let kept = self.summary(uid).await?;
+        if edition == Edition::Rev1 || !mime::has_editions(&kept.structure) {
+            return Ok(kept);
+        }
+        let (_, file) = self.frozen(uid).await?;
+        let scanned = tokio::task::spawn_blocking(move || scan(&file)).await;
+        let scanned = scanned.map_err(|_| Fault::defect("reading frozen bytes broke off"))?;
+        let outline = scanned.map_err(|error| Fault::defect(error).because("frozen bytes"))?;
+        let made = |form| mime::structure(&outline, form, edition).into();
+        let (structure, body_structure) = (made(Form::Body), made(Form::BodyStructure));
+        Ok(Summary { structure, body_structure, ..kept })
     }
 
     /// The summaries of those of `uids` (ascending) that need no fetching, in that order.
@@ -301,8 +331,8 @@ pub(super) async fn describe(path: &Path) -> Outcome<Texts> {
     let (outline, preview) =
         scanned.map_err(|error| Fault::defect(error).because("reading the spool"))?;
     let envelope = mime::envelope(&outline);
-    let structure = mime::structure(&outline, Form::BodyStructure);
-    let body = mime::structure(&outline, Form::Body);
+    let structure = mime::structure(&outline, Form::BodyStructure, Edition::Rev1);
+    let body = mime::structure(&outline, Form::Body, Edition::Rev1);
     let heads = whole_header(&outline).and_then(Heads::collect);
     let sort_keys = whole_header(&outline).and_then(SortKeys::collect_to_keep);
     let slim = outline.without_headers();

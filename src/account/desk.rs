@@ -23,6 +23,8 @@ pub(super) struct Desk {
     pub(super) arrivals: Arrivals,
     /// Listings of headers, one at a time.
     pub(super) headers: Semaphore,
+    /// Edits that the service makes only if it finds what we know, one at a time.
+    pub(super) edits: Semaphore,
     sessions: AtomicUsize,
     notes: Mutex<Notes>,
     /// While a session has the folder open, and a while after.
@@ -51,6 +53,7 @@ impl Default for Desk {
             turn: Turn::default(),
             arrivals: Arrivals::default(),
             headers: Semaphore::new(1),
+            edits: Semaphore::new(1),
             sessions: AtomicUsize::default(),
             notes: Mutex::default(),
             live: Mutex::default(),

@@ -11,11 +11,12 @@ use tokio::sync::Notify;
 use super::Account;
 use super::anatomy::survey;
 use super::folders::reference;
-use crate::backend::{Mark, RemoteMessage, Upload, Urgency};
+use super::write::known;
+use crate::backend::{Base, FlagWrite, Mark, RemoteMessage, Upload, Urgency};
 use crate::mailbox::{
-    Fault, Flags, Folder, FolderId, Kind, Outcome, RemoteId, Spooled, Timestamp, Uid,
+    Fault, FlagEdit, Flags, Folder, FolderId, Kind, Outcome, RemoteId, Spooled, Timestamp, Uid,
 };
-use crate::store::{Answer, Applied, Filing, FilingStage, SpoolFile, Texts};
+use crate::store::{Answer, Applied, Filing, FilingStage, Incoming, SpoolFile, Texts};
 
 /// How long the same bytes for the same folder may be the client's retry of an APPEND whose answer may
 /// have been lost. Clients come back within this time; a person who files a copy on purpose mostly
@@ -40,10 +41,17 @@ struct Busy {
     given_back: Notify,
 }
 
-/// A filing that nobody else may settle; given back on drop.
+/// A filing that nobody else may settle.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) filing: Filing,
+    _hold: Hold,
+}
+
+/// The right to settle a filing; given back on drop.
+#[derive(Debug)]
+struct Hold {
+    id: String,
     desk: Desk,
 }
 
@@ -64,9 +72,21 @@ impl Account {
         content: (SpoolFile, Texts),
         wish: (Flags, Option<Timestamp>),
     ) -> Outcome<Held> {
-        let filing = self.0.store.begin_filing(folder.id, content, wish).await?;
-        let desk = &self.0.filings;
-        desk.hold(filing).ok_or_else(|| Fault::defect("a filing is held twice"))
+        self.hold_as(uuid::Uuid::new_v4().to_string(), folder, content, wish).await
+    }
+
+    /// The same under a given id.
+    pub(super) async fn hold_as(
+        &self,
+        id: String,
+        folder: &Folder,
+        content: (SpoolFile, Texts),
+        wish: (Flags, Option<Timestamp>),
+    ) -> Outcome<Held> {
+        // Held before it is written down: a look at the folder would take it for one left open.
+        let hold = self.0.filings.wait_for(&id).await;
+        let filing = self.0.store.begin_filing((id, folder.id), content, wish).await?;
+        Ok(Held { filing, _hold: hold })
     }
 
     /// What an earlier APPEND of the same bytes, whose client had no answer, has made of them, and
@@ -79,12 +99,17 @@ impl Account {
         own: &HashSet<String>,
     ) -> Outcome<Option<(Uid, String)>> {
         for earlier in self.0.store.filings_of(folder.id, filing.hash).await? {
-            if earlier.id == filing.id || own.contains(&earlier.id) {
+            // A client that tries again says the same date; flags may have changed in between.
+            let is_another = earlier.received != filing.received;
+            if earlier.id == filing.id || own.contains(&earlier.id) || is_another {
                 continue;
             }
-            let held = self.0.filings.wait_for(earlier).await;
-            let Some(held) = self.as_it_stands(held).await? else { continue };
+            let hold = self.0.filings.wait_for(&earlier.id).await;
+            let Some(held) = self.as_it_stands(hold).await? else { continue };
             if let Some(uid) = self.settle_filing(folder, &held.filing, Served::Goes).await? {
+                if held.filing.flags != filing.flags {
+                    self.flag_as_asked(folder, uid, &filing.flags).await?;
+                }
                 tracing::info!(account = %self.0.address, folder = %folder.path, "a retry of an APPEND got the first message");
                 return Ok(Some((uid, held.filing.id.clone())));
             }
@@ -92,11 +117,23 @@ impl Account {
         Ok(None)
     }
 
+    /// Gives a message the flags that its client asks for now: it will be told that it has them.
+    async fn flag_as_asked(&self, folder: &Folder, uid: Uid, flags: &Flags) -> Outcome<()> {
+        let row = self.0.store.rows(folder.id, &[uid]).await?.pop();
+        let row = row.ok_or_else(|| Fault::from(Kind::InDoubt).because("it went meanwhile"))?;
+        let edit = FlagEdit::Set(flags.clone());
+        let write = FlagWrite { known: known(&row, folder), edit, base: Base::Present };
+        let asked = self.0.store.epoch();
+        let answers = self.0.backend.write_flags(&[write]).await?;
+        let written: Vec<RemoteMessage> = answers.into_iter().collect::<Outcome<_>>()?;
+        let rows = written.into_iter().map(Incoming::from).collect();
+        self.0.store.apply(folder.id, Applied::Written { rows, asked }).await.map(drop)
+    }
+
     /// What is held, as the journal has it now: someone else may just have gone on with it.
-    async fn as_it_stands(&self, mut held: Held) -> Outcome<Option<Held>> {
-        let Some(filing) = self.0.store.filing(&held.filing.id).await? else { return Ok(None) };
-        held.filing = filing;
-        Ok(Some(held))
+    async fn as_it_stands(&self, hold: Hold) -> Outcome<Option<Held>> {
+        let filing = self.0.store.filing(&hold.id).await?;
+        Ok(filing.map(|filing| Held { filing, _hold: hold }))
     }
 
     /// Asks the service for a new message.
@@ -121,8 +158,8 @@ impl Account {
             {
                 continue;
             }
-            let Some(held) = self.0.filings.hold(filing) else { continue };
-            let Some(held) = self.as_it_stands(held).await? else { continue };
+            let Some(hold) = self.0.filings.hold(&filing.id) else { continue };
+            let Some(held) = self.as_it_stands(hold).await? else { continue };
             if matches!(held.filing.stage, FilingStage::Made { .. }) && !self.is_past(&held.filing)
             {
                 continue;
@@ -243,19 +280,19 @@ impl Account {
 
 impl Desk {
     /// `None` while someone else is busy with it.
-    fn hold(&self, filing: Filing) -> Option<Held> {
-        let is_free = self.busy().insert(filing.id.clone());
-        is_free.then(|| Held { filing, desk: self.clone() })
+    fn hold(&self, id: &str) -> Option<Hold> {
+        let is_free = self.busy().insert(id.to_owned());
+        is_free.then(|| Hold { id: id.to_owned(), desk: self.clone() })
     }
 
     /// Waits while someone else is busy with it.
-    async fn wait_for(&self, filing: Filing) -> Held {
+    async fn wait_for(&self, id: &str) -> Hold {
         loop {
             // Listening before looking: nothing given back in between is missed.
             let mut given_back = pin!(self.0.given_back.notified());
             given_back.as_mut().enable();
-            if let Some(held) = self.hold(filing.clone()) {
-                return held;
+            if let Some(hold) = self.hold(id) {
+                return hold;
             }
             given_back.await;
         }
@@ -266,9 +303,67 @@ impl Desk {
     }
 }
 
-impl Drop for Held {
+impl Drop for Hold {
     fn drop(&mut self) {
-        self.desk.busy().remove(&self.filing.id);
+        self.desk.busy().remove(&self.id);
         self.desk.0.given_back.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::super::{Hydration, Pace, Parts, Sizes, doubles};
+    use super::*;
+    use crate::clock::Clock;
+    use crate::mailbox::{Address, Role};
+    use crate::store::{FolderFacts, Store, Tree};
+
+    /// Its service would fail the test if it were asked what came of an APPEND.
+    async fn account(directory: &std::path::Path) -> (Account, Folder) {
+        let clock = Clock::manual(Timestamp(1_795_428_000));
+        let store = Store::open(directory, clock.clone()).await.unwrap();
+        let (remote, role) = (RemoteId::new("inbox"), Some(Role::Inbox));
+        let inbox = FolderFacts { remote, parent: None, name: "Inbox".into(), role, total: None };
+        let tree = Tree::Delta { upserts: vec![inbox], gone: vec![], asked: store.epoch() };
+        store.apply_folders(tree, None).await.unwrap();
+        let inbox = store.folder_by_role(Role::Inbox).await.unwrap().unwrap();
+        let pace = Pace {
+            poll: Duration::from_secs(15),
+            freshness: Duration::from_secs(1),
+            audit: Duration::from_secs(600),
+            cache_bytes: 1 << 20,
+            message_bytes: 1 << 20,
+            hydration: Hydration::Off,
+            sizes: Sizes::Exact,
+        };
+        let address = Address::new("ada@a.test").unwrap();
+        let backend = Arc::new(doubles::FakeMailbox::default());
+        let queue = crate::config::Queue::default();
+        (Account::new(Parts { address, backend, store, clock, pace, queue }), inbox)
+    }
+
+    #[tokio::test]
+    async fn a_look_passes_over_an_append_that_is_only_being_written_down() {
+        let directory = tempfile::tempdir().unwrap();
+        let (account, inbox) = account(directory.path()).await;
+        let store = &account.0.store;
+        let file = store.spool().await.unwrap();
+        std::fs::write(file.path(), b"Subject: x\r\n\r\n").unwrap();
+        let texts = super::super::body::describe(file.path()).await.unwrap();
+        let mut holding = pin!(account.hold(&inbox, (file, texts), (Flags::none(), None)));
+        while store.filings().await.unwrap().is_empty() {
+            let polled = holding.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if polled.is_ready() {
+                return; // The writer's thread was faster than one poll, which it hardly ever is.
+            }
+            // The writer is done with what came before.
+            store.end_filings(Vec::new()).await.unwrap();
+        }
+        account.settle_filings(None).await.unwrap();
+        holding.await.unwrap();
     }
 }

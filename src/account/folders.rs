@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::sync::Need;
 use super::{Account, FolderEntry, Status};
-use crate::backend::{RemoteFolderRef, Urgency};
+use crate::backend::{RemoteFolder, RemoteFolderRef, Urgency};
 use crate::mailbox::{Fault, Folder, FolderPath, Kind, Outcome, RemoteId};
 use crate::store::{Claim, Subscription, Tree};
 
@@ -70,11 +70,12 @@ impl Account {
         })
     }
 
-    /// Makes a folder, and those above it that are missing (RFC 3501 §6.3.3). Answers its id.
+    /// Makes a folder, and those above it that are missing (RFC 3501 §6.3.3). Answers what came of it, which
+    /// the service may have spelled otherwise.
     ///
     /// # Errors
-    /// `AlreadyExists`.
-    pub async fn create_folder(&self, path: &FolderPath) -> Outcome<RemoteId> {
+    /// `AlreadyExists`, `Misnamed`.
+    pub async fn create_folder(&self, path: &FolderPath) -> Outcome<Folder> {
         if self.folder_at(path).await?.is_some() {
             return Err(Kind::AlreadyExists.into());
         }
@@ -82,9 +83,11 @@ impl Account {
         self.make(path, parent.as_ref()).await
     }
 
+    /// Answers the id of the folder that is gone now.
+    ///
     /// # Errors
     /// `HasChildren`: the service would delete the whole subtree with it.
-    pub async fn delete_folder(&self, path: &FolderPath) -> Outcome<()> {
+    pub async fn delete_folder(&self, path: &FolderPath) -> Outcome<RemoteId> {
         let folder = self.existing(path).await?;
         if folder.role.is_some() {
             return Err(Fault::from(Kind::Denied).because("a special folder"));
@@ -95,15 +98,17 @@ impl Account {
             return Err(Kind::HasChildren.into());
         }
         self.0.backend.delete_folder(&folder.remote).await?;
-        let tree = Tree::Written { upserts: Vec::new(), gone: vec![folder.remote] };
-        self.0.store.apply_folders(tree, None).await.map(drop)
+        let tree = Tree::Written { upserts: Vec::new(), gone: vec![folder.remote.clone()] };
+        self.0.store.apply_folders(tree, None).await?;
+        Ok(folder.remote)
     }
 
-    /// Renames or moves a folder with all that is below it; it keeps its UIDs.
+    /// Renames or moves a folder with all that is below it; it keeps its UIDs. Answers what came of it, which
+    /// the service may have spelled otherwise.
     ///
     /// # Errors
-    /// `AlreadyExists` for the new path, `NoSuchFolder` for the old one.
-    pub async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Outcome<()> {
+    /// `AlreadyExists` and `Misnamed` for the new path, `NoSuchFolder` for the old one.
+    pub async fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Outcome<Folder> {
         let folder = self.existing(from).await?;
         if folder.role.is_some() {
             return Err(Fault::from(Kind::Denied).because("a special folder"));
@@ -117,8 +122,7 @@ impl Account {
         let parent = self.make_parents(to).await?;
         let reference = reference(&folder);
         let renamed = self.0.backend.rename_folder(&reference, parent.as_ref(), &to.name()).await?;
-        let tree = Tree::Written { upserts: vec![renamed.into()], gone: Vec::new() };
-        self.0.store.apply_folders(tree, None).await.map(drop)
+        self.record_written(renamed).await
     }
 
     pub(super) async fn existing(&self, path: &FolderPath) -> Outcome<Folder> {
@@ -130,6 +134,7 @@ impl Account {
         self.folder_at(path).await?.ok_or_else(|| Kind::NoSuchTarget.into())
     }
 
+    /// The folder above, made with those above it if need be; but nothing is made for a name that cannot be.
     async fn make_parents(&self, path: &FolderPath) -> Outcome<Option<RemoteId>> {
         let mut missing = Vec::new();
         let mut above = path.parent();
@@ -142,20 +147,31 @@ impl Account {
             above = path.parent();
             missing.push(path);
         }
+        // What is there is called as it is; what shall be there must be found again.
+        if let Some(misnomer) = missing.iter().chain([path]).find_map(FolderPath::misnomer) {
+            return Err(Kind::Misnamed(misnomer).into());
+        }
         for path in missing.iter().rev() {
-            parent = Some(self.make(path, parent.as_ref()).await?);
+            parent = Some(self.make(path, parent.as_ref()).await?.remote);
         }
         Ok(parent)
     }
 
-    async fn make(&self, path: &FolderPath, parent: Option<&RemoteId>) -> Outcome<RemoteId> {
+    async fn make(&self, path: &FolderPath, parent: Option<&RemoteId>) -> Outcome<Folder> {
         let made = self.0.backend.create_folder(parent, &path.name()).await?;
-        let remote = made.id.clone();
-        let tree = Tree::Written { upserts: vec![made.into()], gone: Vec::new() };
-        self.0.store.apply_folders(tree, None).await?;
+        let made = self.record_written(made).await?;
         // Who makes a folder by IMAP says by SUBSCRIBE whether to look at it.
-        self.0.store.leave_unsubscribed(path).await?;
-        Ok(remote)
+        self.0.store.leave_unsubscribed(&made.path).await?;
+        Ok(made)
+    }
+
+    /// A folder as the service has written it; its path is where it hangs now.
+    async fn record_written(&self, written: RemoteFolder) -> Outcome<Folder> {
+        let remote = written.id.clone();
+        let tree = Tree::Written { upserts: vec![written.into()], gone: Vec::new() };
+        self.0.store.apply_folders(tree, None).await?;
+        let folder = self.0.store.folder_by_remote(&remote).await?;
+        folder.ok_or_else(|| Kind::NoSuchFolder.into())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one snapshot of a folder that all its sessions read from.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,9 @@ pub(super) struct Live {
     sizes: Sizes,
     /// Told of every commit before whoever asked for it.
     news: watch::Receiver<ModSeq>,
+    /// The newest state that a session has read past the snapshot: a commit can be read a moment before it is
+    /// told of, and what a client was shown must not be followed by something older.
+    read: AtomicU64,
     /// Held while the snapshot is read or moved on, so that many sessions cost one query.
     turn: Semaphore,
     held: Mutex<Option<Arc<Snapshot>>>,
@@ -39,6 +43,7 @@ impl Live {
             store: store.clone(),
             folder,
             sizes,
+            read: AtomicU64::new(0),
             turn: Semaphore::new(1),
             held: Mutex::default(),
         }
@@ -70,9 +75,15 @@ impl Live {
         if self.news.has_changed().is_err() {
             return Err(Kind::NoSuchFolder.into());
         }
-        let published = *self.news.borrow();
+        let read = ModSeq::new(self.read.load(Ordering::Acquire));
+        let published = (*self.news.borrow()).max(read);
         let held = self.held();
         Ok(held.as_ref().filter(|snapshot| snapshot.through() >= published).cloned())
+    }
+
+    /// A session has read a message in that state.
+    pub(super) fn note_read(&self, modseq: ModSeq) {
+        self.read.fetch_max(modseq.get(), Ordering::AcqRel);
     }
 
     /// The exact size of a message has become known. It never changes after that, but for bytes
@@ -125,5 +136,47 @@ impl Shelf {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Arc<Live>, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::mailbox::{Flags, RemoteId, Role, SystemFlag, Timestamp};
+    use crate::store::{Applied, FolderFacts, Incoming, Tree};
+
+    fn mail(flags: Flags) -> Incoming {
+        let (remote, received) = (RemoteId::new("m"), Timestamp(0));
+        Incoming { remote, version: None, flags, received, estimate: None, thread: None }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_is_never_older_than_what_a_session_has_read_of_the_folder() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path(), Clock::manual(Timestamp(0))).await.unwrap();
+        let (remote, role) = (RemoteId::new("inbox"), Some(Role::Inbox));
+        let inbox = FolderFacts { remote, parent: None, name: "Inbox".into(), role, total: None };
+        let tree = Tree::Delta { upserts: vec![inbox], gone: vec![], asked: store.epoch() };
+        store.apply_folders(tree, None).await.unwrap();
+        let folder = store.folder_by_role(Role::Inbox).await.unwrap().unwrap().id;
+        let change = async |flags: Flags| {
+            let (upserts, asked) = (vec![mail(flags)], store.epoch());
+            let page = Applied::Page { upserts, gone: vec![], asked, cursor: None };
+            store.apply(folder, page).await.unwrap().uids[0].1
+        };
+        let uid = change(Flags::none()).await;
+        // Commits that nobody is told of yet.
+        let (_teller, news) = watch::channel(ModSeq::ZERO);
+        let live = Live { news, ..Live::new(&store, folder, Sizes::Exact) };
+        let seen = async || {
+            let snapshot = live.current().await.unwrap();
+            snapshot.lines(&[uid]).next().unwrap().flags.has(SystemFlag::Seen)
+        };
+        assert!(!seen().await);
+        change(Flags::none().with(SystemFlag::Seen)).await;
+        assert!(!seen().await);
+        live.note_read(store.rows(folder, &[uid]).await.unwrap()[0].modseq);
+        assert!(seen().await);
     }
 }

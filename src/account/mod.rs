@@ -7,6 +7,7 @@
 mod anatomy;
 mod append;
 mod arrivals;
+mod audit;
 mod body;
 mod condition;
 mod desk;
@@ -21,8 +22,10 @@ mod live;
 mod lockout;
 mod look;
 mod missing;
+mod move_out;
 mod objects;
 mod open;
+mod outbox;
 mod pages;
 mod registry;
 mod round;
@@ -45,10 +48,13 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::backend::Backend;
 use crate::clock::Clock;
+use crate::config;
 use crate::mailbox::{Address, FolderId, RemoteId};
+use crate::metrics::Submissions;
 use crate::store::Store;
 
 pub use crate::store::{Claim, Listed, Names, Sizes, SpoolFile, Subscription};
+pub use audit::Handed;
 pub use body::{Body, READ_MAX};
 pub use condition::Conditional;
 pub use figures::{Figures, Weighing};
@@ -56,10 +62,13 @@ pub use last_uses::LastUses;
 pub use lease::{Lease, Login};
 pub use lockout::LoginLimits;
 pub use open::OpenFolder;
+pub use outbox::{QueueFigures, SignIn};
 pub use registry::{Accounts, Caller, LocalPassword, Purpose, Use};
 pub use spool::SpoolWriter;
+pub use submit::Order;
 pub use values::{
-    Accepted, Filed, FolderEntry, Limits, Meaning, Opened, Status, Summary, Transfer, Upload,
+    Accepted, Filed, FolderEntry, Limits, Meaning, Opened, Standing, Status, Summary, Transfer,
+    Upload,
 };
 
 #[cfg(test)]
@@ -68,6 +77,7 @@ pub(crate) use submit::doubles;
 use desk::Desk;
 use hydrate::Ahead;
 use live::Shelf;
+use outbox::Outbox;
 use submit::Submitter;
 use turn::Turn;
 use turns::Turns;
@@ -84,6 +94,8 @@ pub struct Parts {
     pub store: Store,
     pub clock: Clock,
     pub pace: Pace,
+    /// The bounds of the queue.
+    pub queue: config::Queue,
 }
 
 /// How often the service is asked, and how much is kept.
@@ -128,6 +140,8 @@ struct Inner {
     clock: Clock,
     pace: Pace,
     submitter: Submitter,
+    outbox: Outbox,
+    submissions: Arc<Submissions>,
     filings: filing::Desk,
     /// Of messages that are being filed, by folder and size.
     filing_turns: Turns,
@@ -143,11 +157,15 @@ struct Inner {
 
 impl Account {
     pub fn new(parts: Parts) -> Self {
-        let Parts { address, backend, store, clock, pace } = parts;
+        let Parts { address, backend, store, clock, pace, queue } = parts;
         let submitter =
             Submitter::new(Arc::clone(&backend), store.clone(), clock.clone(), address.clone());
+        let ids = submitter.queued_ids();
+        let outbox = Outbox::new(store.queue(), queue, clock.clone(), ids);
         Self(Arc::new(Inner {
             submitter,
+            outbox,
+            submissions: Arc::default(),
             address,
             backend,
             store,
@@ -173,7 +191,14 @@ impl Account {
     pub fn limits(&self) -> Limits {
         let service = self.0.backend.limits();
         let ours = self.0.pace.message_bytes;
-        Limits { append: service.append.min(ours), submission: service.submission.min(ours) }
+        let submission = service.submission.min(ours);
+        let submission = submission.min(self.0.submitter.limit().unwrap_or(u64::MAX));
+        Limits { append: service.append.min(ours), submission }
+    }
+
+    /// Messages handed in since the start, by what became of them.
+    pub fn submissions(&self) -> Arc<Submissions> {
+        Arc::clone(&self.0.submissions)
     }
 
     /// How often the mailbox was looked at; after the first good look the folder tree and the inbox

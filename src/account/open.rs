@@ -87,7 +87,9 @@ impl OpenFolder {
     /// # Errors
     /// `NoSuchFolder` once the folder is gone.
     pub async fn changes(&self, since: ModSeq) -> Outcome<Changes> {
-        self.account.0.store.changes(self.folder.id, since).await
+        let changes = self.account.0.store.changes(self.folder.id, since).await?;
+        self.live.note_read(changes.through);
+        Ok(changes)
     }
 
     /// The UIDs that are recent for a session.
@@ -105,7 +107,11 @@ impl OpenFolder {
 
     /// Rows of those messages that still exist, by UID ascending.
     pub async fn rows(&self, uids: &[Uid]) -> Outcome<Vec<Row>> {
-        self.account.0.store.rows(self.folder.id, uids).await
+        let rows = self.account.0.store.rows(self.folder.id, uids).await?;
+        if let Some(newest) = rows.iter().map(|row| row.modseq).max() {
+            self.live.note_read(newest);
+        }
+        Ok(rows)
     }
 
     pub(super) async fn row(&self, uid: Uid) -> Outcome<Row> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::lease::Leases;
+use super::lease::{Ground, Leases};
 use super::lockout::{Lockout, LoginLimits};
 use super::{Account, LastUses, Login};
 use crate::auth::Secret;
@@ -37,6 +37,8 @@ pub enum Use {
 pub struct LocalPassword {
     pub hash: HashedPassword,
     pub purpose: Use,
+    /// The name of the device that it is for.
+    pub device: Option<Box<str>>,
 }
 
 /// Someone at the door.
@@ -65,6 +67,8 @@ struct Inner {
 #[derive(Clone)]
 struct Connected {
     account: Account,
+    /// What the connection is for.
+    purpose: Use,
     passwords: Vec<LocalPassword>,
     leases: Leases,
     /// One check at a time: who guesses at this user slows down this user's other new logins only.
@@ -110,25 +114,32 @@ impl Accounts {
 
     /// Under its own address as the user name.
     pub fn add(&self, account: Account, passwords: Vec<LocalPassword>) {
-        self.add_as(account.address().clone(), account, passwords);
+        self.add_as(account.address().clone(), account, Use::Both, passwords);
     }
 
     /// Under another user name; what was there under that name is replaced. Whoever is logged in by a
     /// password that is not among `passwords` is told that the login is over.
-    pub fn add_as(&self, user: Address, account: Account, passwords: Vec<LocalPassword>) {
+    /// `purpose` is what the connection is for, whatever a password says.
+    pub fn add_as(
+        &self,
+        user: Address,
+        account: Account,
+        purpose: Use,
+        passwords: Vec<LocalPassword>,
+    ) {
         let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
         let known = connected.remove(&user).map(|known| (known.lane, known.leases));
         let (lane, mut leases) =
             known.unwrap_or_else(|| (Arc::new(Semaphore::new(1)), Leases::default()));
-        leases.keep(&passwords);
-        connected.insert(user, Connected { account, passwords, leases, lane });
+        leases.keep(&passwords, Some(purpose));
+        connected.insert(user, Connected { account, purpose, passwords, leases, lane });
     }
 
     /// Nobody gets in by this name any more, and who is in is told to leave.
     pub fn remove(&self, user: &Address) {
         let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(mut removed) = connected.remove(user) {
-            removed.leases.keep(&[]);
+            removed.leases.keep(&[], None);
         }
     }
 
@@ -187,10 +198,22 @@ impl Accounts {
         let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
         let found = connected.get_mut(&user).ok_or_else(gone)?;
         let hash = hash.as_str();
-        if !found.passwords.iter().any(|password| password.gives(hash, purpose)) {
-            return Err(gone());
-        }
-        Ok(Login { account: found.account.clone(), lease: found.leases.of(hash, purpose) })
+        let given = found.passwords.iter().find(|password| password.gives(hash, purpose));
+        let device = given.ok_or_else(gone)?.device.clone();
+        let ground = Ground::Password { hash: hash.to_owned(), purpose, device: device.clone() };
+        Ok(Login { account: found.account.clone(), lease: found.leases.of(ground), device })
+    }
+
+    /// Lets someone in without a password: the caller knows by other means that they may.
+    /// `None` if there is no such connection, or it is not for that.
+    pub fn trust(&self, user: &str, caller: Caller) -> Option<Login> {
+        let user = Address::new(user)?;
+        let mut connected = self.0.connected.write().unwrap_or_else(PoisonError::into_inner);
+        let found =
+            connected.get_mut(&user).filter(|found| found.purpose.allows(caller.purpose))?;
+        let lease = found.leases.of(Ground::Place(caller.purpose));
+        tracing::info!(target: "footbridge::audit", %user, source = %caller.source, purpose = ?caller.purpose, "let in without a password");
+        Some(Login { account: found.account.clone(), lease, device: None })
     }
 
     /// The stored hash that the password belongs to.

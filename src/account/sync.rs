@@ -59,6 +59,7 @@ impl Account {
             pause = match self.tick().await {
                 Ok(()) => {
                     leftovers = self.settle_leftovers(leftovers).await;
+                    self.remove_unwanted_copies().await;
                     upkeep = self.keep_tidy(upkeep).await;
                     self.0.looks.send_modify(|looks| looks.good += 1);
                     self.0.pace.poll

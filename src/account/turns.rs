@@ -28,6 +28,13 @@ impl Turns {
         Some(Turn { _permit: Some(permit) })
     }
 
+    /// Whether someone waits for another's turn to end.
+    #[cfg(test)]
+    pub(super) fn is_awaited(&self) -> bool {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.values().any(|line| line.strong_count() > 1)
+    }
+
     fn line(&self, name: String) -> Arc<Semaphore> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lines.retain(|_, line| line.strong_count() > 0);

@@ -113,12 +113,21 @@ pub struct Transfer {
     pub failed: Vec<(Uid, Fault)>,
 }
 
-/// A submission that the service has taken.
+/// Whether the service has a message that was accepted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    Sent,
+    /// It is kept, and goes out as soon as the service takes it.
+    Queued,
+}
+
+/// A submission that the service or the queue has taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Accepted {
     /// Names the submission in the log and in the answer to the client.
     pub id: String,
     pub sent_copy: Option<RemoteId>,
+    pub standing: Standing,
 }
 
 impl From<&Counts> for Status {

@@ -1,6 +1,6 @@
 //! Changing messages: the service first, the index when it has confirmed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::sync::Need;
 use super::{Account, OpenFolder, Transfer};
@@ -8,7 +8,7 @@ use crate::backend::{Base, FlagWrite, RemoteMessage, Urgency};
 use crate::mailbox::{
     Fault, FlagEdit, Flags, Folder, FolderPath, Kind, Outcome, RemoteId, Row, SystemFlag, Uid,
 };
-use crate::store::{Applied, Incoming};
+use crate::store::{Applied, ContentKey, Incoming};
 
 impl OpenFolder {
     /// Edits flags; answers per message, in the order of `uids`, the row as it is recorded after the
@@ -18,6 +18,13 @@ impl OpenFolder {
         uids: &[Uid],
         edit: &FlagEdit,
     ) -> Outcome<Vec<(Uid, Outcome<Row>)>> {
+        let rows = self.rows(uids).await?;
+        if !is_bound(edit, &rows) {
+            return self.edit_rows((uids, &rows), edit, Base::Present).await;
+        }
+        let desk = self.account.desk(self.folder.id);
+        let _turn = desk.edits.acquire().await.expect("the gate is never closed");
+        // As the session before has left them.
         let rows = self.rows(uids).await?;
         self.edit_rows((uids, &rows), edit, Base::Present).await
     }
@@ -37,8 +44,12 @@ impl OpenFolder {
         let answers = self.account.0.backend.write_flags(&writes).await?;
         let answers = self.only_here(rows, answers).await?;
         let (written, gone, faults) = sort_answers(rows, answers);
-        let rows_written = written.into_iter().map(|(_, message)| message.into()).collect();
-        self.apply(Applied::Written { rows: rows_written, asked }).await?;
+        let written = written.into_iter().map(|(_, message)| message.into()).collect();
+        self.apply(match edit.sets(SystemFlag::Deleted) {
+            true => Applied::Marked { rows: written, asked },
+            false => Applied::Written { rows: written, asked },
+        })
+        .await?;
         let faults = self.account.look_again(&self.folder, gone, faults).await?;
         let recorded = self.rows(uids).await?;
         let outcome = |uid: &Uid| {
@@ -58,14 +69,14 @@ impl OpenFolder {
         let desk = self.account.desk(target.id);
         let _arriving = desk.arrivals.begin(self.account.0.store.counts(target.id).await?.next);
         let unedited = self.unedited_drafts(&rows).await?;
+        let contents = self.contents(&rows).await?;
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.copy(&messages, &target.remote).await?;
         let (copied, gone, faults) = sort_answers(&rows, answers);
         let faults = self.account.look_again(&self.folder, gone, faults).await?;
-        self.pass_bytes_on(&copied, |row| {
-            !row.flags.has(SystemFlag::Draft) || unedited.contains(&row.uid)
-        })
-        .await?;
+        let keeps = |row: &Row| !row.flags.has(SystemFlag::Draft) || unedited.contains(&row.uid);
+        self.account.0.store.inherit(heirs(&contents, &copied, keeps)).await?;
+        let copied = with_marks_spared(copied, &unedited);
         self.account.transferred(&target, copied, faults, asked).await
     }
 
@@ -78,16 +89,17 @@ impl OpenFolder {
         }
         let messages = self.known_all(&rows);
         let unedited = self.unedited_drafts(&rows).await?;
+        let contents = self.contents(&rows).await?;
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.relocate(&messages, &target.remote).await?;
         let (moved, gone, faults) = sort_answers(&rows, answers);
-        // Other mail keeps its bytes by its id, which lasts.
-        self.pass_bytes_on(&moved, |row| unedited.contains(&row.uid)).await?;
+        // Other mail keeps its bytes by its id, which lasts. A draft that was edited elsewhere is another
+        // message by name, too.
+        let heirs = heirs(&contents, &moved, |row| unedited.contains(&row.uid));
+        self.account.0.store.inherit(heirs.clone()).await?;
+        self.account.0.store.carry_names(heirs).await?;
         let left = moved.iter().map(|(row, _)| row.remote.clone()).collect();
-        // A draft that was edited elsewhere is another message by name, too.
-        let same = moved.iter().filter(|(row, _)| unedited.contains(&row.uid));
-        let carried = same.map(|(row, message)| (row.uid, message.clone().into()));
-        self.account.0.store.carry_names(self.folder.id, carried.collect()).await?;
+        let moved = with_marks_spared(moved, &unedited);
         // Arrived before left: a crash between the two shows the message twice, never not at all.
         let mut transfer = self.account.transferred(&target, moved, faults, asked).await?;
         self.apply(Applied::Removed { remotes: left, asked }).await?;
@@ -149,32 +161,35 @@ impl OpenFolder {
         Ok(same.map(|(row, _)| row.uid).collect())
     }
 
-    async fn pass_bytes_on(
-        &self,
-        arrived: &[(Row, RemoteMessage)],
-        may: impl Fn(&Row) -> bool,
-    ) -> Outcome<()> {
-        let heirs = arrived.iter().filter(|(row, _)| may(row));
-        let heirs: Vec<_> = heirs.map(|(row, now)| (row.uid, now.clone().into())).collect();
-        if heirs.is_empty() {
-            return Ok(());
-        }
-        self.account.0.store.inherit(self.folder.id, heirs).await
+    /// To be asked before the service is: by the time of its answer the messages may be gone from here.
+    async fn contents(&self, rows: &[Row]) -> Outcome<HashMap<Uid, ContentKey>> {
+        let uids: Vec<Uid> = rows.iter().map(|row| row.uid).collect();
+        self.account.0.store.content_keys(self.folder.id, &uids).await
     }
 
     async fn destroy(&self, rows: Vec<Row>) -> Outcome<Vec<(Uid, Outcome<()>)>> {
         let remotes = remotes_of(&rows);
         let asked = self.account.0.store.epoch();
         let answers = self.account.0.backend.destroy(&remotes).await?;
-        let mut removed = Vec::new();
+        let (mut removed, mut denied) = (Vec::new(), Vec::new());
         let mut outcomes = Vec::new();
         for (row, answer) in rows.into_iter().zip(answers) {
-            if answer.is_ok() {
-                removed.push(row.remote);
+            match &answer {
+                Ok(()) => removed.push(row.remote),
+                Err(fault) if *fault.kind() == Kind::Denied => denied.push(row.remote),
+                Err(_) => {}
             }
             outcomes.push((row.uid, answer));
         }
         self.apply(Applied::Removed { remotes: removed, asked }).await?;
+        // What another session has just removed, and a third one moved on, cannot be removed; nor need it be.
+        self.account.look_again(&self.folder, denied, Vec::new()).await?;
+        for (uid, outcome) in &mut outcomes {
+            let denied = outcome.as_ref().is_err_and(|fault| *fault.kind() == Kind::Denied);
+            if denied && self.rows(&[*uid]).await?.is_empty() {
+                *outcome = Ok(());
+            }
+        }
         Ok(outcomes)
     }
 
@@ -249,10 +264,12 @@ impl Account {
         failed: Vec<(Uid, Fault)>,
         asked: crate::mailbox::Epoch,
     ) -> Outcome<Transfer> {
+        let spared = arrived.iter().filter(|(row, _)| row.spared);
+        let spared = spared.map(|(_, message)| message.id.clone()).collect();
         let (sources, rows): (Vec<Uid>, Vec<Incoming>) =
             arrived.into_iter().map(|(row, message)| (row.uid, message.into())).unzip();
         let remotes: Vec<RemoteId> = rows.iter().map(|row| row.remote.clone()).collect();
-        let receipt = self.0.store.apply(target.id, Applied::Added { rows, asked }).await?;
+        let receipt = self.0.store.apply(target.id, Applied::Added { rows, asked, spared }).await?;
         self.desk(target.id).note_ahead(remotes.iter().cloned(), self.0.store.epoch());
         let uid_of = |remote: &RemoteId| {
             receipt.uids.iter().find(|(known, _)| known == remote).map(|(_, uid)| *uid)
@@ -273,7 +290,12 @@ impl Account {
         if gone.is_empty() {
             return Ok(faults);
         }
-        if let Err(fault) = self.look_up_into(folder, &gone, None, Urgency::Interactive).await {
+        let looking = async {
+            self.look_up_into(folder, &gone, None, Urgency::Interactive).await?;
+            // What crossed a write of another session's is still there until it is asked for once more.
+            self.settle_doubts(folder, Urgency::Interactive).await
+        };
+        if let Err(fault) = looking.await {
             tracing::info!(account = %self.0.address, %fault, "could not look again");
         }
         for (uid, fault) in &mut faults {
@@ -286,18 +308,52 @@ impl Account {
     }
 }
 
-/// What the index knows of a message, in the seam's words.
-fn known(row: &Row, folder: &Folder) -> RemoteMessage {
+/// What arrived, each with the content that it came of, where it may keep that.
+fn heirs(
+    contents: &HashMap<Uid, ContentKey>,
+    arrived: &[(Row, RemoteMessage)],
+    may: impl Fn(&Row) -> bool,
+) -> Vec<(ContentKey, Incoming)> {
+    let heirs = arrived.iter().filter(|(row, _)| may(row));
+    heirs
+        .filter_map(|(row, now)| Some((contents.get(&row.uid)?.clone(), now.clone().into())))
+        .collect()
+}
+
+/// The mark of a draft that may have been edited before it went is not that of what arrives.
+fn with_marks_spared(
+    mut arrived: Vec<(Row, RemoteMessage)>,
+    unedited: &HashSet<Uid>,
+) -> Vec<(Row, RemoteMessage)> {
+    for (row, _) in &mut arrived {
+        let is_draft = row.flags.has(SystemFlag::Draft);
+        let is_marked = row.flags.has(SystemFlag::Deleted);
+        row.spared |= is_draft && is_marked && !unedited.contains(&row.uid);
+    }
+    arrived
+}
+
+/// What the index knows of a message at the service, in the seam's words.
+pub(super) fn known(row: &Row, folder: &Folder) -> RemoteMessage {
+    let flags = row.flags.clone();
     RemoteMessage {
         id: row.remote.clone(),
         folder: folder.remote.clone(),
         version: row.version.clone(),
-        flags: row.flags.clone(),
+        flags: if row.spared { flags.with(SystemFlag::Deleted) } else { flags },
         received: row.received,
         estimate: row.estimate,
         // Not told, which changes nothing.
         thread: None,
     }
+}
+
+/// Whether the service makes the edit only if it finds what we know (keywords are one list there, and
+/// a draft may be edited at any time). Two sessions of ours at the same message would refuse each other.
+fn is_bound(edit: &FlagEdit, rows: &[Row]) -> bool {
+    let (FlagEdit::Set(flags) | FlagEdit::Add(flags) | FlagEdit::Remove(flags)) = edit;
+    let lists_keywords = matches!(edit, FlagEdit::Set(_)) || flags.keywords().next().is_some();
+    lists_keywords || rows.iter().any(|row| row.flags.has(SystemFlag::Draft))
 }
 
 pub(super) fn remotes_of(rows: &[Row]) -> Vec<RemoteId> {

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Health;
+use crate::account::QueueFigures;
 use crate::auth::{Lapse, SignInState};
-use crate::metrics::Fate;
+use crate::metrics::{Fate, Submission};
 
 /// `NAME{connection="USER"} VALUE`, one line for each connection that has a value.
 pub(super) fn text(connections: &[Health]) -> String {
@@ -39,6 +40,7 @@ pub(super) fn text(connections: &[Health]) -> String {
     );
     states(&mut page, connections);
     counters(&mut page, connections);
+    mail(&mut page, connections);
     page.0
 }
 
@@ -67,6 +69,40 @@ fn counters(page: &mut Page, connections: &[Health]) {
             page.line(name, user, Some(("outcome", fate.name())), requests.of(fate));
         }
     }
+}
+
+fn mail(page: &mut Page, connections: &[Health]) {
+    let name = "footbridge_submissions_total";
+    page.head(name, "counter", "Messages handed in since the start, by outcome.");
+    for Health { user, submissions, .. } in connections {
+        for outcome in Submission::ALL {
+            page.line(name, user, Some(("outcome", outcome.name())), submissions.of(outcome));
+        }
+    }
+    let name = "footbridge_queue_messages";
+    page.head(name, "gauge", "Messages that were accepted and are not sent yet, by state.");
+    for Health { user, queue, .. } in connections {
+        let QueueFigures { waiting, trying, held, failed, damaged, .. } = *queue;
+        for (state, messages) in [
+            ("waiting", waiting),
+            ("trying", trying),
+            ("held", held),
+            ("failed", failed),
+            ("damaged", damaged),
+        ] {
+            page.line(name, user, Some(("state", state)), messages);
+        }
+    }
+    let name = "footbridge_queue_bytes";
+    page.gauge(name, "Octets of these messages.", connections, |health| {
+        i64::try_from(health.queue.bytes).ok()
+    });
+    page.gauge(
+        "footbridge_queue_oldest_timestamp_seconds",
+        "When the oldest of these messages was accepted. Absent where there is none.",
+        connections,
+        |health| health.queue.oldest.map(|at| at.0),
+    );
 }
 
 #[derive(Default)]

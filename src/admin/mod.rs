@@ -12,10 +12,10 @@ use axum::response::{Html, IntoResponse};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use crate::account::Account;
+use crate::account::{Account, QueueFigures};
 use crate::auth::{SignInState, SignInStatus, TokenSource};
 use crate::config::connections::ConnectionUse;
-use crate::metrics::Requests;
+use crate::metrics::{Requests, Submissions};
 use crate::net::Drain;
 
 /// A connection as the console sees it.
@@ -42,6 +42,8 @@ pub struct Health {
     /// Days that the sign-in lasts without use, where that can be known.
     pub days_left: Option<i64>,
     pub requests: Arc<Requests>,
+    pub submissions: Arc<Submissions>,
+    pub queue: QueueFigures,
 }
 
 impl Watched {
@@ -59,6 +61,8 @@ impl Watched {
             sign_in: status,
             days_left: self.tokens.days_left(),
             requests: Arc::clone(&self.requests),
+            submissions: self.account.submissions(),
+            queue: self.account.queue_figures(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Health;
+use crate::account::QueueFigures;
 use crate::auth::SignInState;
 
 pub(super) fn home(connections: &[Health]) -> String {
@@ -16,16 +17,17 @@ pub(super) fn home(connections: &[Health]) -> String {
             Some(days) => format!("at most {days} days without use"),
             None => "not known".to_owned(),
         };
+        let queue = queued(&health.queue);
         let _ = write!(
             rows,
             "<tr><td>{user}</td><td>graph</td><td>{state}</td><td>{renewed}</td><td>{left}</td>\
-             <td>{advice}</td></tr>"
+             <td>{queue}</td><td>{advice}</td></tr>"
         );
     }
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Footbridge</title>\
          <style>body{{font:16px sans-serif;margin:2em}}td,th{{padding:.3em 1em;text-align:left}}</style>\
-         <h1>Footbridge</h1><table><tr><th>Connection</th><th>Kind</th><th>State</th><th>Last refresh</th><th>Sign-in good for</th><th>What to do</th></tr>\
+         <h1>Footbridge</h1><table><tr><th>Connection</th><th>Kind</th><th>State</th><th>Last refresh</th><th>Sign-in good for</th><th>Queue</th><th>What to do</th></tr>\
          {rows}</table></html>"
     )
 }
@@ -43,6 +45,21 @@ fn describe(health: &Health) -> (&'static str, String) {
         SignInState::Refreshing | SignInState::Fresh if health.ready => ("ready", String::new()),
         SignInState::Refreshing | SignInState::Fresh => ("listing folders", String::new()),
     }
+}
+
+/// What of the queue a person should know at a glance.
+fn queued(queue: &QueueFigures) -> String {
+    let QueueFigures { waiting, trying, held, failed, damaged, oldest, .. } = *queue;
+    let counts =
+        [(waiting + trying, "waiting"), (held, "held"), (failed, "given up"), (damaged, "damaged")];
+    let told = counts.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<String> = told.map(|(count, word)| format!("{count} {word}")).collect();
+    if told.is_empty() {
+        return "empty".to_owned();
+    }
+    let since = oldest.and_then(|at| jiff::Timestamp::from_second(at.0).ok());
+    let since = since.map(|at| format!(", since {at}")).unwrap_or_default();
+    format!("{}{since}", told.join(", "))
 }
 
 fn escaped(text: &str) -> String {
@@ -69,6 +86,8 @@ mod tests {
             },
             days_left: None,
             requests: Default::default(),
+            submissions: Default::default(),
+            queue: QueueFigures::default(),
         };
         assert!(!home(&[health]).contains("<script>"));
     }

@@ -71,7 +71,8 @@ impl Connecting {
         };
         let backend = Arc::new(backend.granted_by(tokens.status()));
         let pace = pace(&self.config);
-        let parts = crate::account::Parts { address, backend, store, clock, pace };
+        let queue = self.config.queue.clone();
+        let parts = crate::account::Parts { address, backend, store, clock, pace, queue };
         Ok(Connected { account: Account::new(parts), tokens, requests })
     }
 }
@@ -129,10 +130,25 @@ pub(super) fn passwords(connection: &Connection) -> Vec<LocalPassword> {
             continue;
         };
         if let Some(purpose) = common(connection.purpose, stored.purpose) {
-            usable.push(LocalPassword { hash, purpose });
+            let device = stored.device.as_deref().map(Into::into);
+            usable.push(LocalPassword { hash, purpose, device });
         }
     }
     usable
+}
+
+/// In whose name the connection may send, beside its mailbox's own; what is no address stands for nobody.
+pub(super) fn senders(connection: &Connection) -> Vec<Address> {
+    connection.senders.iter().filter_map(|sender| Address::new(sender)).collect()
+}
+
+/// What the connection is for.
+pub(super) fn purpose(connection: &Connection) -> Use {
+    match connection.purpose {
+        ConnectionUse::Source => Use::Source,
+        ConnectionUse::Outbound => Use::Outbound,
+        ConnectionUse::Both => Use::Both,
+    }
 }
 
 /// What both the connection and the password are for.

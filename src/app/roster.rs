@@ -13,12 +13,13 @@ use anyhow::Context as _;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::connect::{Connected, Connecting, passwords, user_name};
+use super::connect::{Connected, Connecting, passwords, purpose, senders, user_name};
 use super::{SignedIn, VaultOf};
 use crate::account::Accounts;
 use crate::admin::{Watched, Watchlist};
 use crate::config::connections::{Connection, ConnectionUse, Connections};
 use crate::mailbox::Address;
+use crate::net::Drain;
 
 #[derive(Debug)]
 pub(super) struct Roster {
@@ -36,6 +37,9 @@ struct Member {
     connection: Connection,
     connected: Connected,
     standing: Standing,
+    /// Whether queued mail is looked after. That does not end before the bridge does: what is
+    /// queued under a connection that was removed waits for it to come back, or for a person.
+    sends: bool,
 }
 
 #[derive(Debug)]
@@ -65,21 +69,25 @@ impl Roster {
         let user = user_name(&signed_in.connection)?;
         let passwords = passwords(&signed_in.connection);
         let connected = self.connecting.connect(&signed_in).await?;
-        self.accounts.add_as(user.clone(), connected.account.clone(), passwords);
+        connected.account.let_send_as(senders(&signed_in.connection));
+        let purpose = purpose(&signed_in.connection);
+        self.accounts.add_as(user.clone(), connected.account.clone(), purpose, passwords);
         let connection = signed_in.connection;
-        let member = Member { connection, connected, standing: Standing::Waiting };
+        let standing = Standing::Waiting;
+        let member = Member { connection, connected, standing, sends: false };
         self.members.insert(user, member);
         self.show();
         Ok(())
     }
 
-    /// Starts the syncers of all that wait.
+    /// Starts the syncers of all that wait, and the senders of queued mail.
     pub(super) fn start(&mut self) {
         let drain = &self.connecting.drain;
         for member in self.members.values_mut() {
             if !matches!(member.standing, Standing::Waiting) {
                 continue;
             }
+            member.send_queued(drain);
             let stop = CancellationToken::new();
             member.standing = Standing::Present(stop.clone());
             // Without the right to read there is nothing to look at.
@@ -188,6 +196,17 @@ impl Roster {
 }
 
 impl Member {
+    fn send_queued(&mut self, drain: &Drain) {
+        if std::mem::replace(&mut self.sends, true) {
+            return;
+        }
+        let Connected { account, tokens, .. } = self.connected.clone();
+        let ending = drain.clone();
+        drain.spawn(async move {
+            account.send_queued(Some(tokens.status()), ending.begun()).await;
+        });
+    }
+
     fn watched(&self) -> Watched {
         let Connected { account, tokens, requests } = self.connected.clone();
         Watched {
@@ -229,7 +248,9 @@ impl Member {
             self.leave(user, accounts);
             anyhow::bail!("another account of the same name signed in; restart the bridge");
         }
-        accounts.add_as(user.clone(), self.connected.account.clone(), passwords(&connection));
+        self.connected.account.let_send_as(senders(&connection));
+        let account = self.connected.account.clone();
+        accounts.add_as(user.clone(), account, purpose(&connection), passwords(&connection));
         tracing::info!(connection = %user, passwords = connection.passwords.len(), "taken over");
         let is_new_sign_in = connection.signed_in != self.connection.signed_in;
         let is_new_use = connection.purpose != self.connection.purpose;

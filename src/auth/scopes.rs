@@ -12,6 +12,8 @@ pub struct Needs {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ownership {
     Own,
+    /// One's own, and mail goes out in the name of others, too.
+    OwnForOthers,
     /// Opened with someone's sign-in: that takes the `.Shared` permissions.
     Shared,
 }
@@ -36,11 +38,15 @@ impl Needs {
     pub fn permissions(self) -> Vec<&'static str> {
         use ConnectionUse::{Both, Outbound, Source};
         match (self.purpose, self.mailbox) {
-            (Source, Ownership::Own) => vec!["Mail.ReadWrite"],
+            (Source, Ownership::Own | Ownership::OwnForOthers) => vec!["Mail.ReadWrite"],
             (Source, Ownership::Shared) => vec!["Mail.ReadWrite.Shared"],
             (Outbound, Ownership::Own) => vec!["Mail.Send"],
+            (Outbound, Ownership::OwnForOthers) => vec!["Mail.Send", "Mail.Send.Shared"],
             (Outbound, Ownership::Shared) => vec!["Mail.Send.Shared"],
             (Both, Ownership::Own) => vec!["Mail.ReadWrite", "Mail.Send"],
+            (Both, Ownership::OwnForOthers) => {
+                vec!["Mail.ReadWrite", "Mail.Send", "Mail.Send.Shared"]
+            }
             (Both, Ownership::Shared) => vec!["Mail.ReadWrite.Shared", "Mail.Send.Shared"],
         }
     }

@@ -107,12 +107,13 @@ fn secrets_and_what_holds_them() {
     let logins = VerifiedLogins::new();
     logins.remember("ada", &secret(), &hash);
     hides(&logins);
-    let local = LocalPassword { hash: hash.clone(), purpose: Use::Both };
+    let local = LocalPassword { hash: hash.clone(), purpose: Use::Both, device: None };
     assert!(!format!("{local:?} {:?}", Accounts::new()).contains("argon2"));
     let stored = StoredPassword {
         label: "printer".to_owned(),
         purpose: ConnectionUse::Both,
         hash: hash.as_str().to_owned(),
+        ..StoredPassword::default()
     };
     let connection = Connection { passwords: vec![stored], ..Connection::default() };
     let connections = Connections { list: vec![connection] };

@@ -12,19 +12,28 @@ use async_trait::async_trait;
 
 pub mod graph;
 
-pub use crate::http::Urgency;
+pub use crate::http::{Trail, Urgency};
 use crate::mailbox::{
-    Address, Anatomy, Cursor, FlagEdit, Flags, Kind, ObjectId, Outcome, RemoteId, RemoteVersion,
-    Role, Spooled, Timestamp,
+    Address, Anatomy, Cursor, FlagEdit, Flags, Kind, Leaf, ObjectId, Outcome, RemoteId,
+    RemoteVersion, Role, Spooled, Timestamp,
 };
+
+/// The largest message, in octets, that a service takes from any mailbox whatsoever.
+pub const LARGEST_MESSAGE: u64 = graph::LARGEST_TENANT;
 
 /// What the service can do in one request.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Largest message that `append` takes, in octets.
     pub append: u64,
-    /// Largest message that `stage` takes, in octets.
+    /// Largest message that can be sent, in octets.
     pub submission: u64,
+    /// Largest message that `stage` takes, in octets: what is larger is sent in parts.
+    pub stage: u64,
+    /// What it takes for certain, should it refuse as much.
+    pub stage_surely: u64,
+    /// Largest part that `complete` adds, in octets of its content.
+    pub part: u64,
 }
 
 /// What the sign-in allows, as far as is known.
@@ -165,13 +174,28 @@ pub struct Mark {
     pub since: Timestamp,
 }
 
-/// Where a submitted message was found when its sending was in doubt.
-#[derive(Clone, Debug)]
-pub enum Trace {
-    /// Still a draft: it was not sent.
+/// What `stage` came to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Staged {
     Draft(RemoteId),
-    /// It was sent, and this is the sender's copy.
-    Sent(RemoteId),
+    /// The service says that all is well, in words that name no draft: there may be one, or nothing was
+    /// done, which is how some say that a message is too large.
+    Unnamed,
+}
+
+/// The messages that bear a certain Message-ID.
+#[derive(Clone, Debug, Default)]
+pub struct Traces {
+    pub drafts: Vec<Traced>,
+    /// Copies in the folder of sent mail.
+    pub sent: Vec<Traced>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Traced {
+    pub id: RemoteId,
+    /// By our clock.
+    pub created: Timestamp,
 }
 
 #[async_trait]
@@ -311,17 +335,42 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// The addresses that this mailbox may send from: its own first.
     async fn addresses(&self) -> Outcome<Vec<Address>>;
 
-    /// Puts a message that is about to be sent into the mailbox, as a draft with exactly these bytes.
+    /// Puts a message that is about to be sent into the mailbox, as a draft with exactly these bytes. Asks
+    /// once: what became of it is for the caller to find out.
     ///
     /// # Errors
-    /// `InDoubt` if it may be there all the same (`trace` finds it), `TooLarge`, `Unacceptable`, `OverQuota`.
-    async fn stage(&self, message: &Spooled) -> Outcome<RemoteId>;
+    /// `InDoubt` if it may be there or come to be there (`trace` finds it), `TooLarge`, `Unacceptable`, `OverQuota`.
+    async fn stage(&self, message: &Spooled) -> Outcome<Staged>;
+
+    /// Adds parts of `message` to a staged one that lacks them, as attachments, in this order.
+    ///
+    /// # Errors
+    /// Then it is fit for nothing but `unstage`. `InDoubt`: one of them may be added later still.
+    async fn complete(&self, staged: &RemoteId, message: &Spooled, parts: &[Leaf]) -> Outcome<()> {
+        let _ = (staged, message, parts);
+        Err(Kind::NotSupported.into())
+    }
+
+    /// Asks for a report when a staged message is delivered. What cannot be asked for is let be.
+    ///
+    /// # Errors
+    /// If it could not be asked now.
+    async fn ask_for_receipt(&self, staged: &RemoteId) -> Outcome<()> {
+        let _ = staged;
+        Ok(())
+    }
 
     /// Sends a staged message to the recipients that its header names.
     ///
     /// # Errors
     /// `InDoubt` if it may have been sent (`trace` tells), `SenderRefused`, `RecipientRefused`.
     async fn dispatch(&self, staged: &RemoteId) -> Outcome<()>;
+
+    /// Whether a staged message was taken to be sent and has not left yet, where the service shows that.
+    async fn is_leaving(&self, staged: &RemoteId) -> Outcome<bool> {
+        let _ = staged;
+        Ok(false)
+    }
 
     /// Sends a message in one request, to the recipients that its header names: for a sign-in that
     /// may send and nothing else.
@@ -336,9 +385,9 @@ pub trait Backend: fmt::Debug + Send + Sync + 'static {
     /// Takes back a staged message that shall not be sent.
     async fn unstage(&self, staged: &RemoteId) -> Outcome<()>;
 
-    /// Looks for a message by its Message-ID header field (angle brackets included), among drafts
+    /// Looks for messages by their Message-ID header field (angle brackets included), among drafts
     /// and sent copies made at `since` or later.
-    async fn trace(&self, message_id: &str, since: Timestamp) -> Outcome<Option<Trace>>;
+    async fn trace(&self, message_id: &str, since: Timestamp) -> Outcome<Traces>;
 }
 
 /// A folder as a write names it.

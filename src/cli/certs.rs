@@ -158,8 +158,8 @@ fn live(params: &mut CertificateParams, days: i64) -> anyhow::Result<Date> {
 fn all_names(config: &Config, asked: Vec<String>) -> Vec<String> {
     let mut names = asked;
     let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let listening = config.imap.addresses().chain(config.smtp.addresses());
-    let named = listening.filter(|address| !address.ip().is_unspecified());
+    let listening = config.addresses();
+    let named = listening.into_iter().filter(|address| !address.ip().is_unspecified());
     let of_settings = named.map(|address| address.ip().to_string());
     for name in host_name().into_iter().chain(own).chain(of_settings) {
         if !names.contains(&name) {

@@ -11,6 +11,7 @@ mod crash;
 mod explain;
 mod password;
 mod prompt;
+mod queue;
 mod ready;
 mod sign_in;
 mod vaults;
@@ -36,6 +37,7 @@ use consent::ConsentUrl;
 pub use crash::leave_no_secret;
 use explain::Explain;
 use password::PasswordCommand;
+use queue::QueueCommand;
 pub use ready::{Ready, ReadyConnection};
 use vaults::Vaults;
 
@@ -65,6 +67,9 @@ enum Command {
     /// Connected mailboxes.
     #[command(subcommand)]
     Connection(ConnectionCommand),
+    /// Mail that was accepted and is not sent yet.
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// Local passwords that mail clients use.
     #[command(subcommand)]
     Password(PasswordCommand),
@@ -143,6 +148,7 @@ async fn run_with(config: Config, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve { json } => serve(config, json).await,
         Command::Connection(command) => Box::pin(connection::run(&config, command)).await,
+        Command::Queue(command) => queue::run(&config, command).await,
         Command::Password(command) => password::run(&config, command),
         Command::ConsentUrl(wanted) => Box::pin(consent::run(&config, &wanted)).await,
         Command::Explain(wanted) => explain::run(&wanted),

@@ -13,13 +13,19 @@ use crate::config::connections::{Connections, StoredPassword};
 #[derive(Debug, Subcommand)]
 pub(super) enum PasswordCommand {
     /// Make a new local password; it is shown once.
-    #[command(after_help = "Example: footbridge password add ada@contoso.com --label printer")]
+    #[command(
+        after_help = "Example: footbridge password add scans@contoso.com --label copier --device copier"
+    )]
     Add {
         address: String,
         #[arg(long, default_value = "")]
         label: String,
-        #[arg(long = "use", value_enum, default_value_t = UseArgument::Both)]
-        purpose: UseArgument,
+        /// What it may be used for [default: both, with --device outbound]
+        #[arg(long = "use", value_enum)]
+        purpose: Option<UseArgument>,
+        /// The device that uses it, by the name of its section [device.NAME]; its settings count then
+        #[arg(long)]
+        device: Option<String>,
         #[arg(long)]
         json: bool,
     },
@@ -37,14 +43,28 @@ pub(super) enum PasswordCommand {
 
 pub(super) fn run(config: &Config, command: PasswordCommand) -> anyhow::Result<()> {
     match command {
-        PasswordCommand::Add { address, label, purpose, json } => add(
-            config,
-            &address,
-            StoredPassword { label, purpose: purpose.into(), hash: String::new() },
-            json,
-        ),
+        PasswordCommand::Add { address, label, purpose, device, json } => {
+            check_device(config, device.as_deref())?;
+            let usual = if device.is_some() { UseArgument::Outbound } else { UseArgument::Both };
+            let purpose = purpose.unwrap_or(usual).into();
+            let wanted = StoredPassword { label, purpose, device, ..StoredPassword::default() };
+            add(config, &address, wanted, json)
+        }
         PasswordCommand::List { address, json } => list(config, address.as_deref(), json),
         PasswordCommand::Revoke { address, password } => revoke(config, &address, &password),
+    }
+}
+
+/// Nobody could log in with a password for a device that the settings do not know.
+fn check_device(config: &Config, device: Option<&str>) -> anyhow::Result<()> {
+    let Some(device) = device else { return Ok(()) };
+    let known: Vec<&str> = config.devices.iter().map(|device| device.name.as_str()).collect();
+    if known.contains(&device) {
+        return Ok(());
+    }
+    match known.is_empty() {
+        true => Err(anyhow!("the settings have no devices; add a section [device.{device}] first")),
+        false => Err(anyhow!("the settings have no device {device}, but {}", known.join(", "))),
     }
 }
 
@@ -80,13 +100,18 @@ fn list(config: &Config, user: Option<&str>, json: bool) -> anyhow::Result<()> {
             let line = match json {
                 true => serde_json::json!({
                     "user": user, "id": id, "label": password.label, "use": password.purpose,
-                    "last_used": last,
+                    "device": password.device, "last_used": last,
                 })
                 .to_string(),
                 false => format!(
-                    "{user}  {id}  {}  {:?}  last used {}",
+                    "{user}  {id}  {}  {:?}{}  last used {}",
                     if password.label.is_empty() { "-" } else { &password.label },
                     password.purpose,
+                    password
+                        .device
+                        .iter()
+                        .map(|name| format!("  device {name}"))
+                        .collect::<String>(),
                     last.as_deref().unwrap_or("never"),
                 ),
             };

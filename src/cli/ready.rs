@@ -1,5 +1,6 @@
 //! What `serve` and `demo` say once everything listens.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -13,6 +14,9 @@ pub struct Ready {
     pub ready: bool,
     pub imap: Vec<String>,
     pub smtp: Vec<String>,
+    /// SMTP addresses of single devices, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub devices: BTreeMap<String, Vec<String>>,
     pub pop3: Vec<String>,
     pub console: Option<String>,
     pub connections: Vec<ReadyConnection>,
@@ -46,15 +50,26 @@ impl Ready {
     ) -> Self {
         let texts = |list: &[Gate]| list.iter().map(|gate| gate.address.to_string()).collect();
         let named = |name, list: &[Gate]| list.iter().map(|gate| (name, *gate)).collect::<Vec<_>>();
+        let of_devices = addresses.devices.values().flatten().copied().collect::<Vec<Gate>>();
         Self {
             ready: true,
             imap: texts(&addresses.imap),
             smtp: texts(&addresses.smtp),
+            devices: addresses
+                .devices
+                .iter()
+                .map(|(name, gates)| (name.clone(), texts(gates)))
+                .collect(),
             pop3: Vec::new(),
             console: addresses.console.map(|address| format!("http://{address}")),
             connections,
             sim,
-            gates: [named("IMAP", &addresses.imap), named("SMTP", &addresses.smtp)].concat(),
+            gates: [
+                named("IMAP", &addresses.imap),
+                named("SMTP", &addresses.smtp),
+                named("SMTP", &of_devices),
+            ]
+            .concat(),
         }
     }
 

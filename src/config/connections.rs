@@ -39,6 +39,9 @@ pub struct Connection {
     /// Who signed in, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
+    /// Other mailboxes in whose name it may send, beside its own addresses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub senders: Vec<String>,
     #[serde(default, rename = "password", skip_serializing_if = "Vec::is_empty")]
     pub passwords: Vec<StoredPassword>,
 }
@@ -68,13 +71,16 @@ pub enum ConnectionUse {
 }
 
 /// A local password; only its argon2id hash is kept.
-#[derive(Clone, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredPassword {
     #[serde(default)]
     pub label: String,
     #[serde(default, rename = "use")]
     pub purpose: ConnectionUse,
+    /// The name of the device that uses it (`[device.NAME]`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     pub hash: String,
 }
 
@@ -178,6 +184,7 @@ impl fmt::Debug for StoredPassword {
             .field("id", &self.id())
             .field("label", &self.label)
             .field("purpose", &self.purpose)
+            .field("device", &self.device)
             .finish_non_exhaustive()
     }
 }
@@ -192,6 +199,7 @@ mod tests {
         let password = StoredPassword {
             label: "printer".to_owned(),
             purpose: ConnectionUse::Outbound,
+            device: Some("scanner".to_owned()),
             hash: "$argon2id$x".to_owned(),
         };
         let connection = Connection {
@@ -205,6 +213,7 @@ mod tests {
         let loaded = Connections::load(dir.path()).unwrap();
         let found = loaded.find("ADA@contoso.example").unwrap();
         assert_eq!(found.passwords[0].purpose, ConnectionUse::Outbound);
+        assert_eq!(found.passwords[0].device.as_deref(), Some("scanner"));
     }
 
     #[test]

@@ -38,25 +38,32 @@ impl Listener {
         Some(self.certificate.clone().unwrap_or_else(|| CertificateFiles::in_state(state_dir)))
     }
 
+    pub(super) fn at(address: &str) -> Self {
+        Self { listen: address.parse().into_iter().collect(), ..Self::default() }
+    }
+
+    /// As well protected, and without an address yet. Leave for plain text does not go along.
+    pub(super) fn elsewhere(&self) -> Self {
+        Self { tls: self.tls, certificate: self.certificate.clone(), ..Self::default() }
+    }
+
     /// Every address, those of `listen` first.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.listen.iter().chain(&self.listen_tls).copied()
     }
 }
 
-pub(super) fn read(reader: &mut Reader<'_>, section: &str, default: &[&str]) -> Listener {
-    let default = default.iter().filter_map(|text| text.parse().ok()).collect();
+/// What the section does not say is as in `default`.
+pub(super) fn read(reader: &mut Reader<'_>, section: &str, default: Listener) -> Listener {
     let listen_key = format!("{section}.listen");
-    let listen: Vec<SocketAddr> = reader.list(&listen_key, default, parse_address);
-    let listen_tls = reader.list(&format!("{section}.listen_tls"), Vec::new(), parse_address);
-    let tls =
-        reader.parsed(&format!("{section}.tls"), TlsMode::Off, |value| match value.as_str() {
-            Some("off") => Ok(TlsMode::Off),
-            Some("starttls") => Ok(TlsMode::StartTls),
-            Some("implicit") => Ok(TlsMode::Implicit),
-            _ => Err("wants one of off, starttls, implicit".to_owned()),
-        });
-    let allow_plaintext = reader.switch(&format!("{section}.allow_plaintext"), false);
+    let listen: Vec<SocketAddr> = reader.list(&listen_key, default.listen, parse_address);
+    let listen_tls =
+        reader.list(&format!("{section}.listen_tls"), default.listen_tls, parse_address);
+    let modes =
+        [("off", TlsMode::Off), ("starttls", TlsMode::StartTls), ("implicit", TlsMode::Implicit)];
+    let tls = reader.choice(&format!("{section}.tls"), default.tls, &modes);
+    let allow_plaintext =
+        reader.switch(&format!("{section}.allow_plaintext"), default.allow_plaintext);
     let exposed = listen.iter().find(|address| !address.ip().is_loopback());
     if let (Some(address), TlsMode::Off, false) = (exposed, tls, allow_plaintext) {
         let text = format!(
@@ -66,7 +73,8 @@ pub(super) fn read(reader: &mut Reader<'_>, section: &str, default: &[&str]) -> 
         );
         reader.problem(&listen_key, text);
     }
-    Listener { listen, tls, listen_tls, allow_plaintext, certificate: files(reader, section) }
+    let certificate = files(reader, section).or(default.certificate);
+    Listener { listen, tls, listen_tls, allow_plaintext, certificate }
 }
 
 fn files(reader: &mut Reader<'_>, section: &str) -> Option<CertificateFiles> {

@@ -5,8 +5,12 @@
 pub mod certificate;
 mod cloud;
 pub mod connections;
+mod device;
 mod listener;
+mod network;
+mod queue;
 mod reader;
+pub mod submission;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,10 +20,14 @@ use std::time::Duration;
 
 use crate::mailbox::Timestamp;
 pub use cloud::{Cloud, CloudName};
+pub use device::{Device, DeviceLogin};
 use listener::parse_address;
 pub use listener::{Listener, TlsMode};
+pub use network::Network;
+pub use queue::Queue;
 use reader::Reader;
 pub use reader::{Origin, Problem};
+pub use submission::Submission;
 
 /// The commented example, every key with its default.
 pub const EXAMPLE: &str = include_str!("../../config/footbridge.example.toml");
@@ -36,6 +44,10 @@ pub struct Config {
     pub imap: Listener,
     pub smtp: Listener,
     pub pop3: Listener,
+    pub submission: Submission,
+    /// In the order of their names.
+    pub devices: Vec<Device>,
+    pub queue: Queue,
     pub console: Option<SocketAddr>,
     pub sync: Sync,
     pub cache: Cache,
@@ -149,6 +161,9 @@ impl Config {
     }
 
     fn read(mut reader: Reader<'_>, certificates: Certificates) -> Result<Self, Problems> {
+        let smtp = listener::read(&mut reader, "smtp", Listener::at("127.0.0.1:1025"));
+        let submission = submission::read(&mut reader, "submission", Submission::default());
+        let networks = network::read(&mut reader);
         let config = Self {
             state_dir: PathBuf::from(reader.string("state_dir", "state")),
             key_file: Some(reader.string("key_file", ""))
@@ -156,9 +171,12 @@ impl Config {
                 .map(PathBuf::from),
             cloud: cloud::read(&mut reader),
             keyring: reader.switch("keyring", true),
-            imap: listener::read(&mut reader, "imap", &["127.0.0.1:1143"]),
-            smtp: listener::read(&mut reader, "smtp", &["127.0.0.1:1025"]),
-            pop3: listener::read(&mut reader, "pop3", &[]),
+            imap: listener::read(&mut reader, "imap", Listener::at("127.0.0.1:1143")),
+            pop3: listener::read(&mut reader, "pop3", Listener::default()),
+            devices: device::read(&mut reader, &networks, &smtp, &submission),
+            smtp,
+            submission,
+            queue: queue::read(&mut reader),
             console: read_console(&mut reader),
             sync: Sync {
                 poll: reader.duration("sync.poll", Duration::from_secs(15)),
@@ -177,8 +195,8 @@ impl Config {
             reader.problem("sync.poll", "must be at least \"1s\": Microsoft counts requests");
         }
         if certificates == Certificates::Read {
-            for (section, listener) in [("imap", &config.imap), ("smtp", &config.smtp)] {
-                listener::check_files(&mut reader, section, listener, &config.state_dir);
+            for (section, listener) in config.listeners() {
+                listener::check_files(&mut reader, &section, listener, &config.state_dir);
             }
         }
         let problems = reader.finish();
@@ -187,12 +205,24 @@ impl Config {
 
     /// What works today and may not tomorrow.
     pub fn warnings(&self, now: Timestamp) -> Vec<String> {
-        let sections = [("imap", &self.imap), ("smtp", &self.smtp)];
-        let of = |(section, listener): (&str, &Listener)| {
+        let of = |(section, listener): (String, &Listener)| {
             let identity = listener.certificate(&self.state_dir)?.load().ok()?;
             Some(format!("{section}.certificate: {}", identity.warning(now)?))
         };
-        sections.into_iter().filter_map(of).collect()
+        self.listeners().into_iter().filter_map(of).collect()
+    }
+
+    /// Every address that mail clients come to.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners().into_iter().flat_map(|(_, listener)| listener.addresses()).collect()
+    }
+
+    /// Those that are in use, by section.
+    fn listeners(&self) -> Vec<(String, &Listener)> {
+        let protocols = [("imap".to_owned(), &self.imap), ("smtp".to_owned(), &self.smtp)];
+        let devices = self.devices.iter().filter(|device| device.has_addresses());
+        let devices = devices.map(|device| (format!("device.{}", device.name), &device.listener));
+        protocols.into_iter().chain(devices).collect()
     }
 }
 
@@ -223,11 +253,8 @@ fn read_console(reader: &mut Reader<'_>) -> Option<SocketAddr> {
 }
 
 fn read_size(reader: &mut Reader<'_>) -> Size {
-    reader.parsed("sync.size", Size::Exact, |value| match value.as_str() {
-        Some("exact") => Ok(Size::Exact),
-        Some("estimate") => Ok(Size::Estimate),
-        _ => Err("wants \"exact\" or \"estimate\"".to_owned()),
-    })
+    let choices = [("exact", Size::Exact), ("estimate", Size::Estimate)];
+    reader.choice("sync.size", Size::Exact, &choices)
 }
 
 fn read_limits(reader: &mut Reader<'_>) -> Limits {

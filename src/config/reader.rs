@@ -26,6 +26,13 @@ pub enum Origin {
     Nowhere,
 }
 
+/// What stands directly below a section.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Inside {
+    Key,
+    Table,
+}
+
 pub(super) struct Reader<'a> {
     file: Option<(&'a Path, &'a str)>,
     table: Table,
@@ -82,6 +89,17 @@ impl<'a> Reader<'a> {
     pub(super) fn switch(&mut self, key: &str, default: bool) -> bool {
         self.parsed(key, default, |value| {
             value.as_bool().ok_or_else(|| "wants true or false".to_owned())
+        })
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Clone>(&mut self, key: &str, default: T, choices: &[(&str, T)]) -> T {
+        self.parsed(key, default, |value| {
+            let chosen = choices.iter().find(|(word, _)| value.as_str() == Some(word));
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            chosen
+                .map(|(_, choice)| choice.clone())
+                .ok_or_else(|| format!("wants one of {}", words.join(", ")))
         })
     }
 
@@ -142,6 +160,32 @@ impl<'a> Reader<'a> {
     pub(super) fn problem(&mut self, key: &str, text: impl Into<String>) {
         let origin = self.find(key).map_or(Origin::Nowhere, |(_, origin)| origin);
         self.problems.push(Problem { origin, key: key.to_owned(), text: text.into() });
+    }
+
+    /// The names of the tables directly below `section`, in order; those that only the environment
+    /// has are in lower case.
+    pub(super) fn tables_in(&self, section: &str) -> BTreeSet<String> {
+        self.names_in(section, Inside::Table)
+    }
+
+    /// The names of the keys directly below `section`, in the same way.
+    pub(super) fn keys_in(&self, section: &str) -> BTreeSet<String> {
+        self.names_in(section, Inside::Key)
+    }
+
+    fn names_in(&self, section: &str, wanted: Inside) -> BTreeSet<String> {
+        let table = self.table.get(section).and_then(Value::as_table).into_iter().flatten();
+        let of_file = table
+            .filter(|(_, value)| value.is_table() == (wanted == Inside::Table))
+            .map(|(name, _)| name.clone());
+        let prefix = format!("{}__", variable(section));
+        let of_environment = self.environment.keys().filter_map(|name| {
+            let rest = name.strip_prefix(&prefix)?;
+            let (name, is_table) =
+                rest.split_once("__").map_or((rest, false), |(name, _)| (name, true));
+            (is_table == (wanted == Inside::Table)).then(|| name.to_ascii_lowercase())
+        });
+        of_file.chain(of_environment).collect()
     }
 
     /// Everything that was set but never asked for.
@@ -223,6 +267,9 @@ fn line_of(text: &str, key: &str) -> usize {
         let line = line.trim();
         if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
             current = header.trim().to_owned();
+            if current == key {
+                return index + 1;
+            }
         }
         let sets = line.split_once('=').is_some_and(|(left, _)| left.trim() == name);
         if sets && current == section {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::account::Lease;
 use crate::clock::Clock;
 use crate::front;
-use crate::net::{Drain, Loss, Security, Transport};
+use crate::net::{Drain, Loss, Parting, Security, Transport};
 
 /// What turns a protocol's bytes into events.
 pub(super) trait Framing {
@@ -205,17 +205,18 @@ impl<F: Framing> Link<F> {
     }
 
     /// Writes the last words and closes.
-    pub(super) async fn close(mut self) {
+    pub(super) async fn close(mut self) -> Parting {
         if self.flush().await.is_err() {
             // The client is gone already; there is no one to tell.
-            return;
+            return Parting::Unclear;
         }
         if self.drain.has_begun() {
-            return self.transport.close().await;
+            self.transport.close().await;
+            return Parting::Unclear;
         }
         tokio::select! {
-            () = self.transport.linger(LINGER_OCTETS, LINGER_FOR) => {}
-            () = self.drain.begun() => {}
+            parting = self.transport.linger(LINGER_OCTETS, LINGER_FOR) => parting,
+            () = self.drain.begun() => Parting::Unclear,
         }
     }
 

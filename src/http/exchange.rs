@@ -1,7 +1,6 @@
 //! One attempt at a request: what goes out, what comes back, and what that means.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use zeroize::Zeroizing;
 
 use super::body::{self, Broken};
 use super::client::describe;
-use super::{AccessToken, Body, Failure, MailboxHttp, Refusal, Request, Target, retry};
+use super::{AccessToken, Body, Failure, MailboxHttp, Refusal, Request, Target, retry, trail};
 use crate::mailbox::{Fault, Kind};
 use crate::metrics::Fate;
 
@@ -74,7 +73,7 @@ impl MailboxHttp {
         token: &AccessToken,
         sink: &Sink<'_>,
     ) -> Result<Received, Trouble> {
-        let started = self.clock().instant();
+        let (started, asked) = (self.clock().instant(), self.clock().now());
         let id = uuid::Uuid::new_v4().to_string();
         let sending = self.build(request, url, token, &id).send();
         let mut response = match self.clock().timeout(self.head_limit(request), sending).await {
@@ -82,12 +81,20 @@ impl MailboxHttp {
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
                 return Err(Trouble::NotSent(describe(&error)));
             }
-            Ok(Err(error)) => return Err(Trouble::Lost(None, describe(&error))),
-            Err(_) => return Err(Trouble::Lost(None, "no answer in time".to_owned())),
+            Ok(Err(error)) => {
+                trail::note(request.route, &request.method, &id);
+                return Err(Trouble::Lost(None, describe(&error)));
+            }
+            Err(_) => {
+                trail::note(request.route, &request.method, &id);
+                return Err(Trouble::Lost(None, "no answer in time".to_owned()));
+            }
         };
+        let named = header(response.headers(), "request-id");
+        trail::note(request.route, &request.method, if named.is_empty() { &id } else { named });
         let status = response.status();
         if let Some(theirs) = retry::date(header(response.headers(), "date")) {
-            self.0.ahead.store(theirs.0 - self.clock().now().0, Ordering::Relaxed);
+            self.0.lead.learn(theirs, asked, self.clock().now());
         }
         debug!(
             method = %request.method,

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::exchange::{Received, Sink, Trouble, final_fault};
 use super::gate::Gate;
+use super::lead::Lead;
 use super::queue::{Permit, Queue};
 use super::{
     AccessToken, Failure, HttpClient, HttpLimits, Repeat, Request, Target, Tokens, Urgency, retry,
@@ -19,7 +19,8 @@ use crate::clock::{Clock, Instant};
 use crate::mailbox::{Fault, Kind, Outcome, Timestamp};
 use crate::metrics::{Fate, Requests};
 
-/// How much longer the caller is willing to wait. One for each use case, however many requests that takes.
+/// How much longer the caller is willing to wait. One for each use case, however many requests that takes; work on
+/// many messages has one for each batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
     urgency: Urgency,
@@ -37,8 +38,7 @@ pub(super) struct Inner {
     pub(super) tokens: Arc<dyn Tokens>,
     queue: Queue,
     gate: Gate,
-    /// The service's clock less ours, in seconds, by its latest answer.
-    pub(super) ahead: AtomicI64,
+    pub(super) lead: Lead,
     requests: Arc<Requests>,
 }
 
@@ -51,9 +51,9 @@ impl MailboxHttp {
         let root = Url::parse(root).map_err(|_| Fault::defect("the service's URL is not one"))?;
         let queue = Queue::new(&client.limits);
         let gate = Gate::new(client.clock.clone());
-        let ahead = AtomicI64::new(0);
+        let lead = Lead::default();
         let requests = Arc::default();
-        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate, ahead, requests })))
+        Ok(Self(Arc::new(Inner { client, root, tokens, queue, gate, lead, requests })))
     }
 
     pub fn clock(&self) -> &Clock {
@@ -66,13 +66,22 @@ impl MailboxHttp {
     }
 
     pub fn patience(&self, urgency: Urgency) -> Patience {
-        let limit = self.limits().patience(urgency);
+        self.patience_of(urgency, self.limits().patience(urgency))
+    }
+
+    /// For a step of something that takes long anyway.
+    pub fn patience_of(&self, urgency: Urgency, limit: Duration) -> Patience {
         Patience { urgency, until: self.clock().instant().plus(limit) }
     }
 
-    /// A time of our clock on the service's clock, as its latest answer showed it.
+    /// A time of our clock on the service's clock, as its answers showed it.
     pub fn service_time(&self, ours: Timestamp) -> Timestamp {
-        Timestamp(ours.0.saturating_add(self.0.ahead.load(Ordering::Relaxed)))
+        Timestamp(ours.0.saturating_add(self.0.lead.seconds()))
+    }
+
+    /// A time of the service's clock on our clock.
+    pub fn our_time(&self, theirs: Timestamp) -> Timestamp {
+        Timestamp(theirs.0.saturating_sub(self.0.lead.seconds()))
     }
 
     /// Sends, and reads a JSON answer.
@@ -316,12 +325,18 @@ impl MailboxHttp {
         let url = Url::parse(&text).map_err(|_| Fault::defect("a link is not a URL"))?;
         let bare = url.username().is_empty() && url.password().is_none();
         // Uploads go to another host of the service, which cannot be known beforehand.
-        let may_lead_away = matches!(target, Target::Upload(_)) && url.scheme() == "https";
+        let may_lead_away = matches!(target, Target::Upload(_))
+            && (url.scheme() == "https" || is_here(root) && is_here(&url));
         if (url.origin() != root.origin() && !may_lead_away) || !bare {
             return Err(Fault::defect("a link leads away from the service"));
         }
         Ok(url)
     }
+}
+
+/// Whether it never leaves this machine, so that it needs no TLS: a simulated service.
+fn is_here(url: &Url) -> bool {
+    url.scheme() == "http" && matches!(url.host_str(), Some("127.0.0.1" | "[::1]" | "localhost"))
 }
 
 fn gave_way() -> Fault {

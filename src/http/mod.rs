@@ -8,6 +8,7 @@ mod body;
 mod client;
 mod exchange;
 mod gate;
+mod lead;
 mod limits;
 mod mailbox;
 mod queue;
@@ -16,6 +17,7 @@ mod retry;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use client::{HttpClient, Reach};
 pub use limits::HttpLimits;
@@ -25,3 +27,4 @@ pub use request::{Body, Failure, Refusal, Repeat, Request, Target};
 pub use reqwest::Method;
 pub use retry::retry_after;
 pub use secret::{AccessToken, Secret, Tokens};
+pub use trail::Trail;

@@ -130,6 +130,12 @@ impl Request {
         Self { body: Body::Json(body.to_string().into()), ..self }
     }
 
+    /// JSON as it is written already.
+    #[must_use]
+    pub fn json_text(self, body: String) -> Self {
+        Self { body: Body::Json(body.into()), ..self }
+    }
+
     #[must_use]
     pub fn text(self, body: impl Into<Bytes>) -> Self {
         Self { body: Body::Text(body.into()), ..self }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::Flaw;
+
 /// The parts of a message that cannot be handed over in one piece, as places in its file.
 #[derive(Clone, Debug)]
 pub struct Anatomy {
@@ -10,11 +12,12 @@ pub struct Anatomy {
     pub header: Range<u64>,
     /// In the order of the message.
     pub leaves: Vec<Leaf>,
-    pub seal: Seal,
+    /// Why it must not come apart, if it must not.
+    pub flaw: Option<Flaw>,
 }
 
 /// A part that holds no other parts, or a message inside the message.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Leaf {
     /// Its header as it stands in the message.
     pub fields: Vec<u8>,
@@ -28,14 +31,6 @@ pub enum Place {
     /// One of several forms of the same content.
     Alternative,
     Other,
-}
-
-/// Whether a message stays what it is when its parts are taken out.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Seal {
-    None,
-    /// Signed or encrypted: it would no longer verify, or open.
-    Sealed,
 }
 
 /// Header fields are mail.

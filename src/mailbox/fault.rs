@@ -33,26 +33,100 @@ pub enum Kind {
     InDoubt,
     /// Too many wrong passwords: nobody is let in by this name, or from there, for a while.
     LockedOut,
+    /// No folder could come to have that name.
+    Misnamed(Misnomer),
     NoSuchFolder,
     NoSuchMessage,
     /// The destination folder does not exist, so the client may create it.
     NoSuchTarget,
     NotSupported,
     OverQuota,
+    /// No more messages can be kept until some of those that wait are sent.
+    QueueFull,
     RecipientRefused,
-    SenderRefused,
+    SenderRefused(By),
     /// The Microsoft sign-in has lapsed: no retry helps until a person signs in.
     SignInNeeded,
     Throttled {
         retry_after: Option<Duration>,
     },
+    /// An attachment, not the message as a whole.
+    PartTooLarge,
+    /// The mailbox has sent as much lately as it may.
+    TooMuch(Quota),
     TooLarge {
+        /// Octets; 0 where the service has a limit that it does not name.
         limit: u64,
     },
-    /// The message itself is refused (unreadable MIME, no recipients): sending it again cannot help.
-    Unacceptable,
+    /// The message itself is refused: sending it again as it is cannot help.
+    Unacceptable(Flaw),
     Unreachable,
     WrongPassword,
+}
+
+/// What a mailbox may send only so much of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Quota {
+    /// Within a minute.
+    Messages,
+    /// Within a day.
+    Recipients,
+}
+
+/// Where a sender stands who may not send.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum By {
+    /// In the envelope.
+    Envelope,
+    /// In the message's From.
+    Header,
+    /// Nobody here objected; the service did.
+    Service,
+}
+
+/// What is wrong with a new name of a folder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Misnomer {
+    /// It begins or ends with a blank, which the service takes away.
+    Blank,
+    /// It holds an escape that would be spelled otherwise once the folder is there.
+    Escape,
+}
+
+/// What is wrong with a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Flaw {
+    /// Whatever the service has against it.
+    Service,
+    /// Two readers could see different fields in its header.
+    Header,
+    /// Two readers could see different people in To or Cc.
+    Recipients,
+    /// To or Cc names people to whom it was not handed in.
+    Elsewhere,
+    /// It goes to nobody.
+    NoRecipients,
+    /// It goes to more people than the service takes for one message.
+    TooManyRecipients,
+    /// It came by too many servers.
+    Loop,
+    /// It is someone else's, and was to go out once more in their name.
+    Resent,
+    /// Signed or encrypted, and would no longer verify or open after the change it needs.
+    Sealed,
+    /// One of its texts is too large for the service, and no file.
+    Indivisible,
+    /// Something else in it is, and can be no file either.
+    Immovable,
+    /// A part that would have to become a file has an encoding that nobody here knows.
+    Encoding,
+    /// A part that would have to be taken out, or apart, says twice what it is: two readers could take
+    /// it for different things.
+    Ambiguous,
+    /// It has to be taken apart, and has more parts than are looked for.
+    TooManyParts,
+    /// Something in it is neither lines nor marked as binary.
+    Binary,
 }
 
 impl Fault {
@@ -90,8 +164,10 @@ impl Fault {
                 | Kind::InDoubt
                 | Kind::LockedOut
                 | Kind::OverQuota
+                | Kind::QueueFull
                 | Kind::SignInNeeded
                 | Kind::Throttled { .. }
+                | Kind::TooMuch(_)
                 | Kind::Unreachable
         )
     }

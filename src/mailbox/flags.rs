@@ -177,6 +177,11 @@ impl FlagEdit {
         if after.has(SystemFlag::Draft) { after.without(SystemFlag::MarkedDraft) } else { after }
     }
 
+    /// Whether messages have the flag by this edit, whatever they had before.
+    pub fn sets(&self, flag: SystemFlag) -> bool {
+        matches!(self, Self::Set(flags) | Self::Add(flags) if flags.has(flag))
+    }
+
     /// Whether the edit would undo or repeat what changed between two states. Of an edit that adds
     /// or removes only the flags that it names count (RFC 7162 §3.1.12).
     pub fn collides(&self, before: &Flags, now: &Flags) -> bool {

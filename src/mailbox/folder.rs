@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::escape::{escape, unescape};
-use super::{FolderId, ModSeq, RemoteId, Uid, UidValidity};
+use super::{FolderId, Misnomer, ModSeq, RemoteId, Uid, UidValidity};
 
 /// What a folder is for (RFC 6154 special use, and INBOX).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -120,6 +120,16 @@ impl FolderPath {
         unescape(last)
     }
 
+    /// Why a folder made under this path would be found under another one.
+    pub fn misnomer(&self) -> Option<Misnomer> {
+        let name = self.name();
+        if name.trim() != name {
+            return Some(Misnomer::Blank);
+        }
+        let spelled = Self::child(self.parent().as_ref(), &name);
+        (spelled != *self).then_some(Misnomer::Escape)
+    }
+
     pub fn is_inbox(&self) -> bool {
         &*self.0 == Self::INBOX
     }
@@ -171,6 +181,21 @@ mod tests {
         let path = FolderPath::child(None, "Inbox");
         assert!(!path.is_inbox());
         assert_eq!(path.name(), "Inbox");
+    }
+
+    #[test]
+    fn a_name_that_would_come_back_spelled_otherwise_is_a_misnomer() {
+        let misnomer = |text: &str| FolderPath::parse(text).unwrap().misnomer();
+        for text in ["Work", "a b", "In_x002F_Out", "_x0049_nbox", "_x", "inbox/Inbox", "a_xZZZZ_"]
+        {
+            assert_eq!(misnomer(text), None, "{text}");
+        }
+        for text in ["trail ", " lead", "a/\u{a0}b", "_x0020_", "_x0009_tab"] {
+            assert_eq!(misnomer(text), Some(Misnomer::Blank), "{text}");
+        }
+        for text in ["a_x002f_b", "q_x0041_r", "_xD800_", "a/_x0049_nbox"] {
+            assert_eq!(misnomer(text), Some(Misnomer::Escape), "{text}");
+        }
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! What the index knows of a message.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Flags, ModSeq, RemoteId, RemoteVersion, Uid};
 
 /// Seconds since 1970-01-01 UTC; the service keeps no finer time for mail (reference B.1).
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
 pub struct Timestamp(pub i64);
 
 /// One message of a folder, as recorded.
@@ -21,4 +25,6 @@ pub struct Row {
     pub size: Option<u64>,
     /// The service's own idea of the size: never shown as RFC822.SIZE.
     pub estimate: Option<u64>,
+    /// The service has it marked `\Deleted`, but that is not said of what is there now.
+    pub spared: bool,
 }

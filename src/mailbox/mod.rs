@@ -15,14 +15,16 @@ pub mod snapshot;
 pub mod submission;
 pub mod view;
 
-pub use anatomy::{Anatomy, Leaf, Place, Seal};
+pub use anatomy::{Anatomy, Leaf, Place};
 pub use change::{Change, Changes, Memory};
-pub use fault::{Fault, Kind, Outcome};
+pub use fault::{By, Fault, Flaw, Kind, Misnomer, Outcome, Quota};
 pub use flags::{FlagEdit, Flags, Keyword, SystemFlag};
 pub use folder::{Folder, FolderPath, Role};
 pub use ids::{Cursor, Epoch, FolderId, ModSeq, RemoteId, RemoteVersion, SeqNum, Uid, UidValidity};
 pub use message::{Row, Timestamp};
 pub use object::ObjectId;
 pub use snapshot::{Entry, Line, Snapshot, Tally};
-pub use submission::{Address, Envelope, Spooled, Submission};
+pub use submission::{
+    Address, Envelope, Octets, Origin, Recipient, ReportOn, Reports, Returned, SenderBy, Spooled,
+};
 pub use view::{Expunges, Notice, View};

@@ -1,7 +1,8 @@
 //! `Content-Type` and the fields built like it (RFC 2045 §5.1, RFC 2231), read with tolerance and not decoded.
 
 use super::{
-    field::{is_blank, trimmed},
+    BOUNDARY_LONGEST,
+    field::{fields, is_blank, trimmed},
     transfer::hex_pair,
 };
 
@@ -99,6 +100,12 @@ pub(super) fn quoted_string(octets: &[u8], start: usize) -> (Vec<u8>, usize) {
 // === impl Media ===
 
 impl Media {
+    /// The type that a header names; `None` when it names none or one that cannot be read.
+    pub(super) fn of(header: &[u8]) -> Option<Self> {
+        let field = fields(header).find(|field| field.is("Content-Type"))?;
+        Self::parse(&field.unfolded())
+    }
+
     /// Reads an unfolded `Content-Type`; `None` when it has no type and subtype.
     pub(super) fn parse(value: &[u8]) -> Option<Self> {
         let (token, parameters) = token_with_parameters(value);
@@ -116,6 +123,10 @@ impl Media {
         self.kind.eq_ignore_ascii_case(b"text")
     }
 
+    pub(super) fn is_html(&self) -> bool {
+        self.is_text() && self.subtype.eq_ignore_ascii_case(b"html")
+    }
+
     /// Whether the body is a message of its own (RFC 2046 §5.2.1, RFC 6532 §3.7).
     pub(super) fn holds_message(&self) -> bool {
         self.is_rfc822() || self.is_message() && self.subtype.eq_ignore_ascii_case(b"global")
@@ -127,6 +138,12 @@ impl Media {
 
     fn is_message(&self) -> bool {
         self.kind.eq_ignore_ascii_case(b"message")
+    }
+
+    /// What stands between the parts of a multipart; `None` if it is not named, or cannot be looked for.
+    pub(super) fn boundary(&self) -> Option<Vec<u8>> {
+        let boundary = self.parameter("boundary")?.trim_ascii_end().to_vec();
+        (!boundary.is_empty() && boundary.len() <= BOUNDARY_LONGEST).then_some(boundary)
     }
 
     /// What the parts of this multipart are by default.
@@ -264,12 +281,12 @@ fn find(octets: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> usize {
 }
 
 /// What follows `charset'language'` (RFC 2231 §4).
-fn after_charset(value: &[u8]) -> &[u8] {
+pub(super) fn after_charset(value: &[u8]) -> &[u8] {
     let mut pieces = value.splitn(3, |octet| *octet == b'\'');
     pieces.nth(2).unwrap_or(value)
 }
 
-fn percent_decoded(value: &[u8]) -> Vec<u8> {
+pub(super) fn percent_decoded(value: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(value.len());
     let mut rest = value;
     while let [first, after @ ..] = rest {

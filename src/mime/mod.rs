@@ -3,7 +3,7 @@
 //! Bytes go into a [`Scanner`] in chunks of any size and come out as an [`Outline`], a tree of byte ranges.
 //! Everything else reads the outline: [`envelope()`] and [`structure()`] give finished IMAP text,
 //! [`locate`] answers which bytes a `BODY[section]` names. Bytes are never changed; a client gets slices of
-//! what Microsoft gave us. [`text`] decodes to search in it, [`preview()`] to show the first words, and [`Decoder`] for clients that ask
+//! what Microsoft gave us. [`look()`] searches in their decoded [`text`], [`preview()`] to show the first words, and [`Decoder`] for clients that ask
 //! for a part without its transfer encoding.
 //!
 //! Pure: no input or output, no clock, nothing else of the bridge.
@@ -12,8 +12,10 @@ mod address;
 mod collation;
 mod delimiter;
 mod envelope;
+mod extended;
 mod field;
 mod heads;
+mod look;
 mod media;
 mod message_id;
 mod nstring;
@@ -31,15 +33,16 @@ mod transfer;
 pub use envelope::envelope;
 pub use field::{Keep, filter_fields};
 pub use heads::Heads;
+pub use look::{HELD_WHOLE, Place, Sought, look};
 pub use message_id::MessageId;
 pub use outline::{Content, Outline, Part, PartIndex, header_value};
 pub use preview::{PREVIEW_LONGEST, PREVIEW_READ, preview, preview_parts};
 pub use scanner::Scanner;
 pub use section::{Encoded, Located, Path, Section, encoded, locate};
 pub use sort_keys::SortKeys;
-pub use structure::{Form, structure};
+pub use structure::{Edition, Form, has_editions, structure};
 pub use subject::Standing;
-pub use transfer::{Decoder, Transfer};
+pub use transfer::{Decoder, Transfer, is_binary};
 
 /// Header octets kept in one outline, all parts together. A header of 60 KB is rare, a digest of a thousand
 /// messages has about this much; past it parts are still found, but described by defaults.

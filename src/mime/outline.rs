@@ -54,6 +54,13 @@ pub fn header_value(outline: &Outline, name: &str) -> Option<Vec<u8>> {
     outline.root().value(name)
 }
 
+// === impl PartIndex ===
+
+impl PartIndex {
+    /// The whole message.
+    pub const ROOT: Self = Self(0);
+}
+
 // === impl Outline ===
 
 impl Outline {
@@ -125,14 +132,52 @@ impl Part {
         self.values(name).next()
     }
 
+    /// `type/subtype` in lower case, without comments; empty where none is named that can be read.
+    pub fn media_type(&self) -> String {
+        self.media().map_or_else(String::new, |media| {
+            let (kind, subtype) =
+                (String::from_utf8_lossy(&media.kind), String::from_utf8_lossy(&media.subtype));
+            format!("{kind}/{subtype}").to_ascii_lowercase()
+        })
+    }
+
+    /// Where in the message the fields of this name stand, in order, line ends included.
+    pub fn places(&self, name: &str) -> Vec<Range<u64>> {
+        let mut at = self.header.start;
+        let mut places = Vec::new();
+        for field in field::fields(&self.fields) {
+            let end = at + field.raw.len() as u64;
+            if field.is(name) {
+                places.push(at..end);
+            }
+            at = end;
+        }
+        places
+    }
+
     /// All fields of this name, unfolded and trimmed, in order.
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
         field::fields(&self.fields).filter(|field| field.is(name)).map(|field| field.unfolded())
     }
 
+    /// A parameter of the type that the header names, pieces of it joined (RFC 2231).
+    pub fn parameter(&self, name: &str) -> Option<Vec<u8>> {
+        self.media()?.parameter(name)
+    }
+
+    /// What stands between the parts, if this is a multipart that says so.
+    pub fn boundary(&self) -> Option<Vec<u8>> {
+        self.media().filter(Media::is_multipart)?.boundary()
+    }
+
+    /// Whether all of the header is at hand: of a very long one the end is not kept.
+    pub fn has_whole_header(&self) -> bool {
+        self.fields.len() as u64 == self.header.end - self.header.start
+    }
+
     /// The media type the header names; `None` when it names none or one that cannot be read.
     pub(super) fn media(&self) -> Option<Media> {
-        Media::parse(&self.value("Content-Type")?)
+        Media::of(&self.fields)
     }
 }
 
@@ -211,6 +256,20 @@ mod tests {
     #[test]
     fn a_printed_part_shows_no_mail() {
         assert!(!format!("{:?}", outline(NESTED)).contains("Subject"));
+    }
+
+    #[test]
+    fn fields_are_found_in_the_message() {
+        let message = b"From x\r\nA: 1\r\nB: 2\r\n 3\r\na : 4\r\n\r\nA: body\r\n";
+        let outline = outline(message);
+        let text = |range: Range<u64>| {
+            let (start, end) = (range.start.try_into().unwrap(), range.end.try_into().unwrap());
+            std::str::from_utf8(&message[start..end]).unwrap()
+        };
+        let found: Vec<&str> = outline.root().places("a").into_iter().map(text).collect();
+        assert_eq!(found, ["A: 1\r\n", "a : 4\r\n"]);
+        let found: Vec<&str> = outline.root().places("B").into_iter().map(text).collect();
+        assert_eq!(found, ["B: 2\r\n 3\r\n"]);
     }
 
     #[test]

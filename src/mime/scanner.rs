@@ -1,7 +1,7 @@
 //! From message bytes to an [`Outline`], in one pass and bounded memory.
 
 use super::{
-    BOUNDARY_LONGEST, Content, DEPTH_MAX, HEADERS_KEPT, Outline, PARTS_MAX, Part, PartIndex,
+    Content, DEPTH_MAX, HEADERS_KEPT, Outline, PARTS_MAX, Part, PartIndex,
     delimiter::{Delimiter, Line},
     field,
     media::{DefaultType, Media},
@@ -294,9 +294,7 @@ fn shape(media: &Media) -> Option<Shape> {
     if !media.is_multipart() {
         return Some(Shape::Leaf);
     }
-    let boundary = media.parameter("boundary")?.trim_ascii_end().to_vec();
-    let usable = !boundary.is_empty() && boundary.len() <= BOUNDARY_LONGEST;
-    usable.then(|| Shape::Multipart { boundary, parts: media.part_default() })
+    Some(Shape::Multipart { boundary: media.boundary()?, parts: media.part_default() })
 }
 
 fn is_header_line(text: &[u8], first: bool) -> bool {
@@ -310,6 +308,7 @@ fn is_header_line(text: &[u8], first: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mime::BOUNDARY_LONGEST;
 
     fn scanned(message: &[u8]) -> Outline {
         let mut scanner = Scanner::new();

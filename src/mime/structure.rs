@@ -16,20 +16,35 @@ pub enum Form {
     BodyStructure,
 }
 
+/// By which grammar it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edition {
+    /// RFC 3501: `message/rfc822` alone has the envelope and structure of its message. In `message/global` a client would
+    /// take them for extension data.
+    Rev1,
+    /// RFC 9051 §9: both have them.
+    Rev2,
+}
+
 /// The finished text of BODY or BODYSTRUCTURE, parentheses included.
 ///
 /// Types, parameters and encodings are spelled as in the message, parameters not decoded.
-/// `message/global` is given without the envelope and structure of its message: RFC 3501 has those
-/// for `message/rfc822` only, and a client would take them for extension data.
-pub fn structure(outline: &Outline, form: Form) -> Vec<u8> {
-    let mut writer = Writer { outline, form, out: Vec::new() };
+pub fn structure(outline: &Outline, form: Form, edition: Edition) -> Vec<u8> {
+    let mut writer = Writer { outline, form, edition, out: Vec::new() };
     writer.part(outline.root(), DefaultType::TextPlain);
     writer.out
+}
+
+/// Whether a structure may read differently in another edition.
+pub fn has_editions(structure: &[u8]) -> bool {
+    let global = br#""message" "global""#;
+    structure.windows(global.len()).any(|octets| octets.eq_ignore_ascii_case(global))
 }
 
 struct Writer<'a> {
     outline: &'a Outline,
     form: Form,
+    edition: Edition,
     out: Vec<u8>,
 }
 
@@ -76,7 +91,7 @@ impl Writer<'_> {
         push_string(&mut self.out, &encoding(part));
         self.number(part.body.end - part.body.start);
         if let Content::Message(message) = part.content
-            && media.is_rfc822()
+            && self.shows_message(media)
         {
             let message = self.outline.part(message);
             self.space();
@@ -91,6 +106,13 @@ impl Writer<'_> {
         if self.form == Form::BodyStructure {
             self.field(part, "Content-MD5");
             self.common_extension(part);
+        }
+    }
+
+    fn shows_message(&self, media: &Media) -> bool {
+        match self.edition {
+            Edition::Rev1 => media.is_rfc822(),
+            Edition::Rev2 => media.holds_message(),
         }
     }
 
@@ -184,7 +206,12 @@ mod tests {
     fn text(message: &[u8], form: Form) -> String {
         let mut scanner = Scanner::new();
         scanner.feed(message);
-        String::from_utf8_lossy(&structure(&scanner.finish(), form)).into_owned()
+        let outline = scanner.finish();
+        let [old, new] =
+            [Edition::Rev1, Edition::Rev2].map(|edition| structure(&outline, form, edition));
+        assert_eq!(old, new);
+        assert!(!has_editions(&old));
+        String::from_utf8_lossy(&old).into_owned()
     }
 
     #[test]
@@ -223,5 +250,25 @@ mod tests {
              (\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 2 1) 3)\
              (\"text\" \"plain\" NIL NIL NIL \"7BIT\" 1 1) \"digest\")"
         );
+    }
+
+    #[test]
+    fn the_message_in_a_global_one_is_told_by_the_newer_grammar() {
+        let mut scanner = Scanner::new();
+        scanner.feed(b"Content-Type: Message/Global\r\n\r\nSubject: in\r\n\r\nHi\r\n");
+        let outline = scanner.finish();
+        let texts = [Edition::Rev1, Edition::Rev2]
+            .map(|edition| structure(&outline, Form::Body, edition))
+            .map(|text| String::from_utf8(text).unwrap());
+        let basic = r#"("Message" "Global" NIL NIL NIL "7BIT" 19"#;
+        assert_eq!(texts[0], format!("{basic})"));
+        assert_eq!(
+            texts[1],
+            format!(
+                "{basic} (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) \
+                 (\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 4 1) 3)"
+            )
+        );
+        assert!(texts.iter().all(|text| has_editions(text.as_bytes())));
     }
 }

@@ -47,8 +47,19 @@ enum Escape {
     Half(u8),
 }
 
-/// Blanks in a row that are kept; RFC 2045 §6.7 allows lines of 76 octets.
+/// Blanks in a row that may be padding; RFC 2045 §6.7 allows lines of 76 octets.
 const BLANKS_MAX: usize = 64 * 1024;
+
+/// Which octets are digits of base64: large bodies are read octet by octet.
+const DIGITS: [bool; 256] = {
+    let mut digits = [false; 256];
+    let mut octet = 0_u8;
+    while octet < 128 {
+        digits[octet as usize] = octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+        octet += 1;
+    }
+    digits
+};
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
@@ -86,15 +97,28 @@ pub(super) fn hex_pair(octets: &[u8]) -> Option<u8> {
 impl Transfer {
     /// What the header of a part says; `None` for an encoding that no one here knows.
     pub fn of(header: &[u8]) -> Option<Self> {
-        let field = field::fields(header).find(|field| field.is("Content-Transfer-Encoding"));
-        let named = field.map(|field| without_comments(&field.unfolded())).unwrap_or_default();
-        match named.trim_ascii().to_ascii_lowercase().as_slice() {
+        match named(header).as_slice() {
             b"" | b"7bit" | b"8bit" | b"binary" => Some(Self::Identity),
             b"base64" => Some(Self::Base64),
             b"quoted-printable" => Some(Self::QuotedPrintable),
             _ => None,
         }
     }
+}
+
+/// Whether the header of a part says that its octets may be anything: no lines, that is.
+pub fn is_binary(header: &[u8]) -> bool {
+    named(header) == b"binary"
+}
+
+/// The encoding that a header names, in lower case; empty if it names none. Some senders put it into quotes, or
+/// end it as if a parameter followed.
+fn named(header: &[u8]) -> Vec<u8> {
+    let field = field::fields(header).find(|field| field.is("Content-Transfer-Encoding"));
+    let value = field.map(|field| without_comments(&field.unfolded())).unwrap_or_default();
+    let named = value.split(|octet| *octet == b';').next().unwrap_or_default();
+    let bare = named.strip_prefix(b"\"").and_then(|named| named.strip_suffix(b"\""));
+    bare.unwrap_or(named).to_ascii_lowercase()
 }
 
 // === impl Decoder ===
@@ -115,9 +139,7 @@ impl Decoder {
             State::Base64(digits) => {
                 let mut runs = piece.split(|octet| *octet == b'=').peekable();
                 while let Some(run) = runs.next() {
-                    let digit =
-                        |octet: &&u8| octet.is_ascii_alphanumeric() || b"+/".contains(*octet);
-                    digits.extend(run.iter().filter(digit));
+                    digits.extend(run.iter().filter(|octet| DIGITS[usize::from(**octet)]));
                     let rest = if runs.peek().is_some() { 0 } else { digits.len() % 4 };
                     decode_digits(digits, rest, out);
                 }
@@ -163,9 +185,10 @@ impl Line {
                 out.extend_from_slice(&[b'=', digit]);
                 self.escape = Escape::None;
             }
-            if self.blanks.len() < BLANKS_MAX {
-                self.blanks.push(octet);
+            if self.blanks.len() >= BLANKS_MAX {
+                self.give_up_padding(out);
             }
+            self.blanks.push(octet);
             return;
         }
         match self.escape {
@@ -190,6 +213,14 @@ impl Line {
             b'=' => self.escape = Escape::Begun,
             octet => out.push(octet),
         }
+    }
+
+    /// No padding is as long: these blanks are text, and what they follow is no soft line break.
+    fn give_up_padding(&mut self, out: &mut Vec<u8>) {
+        if let Escape::Begun = std::mem::take(&mut self.escape) {
+            out.push(b'=');
+        }
+        out.append(&mut self.blanks);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
@@ -228,14 +259,19 @@ mod tests {
     }
 
     #[test]
-    fn endless_blanks_take_no_memory() {
+    fn endless_blanks_take_no_memory_and_are_not_lost() {
         let mut decoder = Decoder::new(Transfer::QuotedPrintable);
         let mut out = Vec::new();
         for _ in 0..100 {
             decoder.feed(&[b' '; 4096], &mut out);
         }
         let State::QuotedPrintable(line) = &decoder.0 else { panic!() };
-        assert!(line.blanks.len() <= BLANKS_MAX && out.is_empty());
+        assert!(line.blanks.len() <= BLANKS_MAX);
+        decoder.feed(b"=", &mut out);
+        decoder.feed(&[b' '; 2 * BLANKS_MAX], &mut out);
+        decoder.feed(b"x", &mut out);
+        let expected = [&[b' '; 409_600][..], b"=", &[b' '; 2 * BLANKS_MAX], b"x"].concat();
+        assert!(out == expected, "{}", out.len());
     }
 
     #[test]
@@ -245,6 +281,11 @@ mod tests {
         assert_eq!(of("Content-Transfer-Encoding: 8BIT (plain)"), Some(Transfer::Identity));
         assert_eq!(of("content-transfer-encoding:\r\n BASE64"), Some(Transfer::Base64));
         assert_eq!(of("Content-Transfer-Encoding: x-uuencode"), None);
+        for spelled in ["\"base64\"", "base64;", " BASE64 (x) ;", "\"Base64\"; x=y"] {
+            let field = format!("Content-Transfer-Encoding: {spelled}");
+            assert_eq!(of(&field), Some(Transfer::Base64), "{spelled}");
+        }
+        assert_eq!(of("Content-Transfer-Encoding: base64, x-foo"), None);
     }
 
     proptest! {

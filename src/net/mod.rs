@@ -10,4 +10,4 @@ pub mod transport;
 pub use drain::{Drain, Drained};
 pub use listen::{Bound, Limits, Protocol, bind_all};
 pub use tls::{Entry, PlainLogin, Security, Tls};
-pub use transport::{Loss, Transport};
+pub use transport::{Loss, Parting, Transport};

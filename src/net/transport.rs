@@ -43,6 +43,15 @@ pub enum Loss {
     Broken(#[from] io::Error),
 }
 
+/// How the peer left after our last words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Parting {
+    /// In an orderly way, so that it has most likely read them.
+    Heard,
+    /// The connection broke, or nobody waited for the peer.
+    Unclear,
+}
+
 /// How long a handshake may take: old printers need seconds to compute, and a stalled one holds a place
 /// among the connections of its address.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -155,7 +164,7 @@ impl Transport {
     /// Says that nothing more will be written, and lets go by what the peer still sends, up to its
     /// end, `octets` or `limit`. Closing on unread input would reset the connection, and the peer
     /// might never see the last words (RFC 1122 §4.2.2.13).
-    pub async fn linger(mut self, octets: usize, limit: Duration) {
+    pub async fn linger(mut self, octets: usize, limit: Duration) -> Parting {
         let clock = self.clock.clone();
         let listening = async {
             self.channel.shutdown().await?;
@@ -166,8 +175,10 @@ impl Transport {
             }
             Result::<(), Loss>::Ok(())
         };
-        // Whether it worked or not, this is the end.
-        let _ = clock.timeout(limit, listening).await;
+        match clock.timeout(limit, listening).await {
+            Ok(Err(Loss::Closed)) => Parting::Heard,
+            _ => Parting::Unclear,
+        }
     }
 
     /// Says in an orderly way that nothing more will be written.

@@ -39,8 +39,11 @@ pub enum Applied {
     Page { upserts: Vec<Incoming>, gone: Vec<RemoteId>, asked: Epoch, cursor: Option<Cursor> },
     /// Our own confirmed edit of messages that are in the folder.
     Written { rows: Vec<Incoming>, asked: Epoch },
-    /// Our own confirmed append, copy or move into the folder.
-    Added { rows: Vec<Incoming>, asked: Epoch },
+    /// One that has set `\Deleted`.
+    Marked { rows: Vec<Incoming>, asked: Epoch },
+    /// Our own confirmed append, copy or move into the folder. Of `spared` it is not known that the
+    /// version which is there now was ever marked `\Deleted` by a client.
+    Added { rows: Vec<Incoming>, asked: Epoch, spared: Vec<RemoteId> },
     /// Our own confirmed delete, or move out of the folder.
     Removed { remotes: Vec<RemoteId>, asked: Epoch },
     /// The service did not tell about these: to be looked up, as long as it takes.
@@ -91,8 +94,16 @@ fn fold(writing: &mut Writing<'_>, folder: FolderId, applied: Applied) -> Outcom
             latest(rows).into_iter().try_for_each(|row| folding.edit(row))?;
             folding.finish(None)
         }
-        Applied::Added { rows, asked } => {
+        Applied::Marked { rows, asked } => {
             let mut folding = own(writing, folder, rows.iter().map(|row| &row.remote), asked)?;
+            rows.iter().try_for_each(|row| folding.believe(&row.remote))?;
+            latest(rows).into_iter().try_for_each(|row| folding.edit(row))?;
+            folding.finish(None)
+        }
+        Applied::Added { rows, asked, spared } => {
+            let mut folding = own(writing, folder, rows.iter().map(|row| &row.remote), asked)?;
+            rows.iter().try_for_each(|row| folding.believe(&row.remote))?;
+            spared.iter().try_for_each(|remote| folding.spare(remote))?;
             latest(rows).into_iter().try_for_each(|row| folding.add(row))?;
             folding.finish(None)
         }
@@ -191,7 +202,7 @@ mod tests {
         let here = fixture().await;
         let early = here.store.epoch();
         let (rows, asked) = (vec![mail("a", 1)], here.store.epoch());
-        here.apply(Applied::Added { rows, asked }).await;
+        here.apply(Applied::Added { rows, asked, spared: vec![] }).await;
         let listing = Applied::Listing { rows: vec![], asked: early, cursor: None };
         let receipt = here.apply(listing).await;
         assert_eq!(receipt.doubtful, [remote("a")]);

@@ -3,6 +3,7 @@
 //! A body is keyed by the remote id and, for drafts, the version it was read at, so a message that
 //! moves keeps its bytes and a draft that was edited elsewhere does not.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -96,10 +97,33 @@ impl Store {
 
     /// Gives copies, and drafts that moved, the bytes of what they come from, before `Applied::Added`
     /// announces them: the service may make others of them, above all of what a client filed. Name
-    /// no draft that someone may have edited a moment before.
-    pub async fn inherit(&self, from: FolderId, copies: Vec<(Uid, Incoming)>) -> Outcome<()> {
+    /// no draft that someone may have edited a moment before. The original may have left meanwhile.
+    pub async fn inherit(&self, copies: Vec<(ContentKey, Incoming)>) -> Outcome<()> {
         self.write(move |writing| {
-            copies.iter().try_for_each(|(uid, copy)| inherit(writing, (from, *uid), copy))
+            copies.iter().try_for_each(|(original, copy)| inherit(writing, original, copy))
+        })
+        .await
+    }
+
+    /// What is known of the contents of those of `uids` that exist is found by these, also when the messages
+    /// are gone.
+    pub async fn content_keys(
+        &self,
+        folder: FolderId,
+        uids: &[Uid],
+    ) -> Outcome<HashMap<Uid, ContentKey>> {
+        let uids = uids.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT remote, content FROM messages WHERE folder = ?1 AND uid = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut keys = HashMap::with_capacity(uids.len());
+            for uid in uids {
+                let found = statement.query_row(params![key(folder), uid.get()], |record| {
+                    Ok(ContentKey(Name { remote: record.get(0)?, content: record.get(1)? }))
+                });
+                keys.extend(found.optional()?.map(|found| (uid, found)));
+            }
+            Ok(keys)
         })
         .await
     }
@@ -159,7 +183,12 @@ impl fmt::Debug for Texts {
     }
 }
 
+/// A message's content: two rows with the same one have the same bytes.
+#[derive(Clone, Debug)]
+pub struct ContentKey(pub(super) Name);
+
 /// The key of a body.
+#[derive(Clone, Debug)]
 pub(super) struct Name {
     pub(super) remote: String,
     /// See `fold::content`.
@@ -222,19 +251,17 @@ pub(super) fn is_announced(writing: &Writing<'_>, name: &Name) -> Outcome<bool> 
     Ok(writing.transaction.prepare_cached(sql)?.exists([&name.remote, &name.content])?)
 }
 
-fn inherit(writing: &Writing<'_>, source: (FolderId, Uid), copy: &Incoming) -> Outcome<()> {
-    carry(writing, source, copy)?;
+fn inherit(writing: &Writing<'_>, original: &ContentKey, copy: &Incoming) -> Outcome<()> {
+    carry(writing, original, copy)?;
     // Bytes that the copy has already were served to someone: they stay.
     let sql = "INSERT OR IGNORE INTO bodies
                (remote, content, size, hash, outline, envelope, structure, body, heads, sort_keys,
                 preview)
-               SELECT ?3, ?4, b.size, b.hash, b.outline, b.envelope, b.structure, b.body, b.heads,
-                      b.sort_keys, b.preview
-               FROM messages m JOIN bodies b ON b.remote = m.remote AND b.content = m.content
-               WHERE m.folder = ?1 AND m.uid = ?2";
-    let ((folder, uid), name) = (source, Name::of(copy));
-    let columns = params![key(folder), uid.get(), name.remote, name.content];
-    writing.transaction.prepare_cached(sql)?.execute(columns)?;
+               SELECT ?3, ?4, size, hash, outline, envelope, structure, body, heads, sort_keys, preview
+               FROM bodies WHERE remote = ?1 AND content = ?2";
+    let (ContentKey(from), to) = (original, Name::of(copy));
+    let names = [&from.remote, &from.content, &to.remote, &to.content];
+    writing.transaction.prepare_cached(sql)?.execute(names)?;
     Ok(())
 }
 
@@ -363,9 +390,13 @@ mod tests {
         let asked = here.store.epoch();
         let file = here.file(b"as filed").await;
         let wish = (row.flags.clone(), None);
-        let filing = here.store.begin_filing(here.inbox, (file, texts("own")), wish).await.unwrap();
+        let filing = here
+            .store
+            .begin_filing(("1".to_owned(), here.inbox), (file, texts("own")), wish)
+            .await
+            .unwrap();
         here.store.bind_filing(&filing.id, &row, super::super::Answer::Unknown).await.unwrap();
-        here.apply(Applied::Added { rows: vec![row], asked }).await;
+        here.apply(Applied::Added { rows: vec![row], asked, spared: vec![] }).await;
         let theirs = freeze(&here, 1, b"as the service tells it").await;
         assert_eq!((theirs.freezing, theirs.body.size), (Freezing::Kept, 8));
         assert_eq!(here.store.evict(0).await.unwrap(), 0);
@@ -376,11 +407,13 @@ mod tests {
     async fn a_copy_has_the_bytes_of_its_original_be_it_mail_or_a_draft() {
         let here = fixture().await;
         here.list(vec![mail("a", 1), draft("d", "1")]).await;
-        let (of_mail, of_draft) = (uid(2), uid(1));
         let body = freeze(&here, 2, b"mail").await.body;
         let draft_body = freeze(&here, 1, b"draft").await.body;
+        let (of_mail, of_draft) = (here.content(2).await, here.content(1).await);
+        // What it was copied from may be gone by the time of the answer.
+        here.page(vec![], &["a", "d"]).await;
         let copies = vec![(of_mail, mail("a2", 1)), (of_draft, draft("d2", "9"))];
-        here.store.inherit(here.inbox, copies).await.unwrap();
+        here.store.inherit(copies).await.unwrap();
         here.page(vec![mail("a2", 1)], &[]).await;
         here.page(vec![draft("d2", "9")], &[]).await;
         assert_eq!(here.store.body(here.inbox, uid(3)).await.unwrap(), Some(body));
@@ -407,7 +440,8 @@ mod tests {
         for id in ["moved", "deleted"] {
             let file = here.file(id.as_bytes()).await;
             let wish = (Flags::none(), None);
-            let filing = here.store.begin_filing(here.inbox, (file, texts("own")), wish);
+            let filing =
+                here.store.begin_filing((id.to_owned(), here.inbox), (file, texts("own")), wish);
             filings.push((id, filing.await.unwrap().id));
         }
         here.store.prune().await.unwrap();

@@ -54,16 +54,15 @@ const COLUMNS: &str = "id, folder, hash, begun, flags, keywords, received, remot
 
 impl Store {
     /// Takes a client's bytes and writes down that they are to be filed, before anything is asked of
-    /// the service. `wish` is what the message shall carry.
+    /// the service. `id` was never used before; `wish` is what the message shall carry.
     pub async fn begin_filing(
         &self,
-        folder: FolderId,
+        (id, folder): (String, FolderId),
         (file, texts): (SpoolFile, Texts),
         (flags, received): (Flags, Option<Timestamp>),
     ) -> Outcome<Filing> {
         let measured = Measured::of(file).await?;
         let directory = self.path(DIRECTORY);
-        let id = uuid::Uuid::new_v4().to_string();
         self.write(move |writing| {
             let (hash, size, begun) = (measured.hash, measured.size, writing.now);
             measured.keep(writing, &directory, Pin::Pinned)?;
@@ -131,6 +130,19 @@ impl Store {
     /// Forgets filings whose clients have their answer; the messages keep the bytes.
     pub async fn end_filings(&self, ids: Vec<String>) -> Outcome<()> {
         self.write(move |writing| ids.iter().try_for_each(|id| remove(writing, id))).await
+    }
+
+    /// Whether a client has filed this message, as far as is known.
+    pub async fn is_filed(&self, message: &RemoteId) -> Outcome<bool> {
+        let message = message.clone();
+        self.read(move |connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM filings WHERE remote = ?1)
+                       OR EXISTS (SELECT 1 FROM bodies b JOIN blobs f ON f.hash = b.hash
+                                  WHERE b.remote = ?1 AND f.pinned)";
+            let mut statement = connection.prepare_cached(sql)?;
+            Ok(statement.query_row([message.as_str()], |record| record.get(0))?)
+        })
+        .await
     }
 
     /// The messages of a folder that have the bytes which a client gave for them.

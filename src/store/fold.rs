@@ -15,9 +15,9 @@ use crate::mailbox::{
 
 #[derive(Debug)]
 pub(super) struct Folding<'w, 'a> {
-    writing: &'w mut Writing<'a>,
+    pub(super) writing: &'w mut Writing<'a>,
     folder: FolderId,
-    picture: Picture,
+    pub(super) picture: Picture,
     /// When the question was asked, or the write sent.
     asked: Epoch,
     /// Now: when the answer is recorded.
@@ -75,6 +75,7 @@ impl<'w, 'a> Folding<'w, 'a> {
             .cloned()
             .collect();
         rows.into_iter().try_for_each(|row| self.hear(row, Rest::Leave))?;
+        self.put_in_order();
         absent.iter().try_for_each(|remote| self.leave(remote))?;
         // Kept for the folder instead of in each row: most rows of a listing have not changed.
         self.listed = Some(self.stamp);
@@ -93,11 +94,18 @@ impl<'w, 'a> Folding<'w, 'a> {
         let torn: HashSet<RemoteId> = torn.into_iter().map(|row| row.remote).collect();
         torn.iter().try_for_each(|remote| self.doubt(remote))?;
         upserts.into_iter().try_for_each(|row| self.hear(row, Rest::Confirm))?;
+        self.put_in_order();
         gone.difference(&torn).try_for_each(|remote| self.leave(remote))
+    }
+
+    /// What the service tells of is numbered oldest first; what we have put there, in the order in which we did.
+    fn put_in_order(&mut self) {
+        self.arrivals.sort_by(|a, b| (a.received, &a.remote).cmp(&(b.received, &b.remote)));
     }
 
     /// A confirmed edit of ours.
     pub(super) fn edit(&mut self, row: Incoming) -> Outcome<()> {
+        let row = self.sift(row)?;
         match self.picture.known.remove(&row.remote) {
             Some(known) => self.overwrite(&known, &row),
             None => self.doubt(&row.remote),
@@ -106,6 +114,7 @@ impl<'w, 'a> Folding<'w, 'a> {
 
     /// A confirmed append, copy or move of ours into the folder.
     pub(super) fn add(&mut self, row: Incoming) -> Outcome<()> {
+        let row = self.sift(row)?;
         if let Some(known) = self.picture.known.remove(&row.remote) {
             return self.overwrite(&known, &row);
         }
@@ -130,10 +139,9 @@ impl<'w, 'a> Folding<'w, 'a> {
         self.depart(remote)
     }
 
-    /// Numbers what is new, oldest first, and closes the books.
+    /// Numbers what is new, and closes the books.
     pub(super) fn finish(mut self, cursor: Option<Cursor>) -> Outcome<Receipt> {
-        let mut arrivals = std::mem::take(&mut self.arrivals);
-        arrivals.sort_by(|a, b| (a.received, &a.remote).cmp(&(b.received, &b.remote)));
+        let arrivals = std::mem::take(&mut self.arrivals);
         arrivals.iter().try_for_each(|row| self.arrive(row))?;
         if self.changed {
             self.highest = self.modseq();
@@ -160,19 +168,23 @@ impl<'w, 'a> Folding<'w, 'a> {
         let Some(known) = self.picture.known.remove(&row.remote) else {
             return self.hear_new(row);
         };
-        let same = is_same(&known, &row);
         if self.is_overtaken(&known) {
+            let unmarked = self.is_unmarked(&row);
+            let row = self.shown(row);
+            let same = is_same(&known, &row) && !unmarked;
             self.receipt.uids.push((row.remote.clone(), known.uid));
             return if same { self.confirm(&known, rest) } else { self.doubt(&row.remote) };
         }
         self.settle(&row.remote)?;
-        if is_rewritten(&known, &row) {
+        self.spare_edited(&known, &row)?;
+        let row = self.sift(row)?;
+        if known.is_rewritten(&row) {
             self.bury(known.uid)?;
             self.arrivals.push(row);
             return Ok(());
         }
         self.receipt.uids.push((row.remote.clone(), known.uid));
-        if same { self.confirm(&known, rest) } else { self.update(&known, &row) }
+        if is_same(&known, &row) { self.confirm(&known, rest) } else { self.update(&known, &row) }
     }
 
     fn hear_new(&mut self, row: Incoming) -> Outcome<()> {
@@ -181,6 +193,8 @@ impl<'w, 'a> Folding<'w, 'a> {
             return self.doubt(&row.remote);
         }
         self.settle(&row.remote)?;
+        self.spare_arrived(&row)?;
+        let row = self.sift(row)?;
         self.arrivals.push(row);
         Ok(())
     }
@@ -191,6 +205,7 @@ impl<'w, 'a> Folding<'w, 'a> {
             if self.is_overtaken(&known) {
                 return self.doubt(remote);
             }
+            self.spare_left(&known, remote)?;
             self.bury(known.uid)?;
         }
         self.settle(remote)?;
@@ -347,14 +362,6 @@ fn is_same(known: &Known, row: &Incoming) -> bool {
         && (row.version.is_none() || row.version == known.version)
         && (row.estimate.is_none() || row.estimate == known.estimate)
         && (row.thread.is_none() || known.threaded)
-}
-
-/// Whether the bytes may be others now. Only drafts can be rewritten; for all else another version
-/// means other flags.
-fn is_rewritten(known: &Known, row: &Incoming) -> bool {
-    let draft = known.is_draft() || row.flags.has(SystemFlag::Draft);
-    let versions = known.version.as_ref().zip(row.version.as_ref());
-    draft && versions.is_some_and(|(before, now)| before != now)
 }
 
 /// With the remote id, the key of a message's body.

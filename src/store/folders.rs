@@ -213,7 +213,7 @@ mod tests {
         whole(&here, vec![inbox.clone(), child.clone(), folder("parent", None, "Old")]).await;
         let before = at(&here, "Old/Child").await;
         let rows = vec![mail("a", 1)];
-        let added = Applied::Added { rows, asked: here.store.epoch() };
+        let added = Applied::Added { rows, asked: here.store.epoch(), spared: vec![] };
         here.store.apply(before.id, added).await.unwrap();
         whole(&here, vec![inbox, child, folder("parent", Some("inbox"), "New")]).await;
         let after = at(&here, "inbox/New/Child").await;

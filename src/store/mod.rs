@@ -5,6 +5,7 @@
 //! index.db        folders, rows, UIDs, change log, cursors, recent submissions
 //! blobs/ab/…      message bytes by content hash
 //! spool/          files in flight, emptied at open
+//! outbox/         mail accepted and not yet sent (`queue`), whatever becomes of the index
 //! uidvalidity     the highest one ever given here
 //! lock            held while the store is open
 //! ```
@@ -26,11 +27,13 @@ mod objects;
 mod octets;
 pub mod outbox;
 mod picture;
+pub mod queue;
 pub mod read;
 mod recent;
 mod retain;
 mod schema;
 mod snapshot;
+mod spared;
 pub mod spool;
 mod tree;
 mod validity;
@@ -59,12 +62,15 @@ use worker::{Readers, Writer, Writing};
 pub use apply::{Applied, Incoming, Receipt};
 pub use batch::{Located, Told};
 pub use blobs::BlobHash;
-pub use bodies::{Body, Freezing, Frozen, Texts};
+pub use bodies::{Body, ContentKey, Freezing, Frozen, Texts};
 pub use filings::{Binding, Filing, FilingStage};
 pub use folders::{FolderFacts, Subscription, Tree, TreeReceipt};
 pub use listed::Listed;
 pub use objects::Names;
-pub use outbox::{Answer, Attempt, Digest, Stage, Unclaimed};
+pub use outbox::{
+    Answer, Attempt, Digest, Outgoing, SentCopy, Stage, Unclaimed, first_id, further_id,
+};
+pub use queue::{Entry, Naming, QueueFolder, QueueId};
 pub use read::Counts;
 pub use recent::Claim;
 pub use snapshot::Sizes;
@@ -110,6 +116,11 @@ impl Store {
     /// tick taken before its first.
     pub fn epoch(&self) -> Epoch {
         Epoch::new(self.0.epochs.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    /// Where mail waits that was accepted and not yet sent.
+    pub fn queue(&self) -> QueueFolder {
+        QueueFolder::of(&self.0.directory)
     }
 
     /// Wakes after each commit that changed the folder. The first value may be zero: subscribe,
@@ -181,7 +192,8 @@ mod tests {
         assert_eq!(*second.unwrap_err().kind(), Kind::Busy);
         here.store.close().await;
         assert_eq!(*here.store.folders().await.unwrap_err().kind(), Kind::Busy);
-        let page = Applied::Added { rows: vec![mail("a", 1)], asked: here.store.epoch() };
+        let page =
+            Applied::Added { rows: vec![mail("a", 1)], asked: here.store.epoch(), spared: vec![] };
         let fault = here.store.apply(here.inbox, page).await.unwrap_err();
         assert_eq!(*fault.kind(), Kind::Busy);
         Store::open(here.directory.path(), here.clock.clone()).await.unwrap();
@@ -191,7 +203,7 @@ mod tests {
     async fn the_logical_clock_goes_on_above_all_that_was_recorded() {
         let here = fixture().await;
         let rows = vec![mail("a", 1)];
-        here.apply(Applied::Added { rows, asked: here.store.epoch() }).await;
+        here.apply(Applied::Added { rows, asked: here.store.epoch(), spared: vec![] }).await;
         let here = here.reopen().await;
         // A fresh look is believed, so it was asked after what the first run recorded.
         let receipt = here.page(vec![], &["a"]).await;

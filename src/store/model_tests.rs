@@ -114,7 +114,7 @@ impl Service {
                 Applied::Written { rows: vec![self.flag(pick)?], asked }
             }
             Flight::Write(asked, Write::Add, pick) => {
-                Applied::Added { rows: vec![self.add(pick)], asked }
+                Applied::Added { rows: vec![self.add(pick)], asked, spared: vec![] }
             }
             Flight::Write(asked, Write::Remove, pick) => {
                 self.remove(pick);
@@ -321,7 +321,8 @@ async fn fifty_thousand_messages_are_listed_numbered_and_counted() {
 async fn a_folder_that_is_not_there_takes_nothing() {
     let here = fixture().await;
     let nowhere = crate::mailbox::FolderId::new(99);
-    let page = Applied::Added { rows: vec![mail("a", 1)], asked: here.store.epoch() };
+    let page =
+        Applied::Added { rows: vec![mail("a", 1)], asked: here.store.epoch(), spared: vec![] };
     let fault = here.store.apply(nowhere, page).await.unwrap_err();
     assert_eq!(*fault.kind(), Kind::NoSuchFolder);
 }

@@ -5,10 +5,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row as Record, params};
 
+use super::bodies::Name;
 use super::fold::content;
 use super::values::{self, key};
 use super::worker::Writing;
-use super::{Incoming, Store};
+use super::{ContentKey, Incoming, Store};
 use crate::mailbox::{FolderId, ObjectId, Outcome, RemoteId, SystemFlag, Uid};
 
 /// The names of one message.
@@ -78,14 +79,14 @@ impl Store {
 
     /// Lets messages keep the name of their content where their key becomes another, as that of a
     /// draft does when it is moved. To be called before `Applied::Added` announces them.
-    pub async fn carry_names(&self, from: FolderId, moved: Vec<(Uid, Incoming)>) -> Outcome<()> {
+    pub async fn carry_names(&self, moved: Vec<(ContentKey, Incoming)>) -> Outcome<()> {
         let drafts = |row: &Incoming| row.flags.has(SystemFlag::Draft);
         let moved: Vec<_> = moved.into_iter().filter(|(_, row)| drafts(row)).collect();
         if moved.is_empty() {
             return Ok(());
         }
         self.write(move |writing| {
-            moved.iter().try_for_each(|(uid, row)| carry(writing, (from, *uid), row))
+            moved.iter().try_for_each(|(original, row)| carry(writing, original, row))
         })
         .await
     }
@@ -154,24 +155,18 @@ pub(super) fn take_after_kin(
 /// Gives `to` the name of the message it was made from.
 pub(super) fn carry(
     writing: &Writing<'_>,
-    (folder, uid): (FolderId, Uid),
+    ContentKey(Name { remote, content: kept }): &ContentKey,
     to: &Incoming,
 ) -> Outcome<()> {
-    let sql = "SELECT remote, content FROM messages WHERE folder = ?1 AND uid = ?2";
-    let mut statement = writing.transaction.prepare_cached(sql)?;
-    let place = params![key(folder), uid.get()];
-    let source: Option<(String, String)> =
-        statement.query_row(place, |record| Ok((record.get(0)?, record.get(1)?))).optional()?;
-    let Some((remote, kept)) = source else { return Ok(()) };
     let own = (to.remote.as_str(), content(&to.flags, to.version.as_ref()));
     if own == (remote.as_str(), kept.as_str()) {
         return Ok(());
     }
     let sql = "SELECT email FROM identities WHERE remote = ?1 AND content = ?2";
     let mut statement = writing.transaction.prepare_cached(sql)?;
-    let email = statement.query_row([&remote, &kept], |record| record.get::<_, String>(0));
+    let email = statement.query_row([remote, kept], |record| record.get::<_, String>(0));
     let email = email.optional()?.map(ObjectId::known);
-    let email = email.unwrap_or_else(|| ObjectId::email(&RemoteId::new(remote.as_str()), &kept));
+    let email = email.unwrap_or_else(|| ObjectId::email(&RemoteId::new(remote.as_str()), kept));
     // Under its own key as well, so that copies find their original.
     let sql = "INSERT OR IGNORE INTO identities (remote, content, email) VALUES (?1, ?2, ?3)";
     let mut statement = writing.transaction.prepare_cached(sql)?;
@@ -222,8 +217,8 @@ mod tests {
         let here = fixture().await;
         here.list(vec![mail("a", 1)]).await;
         let (row, asked) = (mail(copy, 1), here.store.epoch());
-        here.store.inherit(here.inbox, vec![(uid(1), row.clone())]).await.unwrap();
-        here.apply(Applied::Added { rows: vec![row], asked }).await;
+        here.store.inherit(vec![(here.content(1).await, row.clone())]).await.unwrap();
+        here.apply(Applied::Added { rows: vec![row], asked, spared: vec![] }).await;
         here
     }
 
@@ -258,8 +253,8 @@ mod tests {
     async fn a_copy_of_a_copy_has_the_same_name() {
         let here = copied("b").await;
         let (row, asked) = (mail("c", 1), here.store.epoch());
-        here.store.inherit(here.inbox, vec![(uid(2), row.clone())]).await.unwrap();
-        here.apply(Applied::Added { rows: vec![row], asked }).await;
+        here.store.inherit(vec![(here.content(2).await, row.clone())]).await.unwrap();
+        here.apply(Applied::Added { rows: vec![row], asked, spared: vec![] }).await;
         assert_eq!(names_of(&here, 3).await, names_of(&here, 1).await);
     }
 
@@ -268,8 +263,8 @@ mod tests {
         let here = fixture().await;
         here.list(vec![draft("d", "1")]).await;
         let before = names_of(&here, 1).await;
-        let moved = vec![(uid(1), draft("d", "2"))];
-        here.store.carry_names(here.inbox, moved).await.unwrap();
+        let moved = vec![(here.content(1).await, draft("d", "2"))];
+        here.store.carry_names(moved).await.unwrap();
         here.page(vec![draft("d", "3")], &[]).await;
         assert_ne!(names_of(&here, 2).await, before, "edited");
         here.page(vec![], &["d"]).await;

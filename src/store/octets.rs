@@ -46,7 +46,7 @@ mod tests {
         let mut estimated = mail("a", 1);
         estimated.estimate = Some(1000);
         let rows = vec![estimated, mail("b", 2)];
-        let added = Applied::Added { rows, asked: here.store.epoch() };
+        let added = Applied::Added { rows, asked: here.store.epoch(), spared: vec![] };
         here.store.apply(work.id, added).await.unwrap();
         assert_eq!(here.store.octets(work.id).await.unwrap(), 2000 + LARGEST);
     }

@@ -27,8 +27,31 @@ pub struct Attempt {
     pub received: Digest,
     /// Of the bytes as the service got them.
     pub staged: Digest,
+    /// Of what stays the same in them if the service writes them anew.
+    pub likeness: Option<Digest>,
+    /// How many people it goes to.
+    pub recipients: u32,
     pub begun: Timestamp,
     pub stage: Stage,
+    /// When the stage was reached.
+    pub since: Timestamp,
+    pub sent_copy: SentCopy,
+}
+
+/// What is to become of the sender's copy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SentCopy {
+    Kept,
+    /// It is to be removed, unless a client takes it for its own.
+    Unwanted,
+}
+
+/// A submission that went out, or may have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Outgoing {
+    pub id: String,
+    pub begun: Timestamp,
+    pub recipients: u32,
 }
 
 /// Whose a sent copy is that no client's message was taken for.
@@ -43,8 +66,13 @@ pub enum Unclaimed {
 /// How far an attempt came, as far as is known.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Stage {
-    /// About to be put into the mailbox. It was certainly not sent.
+    /// About to be put into the mailbox as a draft. It was certainly not sent.
     Staging,
+    /// The same of a message that is more than one request says: the draft lacks parts of it, or a wish.
+    Planting,
+    /// In the mailbox as a draft that gets one part after the other. It was certainly not sent, and never
+    /// will be as it is.
+    Growing(RemoteId),
     /// In the mailbox as a draft; it may have been sent.
     Staged(RemoteId),
     /// Taken by the service. The id is the draft's or, if that did not last, the sent copy's.
@@ -68,14 +96,24 @@ impl Store {
         let attempt = attempt.clone();
         self.write(move |writing| {
             let sql = "INSERT INTO submissions
-                       (id, key, message_id, received, staged, begun, stage, remote)
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-            let Attempt { id, key, message_id, received, staged, begun, stage } = attempt;
-            let (name, remote) = stage.columns();
-            let remote = remote.map(RemoteId::as_str);
-            let columns =
-                params![id, key.0, message_id, received.0, staged.0, begun.0, name, remote];
-            writing.transaction.prepare_cached(sql)?.execute(columns)?;
+                       (id, key, message_id, received, staged, likeness, recipients, begun, since, stage,
+                        remote, unwanted)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+            let (name, remote) = attempt.stage.columns();
+            writing.transaction.prepare_cached(sql)?.execute(params![
+                attempt.id,
+                attempt.key.0,
+                attempt.message_id,
+                attempt.received.0,
+                attempt.staged.0,
+                attempt.likeness.map(|likeness| likeness.0),
+                attempt.recipients,
+                attempt.begun.0,
+                attempt.since.0,
+                name,
+                remote.map(RemoteId::as_str),
+                attempt.sent_copy == SentCopy::Unwanted,
+            ])?;
             Ok(())
         })
         .await
@@ -94,8 +132,8 @@ impl Store {
                 return Err(Fault::defect("a submission that was sent cannot be unsent"));
             }
             let (name, remote) = stage.columns();
-            let sql = "UPDATE submissions SET stage = ?2, remote = ?3 WHERE id = ?1";
-            let columns = params![id, name, remote.map(RemoteId::as_str)];
+            let sql = "UPDATE submissions SET stage = ?2, remote = ?3, since = ?4 WHERE id = ?1";
+            let columns = params![id, name, remote.map(RemoteId::as_str), writing.now.0];
             writing.transaction.prepare_cached(sql)?.execute(columns)?;
             Ok(())
         })
@@ -105,6 +143,15 @@ impl Store {
     pub async fn attempt(&self, id: &str) -> Outcome<Option<Attempt>> {
         let id = id.to_owned();
         self.read(move |connection| one(connection, "id = ?1", [id])).await
+    }
+
+    /// Attempts at one message: the one that was begun under `id`, and those that followed it
+    /// (`further_id`); youngest first.
+    pub async fn attempts_at(&self, id: &str) -> Outcome<Vec<Attempt>> {
+        // Whatever follows a point sorts before the next character.
+        let (first, from, to) = (id.to_owned(), format!("{id}."), format!("{id}/"));
+        let choice = "(id = ?1 OR id > ?2 AND id < ?3) ORDER BY number DESC";
+        self.read(move |connection| many(connection, choice, [first, from, to])).await
     }
 
     /// The youngest attempt with that key.
@@ -120,10 +167,30 @@ impl Store {
         self.read(move |connection| many(connection, choice, [message_id])).await
     }
 
+    /// What went out since then, or may have; oldest first. What is still being staged has not.
+    pub async fn outgoing_since(&self, since: Timestamp) -> Outcome<Vec<Outgoing>> {
+        self.read(move |connection| {
+            let sql = "SELECT id, begun, recipients FROM submissions
+                       WHERE begun >= ?1 AND stage IN ('staged', 'missed', 'sent', 'delivered')
+                       ORDER BY begun";
+            let mut statement = connection.prepare_cached(sql)?;
+            let found = statement.query_map([since.0], |record| {
+                Ok(Outgoing {
+                    id: record.get(0)?,
+                    begun: Timestamp(record.get(1)?),
+                    recipients: record.get(2)?,
+                })
+            })?;
+            Ok(found.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
     /// Attempts of unknown fate or with a draft left over, oldest first.
     pub async fn unsettled_attempts(&self) -> Outcome<Vec<Attempt>> {
-        let choice = "stage IN ('staging', 'staged', 'leftover') ORDER BY number";
-        self.read(move |connection| many(connection, choice, [])).await
+        let open = "'staging', 'planting', 'growing', 'staged', 'leftover'";
+        let choice = format!("stage IN ({open}) ORDER BY number");
+        self.read(move |connection| many(connection, &choice, [])).await
     }
 
     /// Takes the sent copy for a client's message with this digest. Answers whether it is that
@@ -137,13 +204,42 @@ impl Store {
         let id = id.to_owned();
         self.write(move |writing| {
             let sql = "UPDATE submissions SET claim = ?2
-                       WHERE id = ?1 AND (claim = ?2 OR claim IS NULL AND ?3)";
+                       WHERE id = ?1 AND (claim = ?2 OR claim IS NULL AND unwanted < 2 AND ?3)";
             let is_free = unclaimed == Unclaimed::Free;
             let claimed = writing
                 .transaction
                 .prepare_cached(sql)?
                 .execute(params![id, claimer.0, is_free])?;
             Ok(claimed > 0)
+        })
+        .await
+    }
+
+    /// What was sent and whose copy is still to be removed, oldest first. What a client took for its own stays.
+    pub async fn unwanted_copies(&self) -> Outcome<Vec<Attempt>> {
+        let choice = "unwanted AND claim IS NULL AND stage IN ('missed', 'sent', 'delivered')
+                      ORDER BY number";
+        self.read(move |connection| many(connection, choice, [])).await
+    }
+
+    /// The copy is about to be removed, and can be claimed no more. `false` if a client has claimed it.
+    pub async fn give_up_copy(&self, id: &str) -> Outcome<bool> {
+        let id = id.to_owned();
+        self.write(move |writing| {
+            let sql = "UPDATE submissions SET unwanted = 2
+                       WHERE id = ?1 AND unwanted > 0 AND claim IS NULL";
+            Ok(writing.transaction.prepare_cached(sql)?.execute([id])? > 0)
+        })
+        .await
+    }
+
+    /// The copy is gone, or shall be let be.
+    pub async fn forget_unwanted(&self, id: &str) -> Outcome<()> {
+        let id = id.to_owned();
+        self.write(move |writing| {
+            let sql = "UPDATE submissions SET unwanted = 0 WHERE id = ?1";
+            writing.transaction.prepare_cached(sql)?.execute([id])?;
+            Ok(())
         })
         .await
     }
@@ -160,6 +256,17 @@ impl Store {
     }
 }
 
+/// The id of another attempt at the message to which the attempt `id` belongs.
+pub fn further_id(id: &str) -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}.{}", first_id(id), &random[..8])
+}
+
+/// The id of the first attempt at that message.
+pub fn first_id(id: &str) -> &str {
+    id.split_once('.').map_or(id, |(first, _)| first)
+}
+
 // === impl Stage ===
 
 impl Stage {
@@ -167,9 +274,16 @@ impl Stage {
         matches!(self, Self::Sent { .. })
     }
 
+    /// The draft or sent copy that is known to belong to it.
+    pub fn remote(&self) -> Option<&RemoteId> {
+        self.columns().1
+    }
+
     fn columns(&self) -> (&'static str, Option<&RemoteId>) {
         match self {
             Self::Staging => ("staging", None),
+            Self::Planting => ("planting", None),
+            Self::Growing(draft) => ("growing", Some(draft)),
             Self::Staged(draft) => ("staged", Some(draft)),
             Self::Sent { copy, answer: Answer::Missed } => ("missed", Some(copy)),
             Self::Sent { copy, answer: Answer::Unknown } => ("sent", Some(copy)),
@@ -182,6 +296,8 @@ impl Stage {
     fn from_columns(name: &str, remote: Option<RemoteId>) -> Option<Self> {
         match (name, remote) {
             ("staging", None) => Some(Self::Staging),
+            ("planting", None) => Some(Self::Planting),
+            ("growing", Some(draft)) => Some(Self::Growing(draft)),
             ("staged", Some(draft)) => Some(Self::Staged(draft)),
             ("missed", Some(copy)) => Some(Self::Sent { copy, answer: Answer::Missed }),
             ("sent", Some(copy)) => Some(Self::Sent { copy, answer: Answer::Unknown }),
@@ -207,7 +323,8 @@ impl fmt::Debug for Digest {
 
 // === reading ===
 
-const ATTEMPT: &str = "SELECT id, key, message_id, received, staged, begun, stage, remote
+const ATTEMPT: &str = "SELECT id, key, message_id, received, staged, begun, stage, remote,
+                              likeness, coalesce(since, begun), recipients, unwanted
                        FROM submissions WHERE";
 
 fn one(connection: &Connection, choice: &str, values: impl Params) -> Outcome<Option<Attempt>> {
@@ -230,8 +347,15 @@ fn attempt(record: &Record<'_>) -> rusqlite::Result<Attempt> {
         message_id: record.get(2)?,
         received: Digest(record.get(3)?),
         staged: Digest(record.get(4)?),
+        recipients: record.get(10)?,
         begun: Timestamp(record.get(5)?),
         stage: stage.ok_or_else(|| values::senseless(6))?,
+        likeness: record.get::<_, Option<_>>(8)?.map(Digest),
+        since: Timestamp(record.get(9)?),
+        sent_copy: match record.get::<_, u8>(11)? {
+            0 => SentCopy::Kept,
+            _ => SentCopy::Unwanted,
+        },
     })
 }
 
@@ -247,8 +371,12 @@ mod tests {
             message_id: "<1@a.test>".into(),
             received: Digest([2; 32]),
             staged: Digest([3; 32]),
+            likeness: Some(Digest([4; 32])),
+            recipients: 2,
             begun: Timestamp(1_700_000_000),
             stage: Stage::Staging,
+            since: Timestamp(1_700_000_000),
+            sent_copy: SentCopy::Kept,
         }
     }
 
@@ -257,6 +385,8 @@ mod tests {
         let fixture = fixture().await;
         let stages = [
             Stage::Staging,
+            Stage::Planting,
+            Stage::Growing(remote("d")),
             Stage::Staged(remote("d")),
             Stage::Refused { leftover: Some(remote("d")) },
             Stage::Refused { leftover: None },
@@ -275,16 +405,20 @@ mod tests {
         drop(fixture.store);
         let store = match store {
             Ok(store) => store,
-            Err(_) => Store::open(fixture.directory.path(), fixture.clock).await.unwrap(),
+            Err(_) => Store::open(fixture.directory.path(), fixture.clock.clone()).await.unwrap(),
         };
         for (number, stage) in stages.iter().enumerate() {
-            let expected = Attempt { stage: stage.clone(), ..attempt(&number.to_string(), 1) };
+            let (stage, since) = (stage.clone(), fixture.clock.now());
+            let expected = Attempt { stage, since, ..attempt(&number.to_string(), 1) };
             assert_eq!(store.attempt(&number.to_string()).await.unwrap(), Some(expected));
         }
         let unsettled = store.unsettled_attempts().await.unwrap();
-        assert_eq!(unsettled.iter().map(|one| &*one.id).collect::<Vec<_>>(), ["0", "1", "2"]);
-        assert_eq!(store.latest_attempt(Digest([1; 32])).await.unwrap().unwrap().id, "6");
-        assert_eq!(store.attempts_named("<1@a.test>").await.unwrap()[0].id, "6");
+        assert_eq!(
+            unsettled.iter().map(|one| &*one.id).collect::<Vec<_>>(),
+            ["0", "1", "2", "3", "4"]
+        );
+        assert_eq!(store.latest_attempt(Digest([1; 32])).await.unwrap().unwrap().id, "8");
+        assert_eq!(store.attempts_named("<1@a.test>").await.unwrap()[0].id, "8");
     }
 
     #[tokio::test]
@@ -297,6 +431,15 @@ mod tests {
         let unsent = Stage::Refused { leftover: None };
         store.advance_attempt("sent", &unsent).await.unwrap_err();
         store.advance_attempt("never begun", &sent).await.unwrap_err();
+        store.begin_attempt(&attempt("refused", 3)).await.unwrap();
+        store.advance_attempt("refused", &Stage::Refused { leftover: None }).await.unwrap();
+        store.begin_attempt(&attempt("on its way", 4)).await.unwrap();
+        store.advance_attempt("on its way", &Stage::Staged(remote("e"))).await.unwrap();
+        let begun = Timestamp(1_700_000_000);
+        let one = |id: &str| Outgoing { id: id.to_owned(), begun, recipients: 2 };
+        let outgoing = store.outgoing_since(begun).await.unwrap();
+        assert_eq!(outgoing, [one("sent"), one("on its way")]);
+        assert_eq!(store.outgoing_since(Timestamp(1_700_000_001)).await.unwrap(), []);
         store.expire_attempts(Timestamp(1_700_000_001)).await.unwrap();
         assert_eq!(store.attempt("sent").await.unwrap(), None);
         assert!(store.attempt("open").await.unwrap().is_some());

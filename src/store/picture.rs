@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Row as Record, params};
 
 use super::values::{self, key};
 use super::worker::Writing;
+use super::{Incoming, spared};
 use crate::mailbox::{Epoch, Flags, FolderId, Outcome, RemoteId, RemoteVersion, SystemFlag, Uid};
 
 /// A row, as far as `fold` needs it.
@@ -29,6 +30,8 @@ pub(super) struct Picture {
     pub(super) departed: HashMap<RemoteId, Epoch>,
     /// Every message of the folder that is to be looked up.
     pub(super) doubted: HashSet<RemoteId>,
+    /// Every message, wherever it is, whose `\Deleted` is not believed (`spared.rs`).
+    pub(super) spared: HashSet<RemoteId>,
 }
 
 const KNOWN: &str = "SELECT remote, uid, version, flags, keywords, estimate, content, confirmed,
@@ -40,7 +43,7 @@ const DEPARTED: &str = "SELECT remote, confirmed FROM departures";
 impl Picture {
     /// Of the whole folder.
     pub(super) fn whole(writing: &Writing<'_>, folder: FolderId) -> Outcome<Self> {
-        let mut picture = Self { doubted: doubted(writing, folder)?, ..Self::default() };
+        let mut picture = Self::empty(writing, folder)?;
         let sql = format!("{KNOWN} WHERE folder = ?1");
         let mut statement = writing.transaction.prepare_cached(&sql)?;
         for entry in statement.query_map([key(folder)], known)? {
@@ -62,7 +65,7 @@ impl Picture {
         folder: FolderId,
         remotes: impl Iterator<Item = &'r RemoteId>,
     ) -> Outcome<Self> {
-        let mut picture = Self { doubted: doubted(writing, folder)?, ..Self::default() };
+        let mut picture = Self::empty(writing, folder)?;
         let sql = format!("{KNOWN} WHERE folder = ?1 AND remote = ?2");
         let mut find_known = writing.transaction.prepare_cached(&sql)?;
         let sql = format!("{DEPARTED} WHERE folder = ?1 AND remote = ?2");
@@ -79,11 +82,24 @@ impl Picture {
         }
         Ok(picture)
     }
+
+    fn empty(writing: &Writing<'_>, folder: FolderId) -> Outcome<Self> {
+        let (doubted, spared) = (doubted(writing, folder)?, spared::all(writing)?);
+        Ok(Self { doubted, spared, ..Self::default() })
+    }
 }
 
 // === impl Known ===
 
 impl Known {
+    /// Whether the bytes may be others now. Only drafts can be rewritten; for all else another version
+    /// means other flags.
+    pub(super) fn is_rewritten(&self, row: &Incoming) -> bool {
+        let draft = self.is_draft() || row.flags.has(SystemFlag::Draft);
+        let versions = self.version.as_ref().zip(row.version.as_ref());
+        draft && versions.is_some_and(|(before, now)| before != now)
+    }
+
     pub(super) fn is_draft(&self) -> bool {
         self.drafted || self.flags.has(SystemFlag::Draft)
     }

@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, params};
 use super::blobs::{BlobHash, DIRECTORY, forget, is_whole, place};
 use super::objects::forget_names;
 use super::worker::Writing;
-use super::{Store, files, values};
+use super::{Store, files, spared, values};
 use crate::mailbox::{Fault, Outcome, RemoteId, Timestamp};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -111,6 +111,7 @@ fn forget_log(writing: &Writing<'_>) -> Outcome<()> {
                FROM tombstones WHERE folder = folders.id AND at < ?1), 0))";
     writing.transaction.prepare_cached(sql)?.execute([before])?;
     writing.transaction.execute("DELETE FROM tombstones WHERE at < ?1", [before])?;
+    spared::forget(writing, before)?;
     let sql = "DELETE FROM listed
                WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.remote = listed.remote)";
     writing.transaction.execute(sql, [])?;

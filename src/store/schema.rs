@@ -10,7 +10,7 @@ use crate::mailbox::{Fault, Outcome};
 
 /// The steps from an empty file to the present schema; `user_version` counts those taken.
 /// Never edit a step that was released: add one.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_begin.sql"),
     include_str!("migrations/0002_recent.sql"),
     include_str!("migrations/0003_heads.sql"),
@@ -19,6 +19,10 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_objects.sql"),
     include_str!("migrations/0007_listed.sql"),
     include_str!("migrations/0008_claims.sql"),
+    include_str!("migrations/0009_recipients.sql"),
+    include_str!("migrations/0010_parts.sql"),
+    include_str!("migrations/0011_unwanted.sql"),
+    include_str!("migrations/0012_spared.sql"),
 ];
 
 /// How long a connection waits for another's lock. Only a checkpoint can hold one against us.

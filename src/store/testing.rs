@@ -104,6 +104,11 @@ impl Fixture {
         self.store.counts(self.inbox).await.unwrap().highest
     }
 
+    pub(super) async fn content(&self, number: u32) -> super::ContentKey {
+        let keys = self.store.content_keys(self.inbox, &[uid(number)]).await;
+        keys.unwrap().remove(&uid(number)).unwrap()
+    }
+
     pub(super) async fn file(&self, bytes: &[u8]) -> SpoolFile {
         let file = self.store.spool().await.unwrap();
         fs::write(file.path(), bytes).unwrap();

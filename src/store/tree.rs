@@ -9,7 +9,9 @@ use super::layout::{Node, paths};
 use super::validity::Validities;
 use super::values::{self, key, signed};
 use super::worker::Writing;
-use crate::mailbox::{Cursor, Epoch, Fault, FolderId, Outcome, RemoteId, Role, UidValidity};
+use crate::mailbox::{
+    Cursor, Epoch, Fault, FolderId, FolderPath, Outcome, RemoteId, Role, UidValidity,
+};
 
 /// The place in `departures` that stands for the tree itself.
 const TREE: i64 = 0;
@@ -223,7 +225,7 @@ fn has_left_after(writing: &Writing<'_>, remote: &RemoteId, asked: Epoch) -> Out
     Ok(statement.exists(params![TREE, remote.as_str(), signed(asked.get())])?)
 }
 
-/// Writes down the path of every folder that has another one now.
+/// Writes down the path of every folder that has another one now. Whether it is subscribed goes with it.
 fn lay_out(transaction: &Transaction<'_>, mut folders: Vec<Known>) -> Outcome<()> {
     folders.sort_by_key(|folder| folder.id);
     let ids: Vec<FolderId> = folders.iter().map(|folder| folder.id).collect();
@@ -232,11 +234,42 @@ fn lay_out(transaction: &Transaction<'_>, mut folders: Vec<Known>) -> Outcome<()
         Node { remote, parent, name, role }
     };
     let nodes: Vec<Node> = folders.into_iter().map(node).collect();
+    let laid: Vec<(FolderId, FolderPath)> = ids.into_iter().zip(paths(&nodes)).collect();
+    // Read before anything is written: folders may exchange their paths.
+    let moved = moved(transaction, &laid)?;
     let sql = "UPDATE folders SET path = ?2 WHERE id = ?1 AND path <> ?2";
     let mut statement = transaction.prepare_cached(sql)?;
-    for (id, path) in ids.into_iter().zip(paths(&nodes)) {
-        statement.execute(params![key(id), path.as_str()])?;
+    for (id, path) in &laid {
+        statement.execute(params![key(*id), path.as_str()])?;
     }
+    moved.into_iter().try_for_each(|(path, subscribed)| carry(transaction, &path, subscribed))
+}
+
+/// The new paths of folders that had another one before, and whether those are subscribed.
+fn moved(
+    transaction: &Transaction<'_>,
+    laid: &[(FolderId, FolderPath)],
+) -> Outcome<Vec<(FolderPath, bool)>> {
+    let sql = "SELECT COALESCE(s.subscribed, TRUE)
+               FROM folders f LEFT JOIN subscriptions s ON s.path = f.path
+               WHERE f.id = ?1 AND f.path <> '' AND f.path <> ?2";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let mut moved = Vec::new();
+    for (id, path) in laid {
+        let row = statement.query_row(params![key(*id), path.as_str()], |record| record.get(0));
+        moved.extend(row.optional()?.map(|subscribed| (path.clone(), subscribed)));
+    }
+    Ok(moved)
+}
+
+/// A name that someone has subscribed stays so, whichever folder comes to have it (RFC 3501 §6.3.9).
+fn carry(transaction: &Transaction<'_>, path: &FolderPath, subscribed: bool) -> Outcome<()> {
+    let sql = if subscribed {
+        "UPDATE subscriptions SET subscribed = TRUE WHERE path = ?1"
+    } else {
+        "INSERT OR IGNORE INTO subscriptions (path, subscribed) VALUES (?1, FALSE)"
+    };
+    transaction.prepare_cached(sql)?.execute([path.as_str()])?;
     Ok(())
 }
 

@@ -10,7 +10,8 @@ use crate::mailbox::{
 
 /// The columns that `row` reads; `m` is the message, `b` its body.
 pub(super) const ROW: &str = "m.uid, m.remote, m.version, m.modseq, m.flags, m.keywords, \
-                              m.received, b.size, m.estimate";
+                              m.received, b.size, m.estimate, \
+                              EXISTS (SELECT 1 FROM spared s WHERE s.remote = m.remote)";
 
 /// Where those columns come from.
 pub(super) const ROW_SOURCE: &str =
@@ -26,6 +27,7 @@ pub(super) fn row(record: &Record<'_>) -> rusqlite::Result<Row> {
         received: Timestamp(record.get(6)?),
         size: octets(record, 7)?,
         estimate: octets(record, 8)?,
+        spared: record.get(9)?,
     })
 }
 

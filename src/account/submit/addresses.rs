@@ -3,19 +3,41 @@
 //! The service mails whoever the header names, so this reader must never see fewer people than the
 //! service does. Where two readers could differ (a missing comma, an open quote), it gives up.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::mailbox::Address;
+
+/// What stands between two commas of an address field.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Named {
+    /// Where it stands in the field's value, without the white space around it and without the name
+    /// of a group before it.
+    pub(super) text: Range<usize>,
+    /// The inside of its angle brackets.
+    pub(super) angle: Option<Range<usize>>,
+    /// `None`: an entry without any `@` (`To: root`), which names nobody.
+    pub(super) address: Option<Address>,
+}
 
 /// The addresses of one header field's value; folding still in it.
 /// `None` if it cannot be told for certain whom it names.
 ///
 /// An entry without any `@` (`To: root`, `undisclosed-recipients:;`) names nobody.
 pub(super) fn addresses(value: &[u8]) -> Option<Vec<Address>> {
-    let mut scanner = Scanner { rest: value, entry: Entry::default(), found: Vec::new() };
+    let named = entries(value)?;
+    Some(named.into_iter().filter_map(|named| named.address).collect())
+}
+
+/// The same with the places where they stand. Empty entries are left out.
+pub(super) fn entries(value: &[u8]) -> Option<Vec<Named>> {
+    let mut scanner =
+        Scanner { value, rest: value, start: 0, entry: Entry::default(), found: Vec::new() };
     while let Some((&byte, rest)) = scanner.rest.split_first() {
         scanner.rest = rest;
         scanner.step(byte)?;
     }
-    scanner.close()?;
+    scanner.close(value.len())?;
     Some(scanner.found)
 }
 
@@ -28,20 +50,24 @@ pub(super) fn canonical(text: &str) -> Option<Address> {
     if !is_domain(domain) {
         return None;
     }
+    let domain = in_ascii(domain)?;
+    let plain = |local: &str| Address::new(&format!("{local}@{domain}"));
     if is_dot_string(local) {
-        return Address::new(text);
+        return plain(local);
     }
-    let inner = unquoted(local)?;
-    if is_dot_string(inner) {
-        return Address::new(&format!("{inner}@{domain}"));
+    match unquoted(local)? {
+        inner if is_dot_string(inner) => plain(inner),
+        _ => plain(local),
     }
-    Address::new(text)
 }
 
 struct Scanner<'a> {
+    value: &'a [u8],
     rest: &'a [u8],
+    /// Where the entry begins.
+    start: usize,
     entry: Entry,
-    found: Vec<Address>,
+    found: Vec<Named>,
 }
 
 /// What was read since the last comma.
@@ -49,8 +75,8 @@ struct Scanner<'a> {
 struct Entry {
     /// Text outside `<>`, comments gone, quoted strings with their quotes.
     text: Text,
-    /// Text inside `<>`.
-    angle: Option<Text>,
+    /// Text inside `<>`, and where it stands.
+    angle: Option<(Text, Range<usize>)>,
 }
 
 /// Text with each run of white space and comments made one space, or none beside `.` and `@`,
@@ -68,12 +94,14 @@ struct Text {
 impl Scanner<'_> {
     fn step(&mut self, byte: u8) -> Option<()> {
         match byte {
-            b',' | b';' => self.close()?,
+            b',' | b';' => self.close(self.at() - 1)?,
             b'<' => {
                 if self.entry.angle.is_some() {
                     return None;
                 }
-                self.entry.angle = Some(self.angle()?);
+                let start = self.at();
+                let text = self.angle()?;
+                self.entry.angle = Some((text, start..self.at() - 1));
             }
             b'>' => return None,
             // The display name of a group.
@@ -82,6 +110,7 @@ impl Scanner<'_> {
                     return None;
                 }
                 self.entry = Entry::default();
+                self.start = self.at();
             }
             _ => {
                 let mut text = std::mem::take(&mut self.entry.text);
@@ -90,6 +119,11 @@ impl Scanner<'_> {
             }
         }
         Some(())
+    }
+
+    /// Octets read.
+    fn at(&self) -> usize {
+        self.value.len() - self.rest.len()
     }
 
     /// Whatever may stand both inside and outside of `<>`.
@@ -171,25 +205,31 @@ impl Scanner<'_> {
         Some(())
     }
 
-    /// Ends an entry.
-    fn close(&mut self) -> Option<()> {
+    /// Ends an entry, which reaches up to `end`.
+    fn close(&mut self, end: usize) -> Option<()> {
         let Entry { text, angle } = std::mem::take(&mut self.entry);
-        match angle {
-            Some(angle) => {
-                let address = match angle.bare_at {
-                    true => Some(angle.address()?),
-                    false if angle.quoted_at => return None,
+        let place = trimmed(self.value, self.start..end);
+        self.start = self.at();
+        let address = match &angle {
+            Some((inside, _)) => {
+                let address = match inside.bare_at {
+                    true => Some(inside.address()?),
+                    false if inside.quoted_at => return None,
                     false => None,
                 };
                 // `a@b <c@d>` is no display name by the grammar, and may be read as two people.
                 if text.bare_at && text.address() != address {
                     return None;
                 }
-                self.found.extend(address);
+                address
             }
-            None if text.bare_at => self.found.push(text.address()?),
+            None if text.bare_at => Some(text.address()?),
             None if text.quoted_at => return None,
-            None => {}
+            None => None,
+        };
+        if !place.is_empty() {
+            let angle = angle.map(|(_, place)| place);
+            self.found.push(Named { text: place, angle, address });
         }
         Some(())
     }
@@ -214,6 +254,13 @@ impl Text {
     }
 }
 
+/// The range without the white space at its ends.
+fn trimmed(value: &[u8], range: Range<usize>) -> Range<usize> {
+    let inside = &value[range.clone()];
+    let start = range.end - inside.trim_ascii_start().len();
+    start..start + inside.trim_ascii().len()
+}
+
 /// RFC 5322 §3.2.3 `dot-atom-text`, with stray dots (old phones have them) and Unicode (RFC 6532).
 fn is_dot_string(text: &str) -> bool {
     let special = |c: char| "()<>[]:;@\\,\"".contains(c);
@@ -227,6 +274,18 @@ fn is_domain(text: &str) -> bool {
             inside.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-'))
         }
         None => is_dot_string(text),
+    }
+}
+
+/// A domain in the letters that every server knows (RFC 5890 A-labels). Those of ASCII stay as they are:
+/// names with underscores exist.
+fn in_ascii(domain: &str) -> Option<Cow<'_, str>> {
+    match domain.is_ascii() {
+        true => Some(Cow::Borrowed(domain)),
+        // What looks like `@` or a dot may become one.
+        false => {
+            idna::domain_to_ascii(domain).ok().filter(|ascii| is_domain(ascii)).map(Cow::Owned)
+        }
     }
 }
 
@@ -296,7 +355,17 @@ mod tests {
         names("\"john doe\"@x.test, \"plain\"@x.test", &["\"john doe\"@x.test", "plain@x.test"]);
         names("a@[10.0.0.1], b@[IPv6:::1]", &["a@[10.0.0.1]", "b@[IPv6:::1]"]);
         names("A@b.test <a@B.test>", &["a@B.test"]);
-        names("jörg@bücher.test", &["jörg@bücher.test"]);
+        names("jörg@bücher.test", &["jörg@xn--bcher-kva.test"]);
+    }
+
+    #[test]
+    fn each_entry_is_found_where_it_stands() {
+        let value = " Team: A <a@x.test>,\r\n b@x.test (B) , root;, <c@x.test>";
+        let named = entries(value.as_bytes()).unwrap();
+        let texts: Vec<&str> = named.iter().map(|named| &value[named.text.clone()]).collect();
+        assert_eq!(texts, ["A <a@x.test>", "b@x.test (B)", "root", "<c@x.test>"]);
+        assert_eq!(&value[named[0].angle.clone().unwrap()], "a@x.test");
+        assert_eq!((&named[1].angle, &named[2].address), (&None, &None));
     }
 
     #[test]
@@ -332,9 +401,15 @@ mod tests {
 
     #[test]
     fn an_address_that_could_break_out_of_its_brackets_is_not_canonical() {
-        for text in
-            ["a,b@c.test", "a@b@c.test", "a(b@c.test", "a b@c.test", "\"a\"b\"@c.test", "a@b c"]
-        {
+        for text in [
+            "a,b@c.test",
+            "a@b\u{FE6B}c.test",
+            "a@b@c.test",
+            "a(b@c.test",
+            "a b@c.test",
+            "\"a\"b\"@c.test",
+            "a@b c",
+        ] {
             assert_eq!(canonical(text), None, "{text}");
         }
     }

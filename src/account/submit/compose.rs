@@ -4,18 +4,25 @@
 //! The service reads recipients from the header only (reference B.8), so the envelope has to be
 //! told there:
 //! - recipients that To and Cc do not name stand in one `Bcc:` field at the end of the header, which
-//!   the service removes before delivery; any other Bcc field goes;
-//! - a message whose To or Cc names people who are not in the envelope is refused, since the
-//!   service would mail them as well (reference F.2).
+//!   the service removes before delivery; any other Bcc field goes, and so does Resent-Bcc, of which nobody
+//!   says that the service removes it;
+//! - a message whose To or Cc names people who are not in the envelope is refused, or they are left
+//!   out, since the service would mail them as well (`elsewhere.rs`).
 //!
-//! Missing Message-ID, Date and From fields are added at the top; a body without an empty line
-//! before it gets one; an mbox `From ` line goes.
+//! Missing Message-ID, Date and From fields are added at the top; a From that cannot go out is written
+//! anew (`author.rs`); Return-Path goes; a body without an empty line before it gets one; an mbox
+//! `From ` line goes.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use super::addresses::{addresses, canonical};
-use super::header::{After, Header, unacceptable};
-use crate::mailbox::{Address, Envelope, Fault, Kind, Outcome, Timestamp};
+use super::author::Author;
+use super::elsewhere;
+use super::header::{After, Header};
+use super::splice::{Splice, splice};
+use super::trace;
+use crate::config::Submission as Rules;
+use crate::mailbox::{Address, Envelope, Fault, Flaw, Kind, Origin, Outcome, Timestamp};
 
 /// What to write in place of the header block.
 #[derive(Debug)]
@@ -24,81 +31,100 @@ pub(super) struct Edit {
     pub(super) header: Vec<u8>,
     /// The octets of the file that it replaces.
     pub(super) replaces: usize,
-    /// As the header has it: angle brackets included, if the client did not forget them.
+    /// As the header has it, unfolded: angle brackets included, if the client did not forget them.
     pub(super) message_id: String,
 }
 
-/// What a message without it is given.
-#[derive(Clone, Debug)]
-pub(super) struct Defaults {
-    /// Angle brackets included.
+/// What is known beside the message itself.
+#[derive(Debug)]
+pub(super) struct Circumstances {
+    /// For a message without one; angle brackets included.
     pub(super) message_id: String,
     pub(super) date: Timestamp,
-    pub(super) from: Address,
+    /// The envelope's sender, rewritten if need be: the author of a message without one.
+    pub(super) sender: Address,
+    /// Whom the message goes to.
+    pub(super) envelope: Envelope,
+    pub(super) author: Author,
+    pub(super) rules: Arc<Rules>,
+    pub(super) origin: Origin,
 }
 
 /// # Errors
 /// `Unacceptable` if there are no recipients, or the header names others, or it cannot be told whom
 /// it names; `RecipientRefused` for a recipient that no header can hold.
-pub(super) fn edit(header: &Header, envelope: &Envelope, defaults: &Defaults) -> Outcome<Edit> {
-    let hidden = hidden_recipients(header, envelope)?;
-    let mut gone: Vec<Range<usize>> = Vec::new();
+pub(super) fn edit(header: &Header, known: &Circumstances) -> Outcome<Edit> {
+    trace::check_loop(header)?;
+    let wanted = wanted_recipients(&known.envelope)?;
+    let shown = elsewhere::shown(header, &wanted, known.rules.recipients_elsewhere)?;
+    let hidden: Vec<Address> =
+        wanted.into_iter().filter(|address| !shown.addresses.contains(address)).collect();
+    let mut changes = shown.changes;
+    changes.extend(known.author.changes.iter().cloned());
+    changes.extend(trace::without_return_path(header));
     if header.preface > 0 {
-        gone.push(0..header.preface);
+        changes.push(Splice::gone(0..header.preface));
     }
-    let mut top = Vec::new();
-    let message_id = match first_word(header, "Message-ID") {
-        Some(message_id) => message_id,
-        None => {
-            add(header, ("Message-ID", &defaults.message_id), &mut top, &mut gone);
-            defaults.message_id.clone()
-        }
-    };
+    let mut added = Added { header, top: Vec::new(), changes };
+    let date = date(known.date)?;
+    if known.rules.add_received {
+        added.top.extend_from_slice(trace::received(&known.origin, &date).as_bytes());
+    }
+    let given = message_id(header);
+    if given.is_none() {
+        added.field("Message-ID", &known.message_id);
+    }
     if first_word(header, "Date").is_none() {
-        add(header, ("Date", &date(defaults.date)?), &mut top, &mut gone);
+        added.field("Date", &date);
     }
     if first_word(header, "From").is_none() {
-        add(header, ("From", defaults.from.as_str()), &mut top, &mut gone);
+        added.field("From", known.sender.as_str());
     }
+    let Added { top, mut changes, .. } = added;
+    changes.extend(header.lines("Resent-Bcc").map(Splice::gone));
     let mut bottom = Vec::new();
     if !is_hidden_already(header, &hidden) {
-        gone.extend(header.lines("Bcc"));
+        changes.extend(header.lines("Bcc").map(Splice::gone));
         bottom = bcc(&hidden);
     }
-    gone.sort_by_key(|range| range.start);
     let mut edited = top;
-    edited.extend_from_slice(&without(header.bytes(), &gone));
+    edited.extend_from_slice(&splice(header.bytes(), changes));
     edited.extend_from_slice(&bottom);
     if header.after == After::Body {
         edited.extend_from_slice(b"\r\n");
     }
+    let message_id = given.unwrap_or_else(|| known.message_id.clone());
     Ok(Edit { header: edited, replaces: header.len(), message_id })
 }
 
-/// The recipients that To and Cc do not name, in the order of the envelope.
-fn hidden_recipients(header: &Header, envelope: &Envelope) -> Outcome<Vec<Address>> {
+/// Fields put at the top.
+struct Added<'a> {
+    header: &'a Header,
+    top: Vec<u8>,
+    changes: Vec<Splice>,
+}
+
+impl Added<'_> {
+    /// Empty ones of that name go.
+    fn field(&mut self, name: &str, value: &str) {
+        self.changes.extend(self.header.lines(name).map(Splice::gone));
+        self.top.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+}
+
+/// The recipients of the envelope, each once, in its order.
+fn wanted_recipients(envelope: &Envelope) -> Outcome<Vec<Address>> {
     let mut wanted: Vec<Address> = Vec::with_capacity(envelope.recipients.len());
-    for recipient in &envelope.recipients {
+    for recipient in envelope.addresses() {
         let recipient = canonical(recipient.as_str())
-            .filter(|address| address.as_str().is_ascii())
             .ok_or_else(|| Fault::from(Kind::RecipientRefused).because("no header can hold it"))?;
         if !wanted.contains(&recipient) {
             wanted.push(recipient);
         }
     }
     if wanted.is_empty() {
-        return Err(unacceptable("no recipients"));
+        return Err(Kind::Unacceptable(Flaw::NoRecipients).into());
     }
-    let mut shown = Vec::new();
-    for value in header.values("To").chain(header.values("Cc")) {
-        let named =
-            addresses(value).ok_or_else(|| unacceptable("To or Cc cannot be read for certain"))?;
-        shown.extend(named);
-    }
-    if shown.iter().any(|address| !wanted.contains(address)) {
-        return Err(unacceptable("To or Cc names someone who is not in the envelope"));
-    }
-    wanted.retain(|address| !shown.contains(address));
     Ok(wanted)
 }
 
@@ -128,31 +154,22 @@ fn bcc(hidden: &[Address]) -> Vec<u8> {
     format!("Bcc: {}\r\n", list.join(",\r\n ")).into_bytes()
 }
 
-/// Puts a field at the top; empty ones of that name go.
-fn add(header: &Header, field: (&str, &str), top: &mut Vec<u8>, gone: &mut Vec<Range<usize>>) {
-    let (name, value) = field;
-    gone.extend(header.lines(name));
-    top.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+/// The first Message-ID that says something, on one line. Most have one word, but not all clients keep to it.
+pub(super) fn message_id(header: &Header) -> Option<String> {
+    let words = |value: &[u8]| {
+        let text = String::from_utf8_lossy(value).into_owned();
+        text.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    header.values("Message-ID").map(words).find(|id| !id.is_empty())
 }
 
 /// The first word of the first field of that name which is not empty.
-pub(super) fn first_word(header: &Header, name: &str) -> Option<String> {
+fn first_word(header: &Header, name: &str) -> Option<String> {
     let words = |value: &[u8]| {
         let text = String::from_utf8_lossy(value).into_owned();
         text.split_ascii_whitespace().next().map(str::to_owned)
     };
     header.values(name).find_map(words)
-}
-
-fn without(bytes: &[u8], gone: &[Range<usize>]) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(bytes.len());
-    let mut from = 0;
-    for range in gone {
-        kept.extend_from_slice(&bytes[from..range.start]);
-        from = range.end;
-    }
-    kept.extend_from_slice(&bytes[from..]);
-    kept
 }
 
 /// RFC 5322 §3.3, in UTC.
@@ -164,4 +181,4 @@ fn date(at: Timestamp) -> Outcome<String> {
 
 #[cfg(test)]
 #[path = "compose_tests.rs"]
-mod tests;
+pub(super) mod tests;

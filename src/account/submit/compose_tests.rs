@@ -3,23 +3,43 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::submission::RecipientsElsewhere;
 
 const TOP: &str =
     "Message-ID: <1@a.test>\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nFrom: ada@a.test\r\n";
 
 fn envelope(recipients: &[&str]) -> Envelope {
-    let recipients = recipients.iter().map(|text| Address::new(text).unwrap()).collect();
-    Envelope { sender: Address::new("ada@a.test"), recipients }
+    let recipients = recipients.iter().map(|text| Address::new(text).unwrap().into()).collect();
+    Envelope { sender: Address::new("ada@a.test"), recipients, ..Envelope::default() }
 }
 
-fn defaults() -> Defaults {
-    let from = Address::new("ada@a.test").unwrap();
-    Defaults { message_id: "<made@a.test>".to_owned(), date: Timestamp(1_795_428_000), from }
+pub(in crate::account::submit) fn circumstances(envelope: Envelope) -> Circumstances {
+    let peer = "192.0.2.7".parse().unwrap();
+    Circumstances {
+        message_id: "<made@a.test>".to_owned(),
+        date: Timestamp(1_795_428_000),
+        sender: Address::new("ada@a.test").unwrap(),
+        envelope,
+        author: Author::default(),
+        rules: Arc::default(),
+        origin: Origin {
+            login: "ada@a.test".into(),
+            profile: None,
+            peer,
+            hello: "client.test".into(),
+            protocol: "ESMTPA",
+        },
+    }
 }
 
 fn edited(message: &str, recipients: &[&str]) -> Outcome<String> {
+    edited_by(message, recipients, Rules::default())
+}
+
+fn edited_by(message: &str, recipients: &[&str], rules: Rules) -> Outcome<String> {
     let header = Header::read(message.as_bytes())?;
-    let edit = edit(&header, &envelope(recipients), &defaults())?;
+    let known = Circumstances { rules: Arc::new(rules), ..circumstances(envelope(recipients)) };
+    let edit = edit(&header, &known)?;
     let mut text = String::from_utf8(edit.header).unwrap();
     text.push_str(&message[edit.replaces..]);
     Ok(text)
@@ -81,12 +101,57 @@ fn a_body_without_a_header_stays_a_body() {
 #[test]
 fn nobody_outside_of_the_envelope_is_mailed() {
     let message = format!("{TOP}To: b@x.test, other@x.test\r\n\r\nHi\r\n");
-    assert_eq!(refusal(&message, &["b@x.test"]), Kind::Unacceptable);
+    assert_eq!(refusal(&message, &["b@x.test"]), Kind::Unacceptable(Flaw::Elsewhere));
     let second = format!("{TOP}To: b@x.test\r\nTo: other@x.test\r\n\r\nHi\r\n");
-    assert_eq!(refusal(&second, &["b@x.test"]), Kind::Unacceptable);
+    assert_eq!(refusal(&second, &["b@x.test"]), Kind::Unacceptable(Flaw::Elsewhere));
     let unclear = format!("{TOP}To: b@x.test other@x.test\r\n\r\nHi\r\n");
-    assert_eq!(refusal(&unclear, &["b@x.test"]), Kind::Unacceptable);
-    assert_eq!(refusal(&message, &[]), Kind::Unacceptable);
+    assert_eq!(refusal(&unclear, &["b@x.test"]), Kind::Unacceptable(Flaw::Recipients));
+    assert_eq!(refusal(&message, &[]), Kind::Unacceptable(Flaw::NoRecipients));
+}
+
+#[test]
+fn two_fields_of_a_name_become_one_since_some_readers_take_only_one() {
+    let message = format!(
+        "{TOP}To: B <b@x.test>,\r\nSubject: x\r\nTo:\r\nTO: \"C, D\" <c@x.test>\r\nCc: root\r\n\
+         Cc: d@x.test (D)\r\n\r\nHi\r\n"
+    );
+    let expected = format!(
+        "{TOP}To: B <b@x.test>,\r\n \"C, D\" <c@x.test>\r\nSubject: x\r\nCc: d@x.test (D)\r\n\
+         Bcc: <e@x.test>\r\n\r\nHi\r\n"
+    );
+    let everyone = ["b@x.test", "c@x.test", "d@x.test", "e@x.test"];
+    assert_eq!(edited(&message, &everyone).unwrap(), expected);
+    let nobody = format!("{TOP}To: root\r\nTo: a:;\r\n\r\nHi\r\n");
+    let expected = format!("{TOP}To: root\r\nBcc: <b@x.test>\r\n\r\nHi\r\n");
+    assert_eq!(edited(&nobody, &["b@x.test"]).unwrap(), expected);
+    let stranger = format!("{TOP}To: o@x.test\r\nTo: b@x.test\r\nTo: c@x.test, o@x.test\r\n\r\n");
+    let expected = format!("{TOP}To: b@x.test,\r\n c@x.test\r\n\r\n");
+    assert_eq!(left_out(&stranger, &["b@x.test", "c@x.test"]), expected);
+    let expected = format!("{TOP}To: undisclosed-recipients:;\r\nBcc: <z@x.test>\r\n\r\n");
+    assert_eq!(left_out(&stranger, &["z@x.test"]), expected);
+}
+
+#[test]
+fn recipients_of_a_message_that_was_resent_are_hidden_as_well() {
+    let message = format!("{TOP}To: b@x.test\r\nresent-bcc: S <c@x.test>\r\n\r\nHi\r\n");
+    let expected = format!("{TOP}To: b@x.test\r\nBcc: <c@x.test>\r\n\r\nHi\r\n");
+    assert_eq!(edited(&message, &["b@x.test", "c@x.test"]).unwrap(), expected);
+}
+
+#[test]
+fn a_message_id_is_kept_as_it_stands_and_known_whole() {
+    for (field, known) in [
+        (" <a b@c>", "<a b@c>"),
+        (" bare", "bare"),
+        ("\r\n\t<x@c>", "<x@c>"),
+        (" (c) <x@c>", "(c) <x@c>"),
+    ] {
+        let top = TOP.replace(" <1@a.test>", field);
+        let message = format!("{top}To: b@x.test\r\n\r\nHi\r\n");
+        let header = Header::read(message.as_bytes()).unwrap();
+        let edit = edit(&header, &circumstances(envelope(&["b@x.test"]))).unwrap();
+        assert_eq!((edit.message_id.as_str(), edit.header.as_slice()), (known, header.bytes()));
+    }
 }
 
 #[test]
@@ -104,13 +169,63 @@ fn a_recipient_that_would_become_two_in_a_header_is_refused() {
     }
 }
 
+fn left_out(message: &str, recipients: &[&str]) -> String {
+    let rules = Rules { recipients_elsewhere: RecipientsElsewhere::LeaveOut, ..Rules::default() };
+    edited_by(message, recipients, rules).unwrap()
+}
+
+#[test]
+fn who_is_not_in_the_envelope_is_left_out_where_the_rules_say_so() {
+    let message = format!(
+        "{TOP}to: B <b@x.test>, Other <o@x.test>,\r\n c@x.test\r\nCc: p@x.test\r\n\r\nHi\r\n"
+    );
+    let expected = format!("{TOP}to: B <b@x.test>,\r\n c@x.test\r\n\r\nHi\r\n");
+    assert_eq!(left_out(&message, &["b@x.test", "c@x.test"]), expected);
+    let nobody = format!("{TOP}to: undisclosed-recipients:;\r\nBcc: <z@x.test>\r\n\r\nHi\r\n");
+    assert_eq!(left_out(&message, &["z@x.test"]), nobody);
+    let everyone = ["b@x.test", "o@x.test", "c@x.test", "p@x.test"];
+    assert_eq!(left_out(&message, &everyone), message);
+}
+
+#[test]
+fn a_group_that_is_partly_meant_keeps_those_who_are() {
+    let message = format!("{TOP}To: Team: A <a@x.test>, b@x.test;, root\r\n\r\nHi\r\n");
+    assert_eq!(left_out(&message, &["a@x.test"]), format!("{TOP}To: A <a@x.test>\r\n\r\nHi\r\n"));
+}
+
+#[test]
+fn a_return_path_that_was_handed_in_goes_and_received_fields_stay() {
+    let rest = "Received: by a\r\nTo: b@x.test\r\n\r\nHi\r\n";
+    let message = format!("Return-Path: <x@y.test>\r\n{TOP}{rest}");
+    assert_eq!(edited(&message, &["b@x.test"]).unwrap(), format!("{TOP}{rest}"));
+}
+
+#[test]
+fn a_trace_field_is_added_above_all_others_where_the_rules_say_so() {
+    let message = format!("{TOP}To: b@x.test\r\n\r\nHi\r\n");
+    let rules = Rules { add_received: true, ..Rules::default() };
+    let expected = "Received: from client.test ([192.0.2.7])\r\n\tby footbridge with ESMTPA;\r\n\t\
+                    Mon, 23 Nov 2026 10:00:00 +0000\r\n";
+    let sent = edited_by(&message, &["b@x.test"], rules).unwrap();
+    assert_eq!(sent, format!("{expected}{message}"));
+}
+
+#[test]
+fn a_recipient_beyond_ascii_is_named_with_a_domain_that_every_server_knows() {
+    let message = format!("{TOP}To: J <jörg@bücher.test>\r\n\r\nHi\r\n");
+    let sent = edited(&message, &["jörg@xn--bcher-kva.test", "a@bücher.test"]).unwrap();
+    let expected =
+        format!("{TOP}To: J <jörg@bücher.test>\r\nBcc: <a@xn--bcher-kva.test>\r\n\r\nHi\r\n");
+    assert_eq!(sent, expected);
+}
+
 proptest! {
     #[test]
     fn no_recipient_can_add_a_line_or_another_recipient(text in "\\PC{1,40}@\\PC{1,20}") {
         let Some(address) = Address::new(&text) else { return Ok(()) };
         let header = Header::read(TOP.as_bytes()).unwrap();
-        let envelope = Envelope { sender: None, recipients: vec![address.clone()] };
-        let Ok(edit) = edit(&header, &envelope, &defaults()) else { return Ok(()) };
+        let envelope = Envelope { recipients: vec![address.clone().into()], ..Envelope::default() };
+        let Ok(edit) = edit(&header, &circumstances(envelope)) else { return Ok(()) };
         let added = String::from_utf8(edit.header).unwrap();
         let added = added.strip_prefix(TOP).unwrap();
         let value = added.strip_prefix("Bcc: ").unwrap().strip_suffix("\r\n").unwrap();
@@ -128,7 +243,8 @@ proptest! {
         let sent = edited(&message, &texts).unwrap();
         let header = Header::read(sent.as_bytes()).unwrap();
         let named = addresses(header.values("Bcc").next().unwrap()).unwrap();
-        prop_assert_eq!(named, envelope(&texts).recipients);
+        let wanted: Vec<Address> = envelope(&texts).addresses().cloned().collect();
+        prop_assert_eq!(named, wanted);
         prop_assert_eq!(sent.replace(std::str::from_utf8(&header.bytes()[TOP.len()..]).unwrap(), ""), message);
     }
 

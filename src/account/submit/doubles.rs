@@ -11,11 +11,12 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 
 use crate::backend::{
-    Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Seen, Trace,
-    Upload, Urgency, Watch,
+    Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Seen, Staged,
+    Traced, Traces, Upload, Urgency, Watch,
 };
+use crate::clock::Clock;
 use crate::mailbox::{
-    Address, Cursor, Flags, Kind, Outcome, RemoteId, Spooled, SystemFlag, Timestamp,
+    Address, Cursor, Flags, Kind, Leaf, Outcome, RemoteId, Spooled, SystemFlag, Timestamp,
 };
 
 /// Counts steps and stops the world at one of them, as kill -9 would.
@@ -63,6 +64,7 @@ impl Steps {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
     Stage,
+    Complete,
     Dispatch,
     Unstage,
     LookUp,
@@ -80,6 +82,24 @@ pub(crate) enum When {
 struct Mail {
     bytes: Vec<u8>,
     is_draft: bool,
+    created: Timestamp,
+}
+
+/// What becomes of a message's bytes in the mailbox.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Fidelity {
+    #[default]
+    Exact,
+    /// Another header field stands at the top, whenever someone reads it.
+    Anew,
+}
+
+/// Whether a copy in the folder of sent mail has the draft's id.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Ids {
+    #[default]
+    Last,
+    Change,
 }
 
 impl Mail {
@@ -88,10 +108,15 @@ impl Mail {
     }
 }
 
-/// The service's mailbox. Sending keeps the id, as immutable ids promise.
-#[derive(Debug, Default)]
+/// The service's mailbox.
+#[derive(Debug)]
 pub(crate) struct FakeMailbox {
     steps: Arc<Steps>,
+    clock: Clock,
+    pub(crate) fidelity: Fidelity,
+    pub(crate) ids: Ids,
+    /// Octets of a draft.
+    pub(crate) room: u64,
     mail: Mutex<BTreeMap<RemoteId, Mail>>,
     /// What went out, whatever became of the sender's copy.
     delivered: Mutex<Vec<String>>,
@@ -99,9 +124,25 @@ pub(crate) struct FakeMailbox {
     faults: Mutex<VecDeque<(Step, When, Kind)>>,
 }
 
+impl Default for FakeMailbox {
+    fn default() -> Self {
+        Self::new(&Arc::default(), &Clock::manual(Timestamp(0)))
+    }
+}
+
 impl FakeMailbox {
-    pub(crate) fn new(steps: &Arc<Steps>) -> Self {
-        Self { steps: Arc::clone(steps), ..Self::default() }
+    pub(crate) fn new(steps: &Arc<Steps>, clock: &Clock) -> Self {
+        Self {
+            steps: Arc::clone(steps),
+            clock: clock.clone(),
+            fidelity: Fidelity::default(),
+            ids: Ids::default(),
+            room: 10_000,
+            mail: Mutex::default(),
+            delivered: Mutex::default(),
+            issued: AtomicU32::new(0),
+            faults: Mutex::default(),
+        }
     }
 
     pub(crate) fn fail(&self, step: Step, when: When, kind: &Kind) {
@@ -138,7 +179,8 @@ impl FakeMailbox {
 
     pub(crate) fn put_draft(&self, text: &str) -> RemoteId {
         let id = RemoteId::new(format!("id-{}", self.issued.fetch_add(1, Ordering::Relaxed)));
-        let mail = Mail { bytes: text.as_bytes().to_vec(), is_draft: true };
+        let created = self.clock.now();
+        let mail = Mail { bytes: text.as_bytes().to_vec(), is_draft: true, created };
         self.mail.lock().unwrap().insert(id.clone(), mail);
         id
     }
@@ -148,14 +190,21 @@ impl FakeMailbox {
     }
 
     fn deliver(&self, staged: &RemoteId) -> Outcome<()> {
-        match self.mail.lock().unwrap().get_mut(staged) {
+        let mut all = self.mail.lock().unwrap();
+        match all.get_mut(staged) {
             Some(mail) if mail.is_draft => {
                 mail.is_draft = false;
                 self.delivered.lock().unwrap().push(mail.text());
-                Ok(())
             }
-            _ => Err(Kind::NoSuchMessage.into()),
+            _ => return Err(Kind::NoSuchMessage.into()),
         }
+        if self.ids == Ids::Change
+            && let Some(copy) = all.remove(staged)
+        {
+            let number = self.issued.fetch_add(1, Ordering::Relaxed);
+            all.insert(RemoteId::new(format!("copy-{number}")), copy);
+        }
+        Ok(())
     }
 
     async fn check(&self, step: Step, when: When) -> Outcome<()> {
@@ -172,18 +221,33 @@ impl FakeMailbox {
 #[async_trait]
 impl Backend for FakeMailbox {
     fn limits(&self) -> Limits {
-        Limits { append: 10_000, submission: 10_000 }
+        let (stage, part) = (self.room, 100_000);
+        Limits { append: 10_000, submission: 100_000, stage, stage_surely: stage / 2, part }
     }
 
     async fn addresses(&self) -> Outcome<Vec<Address>> {
         Ok(["ada@a.test", "sales@a.test"].iter().filter_map(|text| Address::new(text)).collect())
     }
 
-    async fn stage(&self, message: &Spooled) -> Outcome<RemoteId> {
+    async fn stage(&self, message: &Spooled) -> Outcome<Staged> {
         self.check(Step::Stage, When::Before).await?;
         let id = self.put_draft(&std::fs::read_to_string(&message.path).unwrap());
         self.check(Step::Stage, When::After).await?;
-        Ok(id)
+        Ok(Staged::Draft(id))
+    }
+
+    async fn complete(&self, staged: &RemoteId, message: &Spooled, parts: &[Leaf]) -> Outcome<()> {
+        let text = std::fs::read_to_string(&message.path).unwrap();
+        for part in parts {
+            self.check(Step::Complete, When::Before).await?;
+            let place = |at: u64| usize::try_from(at).unwrap();
+            let body = &text.as_bytes()[place(part.body.start)..place(part.body.end)];
+            let mut mail = self.mail.lock().unwrap();
+            let Some(mail) = mail.get_mut(staged) else { return Err(Kind::NoSuchMessage.into()) };
+            assert!(mail.is_draft, "a sent message grows");
+            mail.bytes.extend_from_slice(body);
+        }
+        self.check(Step::Complete, When::After).await
     }
 
     async fn dispatch(&self, staged: &RemoteId) -> Outcome<()> {
@@ -227,22 +291,28 @@ impl Backend for FakeMailbox {
         Ok(messages.iter().map(found).collect())
     }
 
-    async fn trace(&self, message_id: &str, _: Timestamp) -> Outcome<Option<Trace>> {
+    async fn trace(&self, message_id: &str, since: Timestamp) -> Outcome<Traces> {
         self.check(Step::Trace, When::Before).await?;
-        let mail = self.mail.lock().unwrap();
-        let bears = |mail: &Mail| String::from_utf8_lossy(&mail.bytes).contains(message_id);
-        let found = mail.iter().find(|(_, mail)| bears(mail));
-        Ok(found.map(|(id, mail)| match mail.is_draft {
-            true => Trace::Draft(id.clone()),
-            false => Trace::Sent(id.clone()),
-        }))
+        let mut traces = Traces::default();
+        for (id, mail) in self.mail.lock().unwrap().iter() {
+            let bears = String::from_utf8_lossy(&mail.bytes).contains(message_id);
+            if bears && mail.created >= since {
+                let list = if mail.is_draft { &mut traces.drafts } else { &mut traces.sent };
+                list.push(Traced { id: id.clone(), created: mail.created });
+            }
+        }
+        Ok(traces)
     }
 
     async fn fetch(&self, message: &RemoteId, file: &Path, _: Urgency) -> Outcome<u64> {
         let mail = self.mail.lock().unwrap();
         let Some(mail) = mail.get(message) else { return Err(Kind::NoSuchMessage.into()) };
-        std::fs::write(file, &mail.bytes).unwrap();
-        Ok(mail.bytes.len() as u64)
+        let mut bytes = mail.bytes.clone();
+        if self.fidelity == Fidelity::Anew {
+            bytes.splice(0..0, *b"X-Anew: yes\r\n");
+        }
+        std::fs::write(file, &bytes).unwrap();
+        Ok(bytes.len() as u64)
     }
 
     async fn folders(&self, _: Option<&Cursor>, _: Urgency) -> Outcome<Page<RemoteFolder>> {

@@ -3,15 +3,22 @@
 use std::io::BufRead;
 use std::ops::Range;
 
-use crate::mailbox::{Fault, Kind, Outcome};
+use crate::mailbox::{Fault, Flaw, Kind, Outcome};
 
 /// Longest header block read. Exchange takes far less; this only bounds memory.
 pub(super) const LARGEST_HEADER: usize = 1024 * 1024;
 
+/// The fields that only the sender and the service may see (RFC 5322 §3.6.3, §3.6.6).
+pub(super) const HIDDEN: [&str; 2] = ["Bcc", "Resent-Bcc"];
+
 /// The header fields of a message, in order.
 #[derive(Debug)]
 pub(super) struct Header {
+    /// Without the lines of nothing but white space within a field (RFC 5322 §4.2 `obs-FWS`): for some readers such
+    /// a line ends the header, and what is put at its end would stand in the text.
     bytes: Vec<u8>,
+    /// Octets of the file, those lines included.
+    length: usize,
     fields: Vec<Field>,
     /// Octets before the first field: an mbox `From ` line that some tools leave there.
     pub(super) preface: usize,
@@ -42,25 +49,26 @@ impl Header {
     ///
     /// # Errors
     /// `Unacceptable` for a header that is too large, holds NUL, or has a bare CR or LF: another
-    /// reader could see other fields in it.
+    /// reader could see other fields in it. So it is for one that ends without an empty line and has a Bcc field
+    /// behind its end, which everyone would read.
     pub(super) fn read(mut message: impl BufRead) -> Outcome<Self> {
-        let mut header =
-            Self { bytes: Vec::new(), fields: Vec::new(), preface: 0, after: After::End };
+        let (bytes, fields) = (Vec::new(), Vec::new());
+        let mut header = Self { bytes, length: 0, fields, preface: 0, after: After::End };
         loop {
-            let start = header.bytes.len();
-            let room = LARGEST_HEADER + 1 - start;
-            let mut line = Vec::new();
-            let mut limited = std::io::Read::take(&mut message, room as u64);
-            limited
-                .read_until(b'\n', &mut line)
-                .map_err(|error| Fault::defect(format_args!("reading the spool: {error}")))?;
+            let room = LARGEST_HEADER + 1 - header.length;
+            let line = line(&mut message, room)?;
             if line.len() == room {
-                return Err(unacceptable("header block too large"));
+                return Err(unreadable("header block too large"));
             }
             if !header.take(&line)? {
-                return Ok(header);
+                break;
             }
         }
+        if header.after == After::Body && !header.fields.is_empty() {
+            let room = LARGEST_HEADER + 1 - header.length;
+            check_for_hidden(message, room)?;
+        }
+        Ok(header)
     }
 
     /// Takes one line with its line end; false if it does not belong to the header.
@@ -80,10 +88,14 @@ impl Header {
             return Ok(false);
         }
         let Some(text) = line.strip_suffix(b"\r\n") else {
-            return Err(unacceptable("header line without CRLF"));
+            return Err(unreadable("header line without CRLF"));
         };
         if text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-            return Err(unacceptable("bare CR or NUL in the header"));
+            return Err(unreadable("bare CR or NUL in the header"));
+        }
+        self.length += line.len();
+        if text.trim_ascii().is_empty() {
+            return Ok(true);
         }
         self.bytes.extend_from_slice(line);
         let end = self.bytes.len();
@@ -105,7 +117,12 @@ impl Header {
 
     /// Octets from the start of the file to the end of the last field.
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.length
+    }
+
+    /// Whether `bytes` are the file's own.
+    pub(super) fn is_whole(&self) -> bool {
+        self.length == self.bytes.len()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -115,6 +132,21 @@ impl Header {
     /// The values of all fields of that name, folding still in them.
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.named(name).map(|field| &self.bytes[field.value.clone()])
+    }
+
+    /// Where the values of all fields of that name stand.
+    pub(super) fn places<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Range<usize>> {
+        self.named(name).map(|field| field.value.clone())
+    }
+
+    /// Whether it has a field whose name begins so.
+    pub(super) fn has_any(&self, prefix: &str) -> bool {
+        let begins = |field: &Field| {
+            let name = &self.bytes[field.name.clone()];
+            let start = name.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+        };
+        self.fields.iter().any(begins)
     }
 
     /// The lines of all fields of that name.
@@ -129,6 +161,34 @@ impl Header {
     }
 }
 
+/// One line with its end; cut off at `room` octets.
+fn line(message: &mut impl BufRead, room: usize) -> Outcome<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut limited = std::io::Read::take(message, room as u64);
+    limited
+        .read_until(b'\n', &mut line)
+        .map_err(|error| Fault::defect(format_args!("reading the spool: {error}")))?;
+    Ok(line)
+}
+
+/// Looks at the lines up to the empty one that should have ended the header, `room` octets at most.
+fn check_for_hidden(mut message: impl BufRead, mut room: usize) -> Outcome<()> {
+    while room > 0 {
+        let line = line(&mut message, room)?;
+        if line.is_empty() || line == b"\r\n" {
+            break;
+        }
+        room -= line.len();
+        let is_hidden = |(name, _): (usize, usize)| {
+            HIDDEN.iter().any(|hidden| line[..name].eq_ignore_ascii_case(hidden.as_bytes()))
+        };
+        if field_name(&line).is_some_and(is_hidden) {
+            return Err(unreadable("a line that is no field stands before Bcc"));
+        }
+    }
+    Ok(())
+}
+
 /// The length of the field's name and the place of its colon. White space between the two is
 /// obsolete (RFC 5322 §4.5) but understood by everyone.
 fn field_name(line: &[u8]) -> Option<(usize, usize)> {
@@ -138,8 +198,8 @@ fn field_name(line: &[u8]) -> Option<(usize, usize)> {
     fits.then_some((name.len(), colon))
 }
 
-pub(super) fn unacceptable(cause: &'static str) -> Fault {
-    Fault::from(Kind::Unacceptable).because(cause)
+fn unreadable(cause: &'static str) -> Fault {
+    Fault::from(Kind::Unacceptable(Flaw::Header)).because(cause)
 }
 
 #[cfg(test)]
@@ -167,11 +227,35 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_field_ends_the_header() {
-        let header = read("Subject: x\r\nHello there\r\nBcc: not@a.field\r\n").unwrap();
+        let header = read("Subject: x\r\nHello there\r\nCc: not@a.field\r\n").unwrap();
         assert_eq!(header.after, After::Body);
-        assert!(values(&header, "Bcc").is_empty());
+        assert!(values(&header, "Cc").is_empty());
         assert_eq!(read("Hello\r\n").unwrap().len(), 0);
         assert_eq!(read("").unwrap().after, After::End);
+    }
+
+    #[test]
+    fn a_bcc_that_would_end_up_in_the_text_is_refused() {
+        for hidden in ["Bcc: a@b.test", "bcc : a@b.test", "RESENT-BCC: a@b.test"] {
+            let text = format!("Subject: x\r\nHello there\r\nTo: c@d.test\r\n{hidden}\r\n\r\n");
+            assert_eq!(
+                *read(&text).unwrap_err().kind(),
+                Kind::Unacceptable(Flaw::Header),
+                "{text}"
+            );
+        }
+        read("Subject: x\r\nHello there\r\n\r\nBcc: text\r\n").unwrap();
+        read("Hello there\r\nBcc: text\r\n").unwrap();
+    }
+
+    #[test]
+    fn a_line_of_white_space_is_no_end_of_the_header_and_goes() {
+        let text = "To: a@b.test,\r\n \t\r\n c@d.test\r\n \r\nSubject: x\r\n\r\n";
+        let header = read(text).unwrap();
+        assert_eq!(values(&header, "To"), [" a@b.test,\r\n c@d.test"]);
+        assert_eq!(values(&header, "Subject"), [" x"]);
+        assert_eq!((header.len(), header.is_whole()), (text.len() - 2, false));
+        assert_eq!(read(" \r\nSubject: x\r\n\r\n").unwrap().after, After::Body);
     }
 
     #[test]
@@ -184,9 +268,13 @@ mod tests {
     #[test]
     fn a_header_that_two_readers_could_split_differently_is_refused() {
         for text in ["To: a\rBcc: b\r\n\r\n", "To: a\nBcc: b\r\n\r\n", "To: a\0\r\n\r\n", "To: a"] {
-            assert_eq!(*read(text).unwrap_err().kind(), Kind::Unacceptable, "{text:?}");
+            assert_eq!(
+                *read(text).unwrap_err().kind(),
+                Kind::Unacceptable(Flaw::Header),
+                "{text:?}"
+            );
         }
         let huge = format!("X: {}\r\n\r\n", "x".repeat(LARGEST_HEADER));
-        assert_eq!(*read(&huge).unwrap_err().kind(), Kind::Unacceptable);
+        assert_eq!(*read(&huge).unwrap_err().kind(), Kind::Unacceptable(Flaw::Header));
     }
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::doubt::Look;
-use super::{Account, Submitter};
-use crate::backend::Trace;
+use super::{Account, LATEST, Submitter};
 use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Timestamp};
 use crate::store::{Answer, Attempt, Stage};
 
@@ -25,6 +24,11 @@ impl Account {
     /// Settles what earlier submissions left open. Costs no request if there is nothing. Answers
     /// what is to be settled next time.
     pub(in crate::account) async fn settle_leftovers(&self, which: Leftovers) -> Leftovers {
+        // What the queue looks after is known only when it was read.
+        if let Err(fault) = self.0.outbox.load().await {
+            tracing::info!(account = %self.0.address, %fault, "submissions are not settled without the queue");
+            return which;
+        }
         match self.0.submitter.settle_leftovers(which).await {
             Ok(()) => Leftovers::Overdue,
             Err(fault) => {
@@ -44,7 +48,9 @@ impl Submitter {
     pub(super) async fn settle_leftovers(&self, which: Leftovers) -> Outcome<()> {
         let mut outcome = Ok(());
         for attempt in self.store.unsettled_attempts().await? {
-            if which == Leftovers::All || self.is_past_window(&attempt) {
+            let is_due = which == Leftovers::All || self.is_past_window(&attempt);
+            // The queue goes on with its own.
+            if is_due && !self.queued.has(&attempt.id) {
                 outcome = self.settle_leftover(&attempt).await.and(outcome);
             }
         }
@@ -57,35 +63,60 @@ impl Submitter {
     async fn settle_leftover(&self, listed: &Attempt) -> Outcome<()> {
         // A submission that is at work right now settles itself.
         let busy = || Fault::from(Kind::Busy).because("its client is back");
+        let _key = self.keys.try_take(listed.key.to_string()).ok_or_else(busy)?;
         let _name = self.turns.try_take(listed.message_id.clone()).ok_or_else(busy)?;
-        let _key = self.turns.try_take(listed.key.to_string()).ok_or_else(busy)?;
         let Some(attempt) = self.store.attempt(&listed.id).await? else { return Ok(()) };
-        let stage = match &attempt.stage {
-            Stage::Sent { .. } | Stage::Refused { leftover: None } => return Ok(()),
-            Stage::Refused { leftover: Some(leftover) } => {
-                self.backend.unstage(leftover).await?;
-                Stage::Refused { leftover: None }
+        match self.settled(&attempt).await? {
+            Some(stage) => self.store.advance_attempt(&attempt.id, &stage).await,
+            None => Ok(()),
+        }
+    }
+
+    /// How an attempt ends that shall not be sent, if it was not sent before; `None` if it is at its end, or
+    /// has to wait.
+    ///
+    /// # Errors
+    /// If that cannot be found out now.
+    pub(super) async fn settled(&self, attempt: &Attempt) -> Outcome<Option<Stage>> {
+        let refused = Stage::Refused { leftover: None };
+        Ok(Some(match &attempt.stage {
+            Stage::Sent { .. } | Stage::Refused { leftover: None } => return Ok(None),
+            Stage::Refused { leftover: Some(draft) } | Stage::Growing(draft) => {
+                self.backend.unstage(draft).await?;
+                refused
             }
-            Stage::Staging | Stage::Staged(_) => match self.look(&attempt).await? {
+            Stage::Staging | Stage::Planting => match self.look(attempt).await? {
+                Look::Draft(draft) => {
+                    self.backend.unstage(&draft).await?;
+                    refused
+                }
+                // The request may be at work still; a second look comes when nobody waits any more.
+                _ if self.is_recent(attempt) => return Ok(None),
+                _ => refused,
+            },
+            Stage::Staged(_) => match self.look(attempt).await? {
                 Look::Sent(copy) => Stage::Sent { copy, answer: Answer::Missed },
-                Look::Draft(draft) => self.withdraw(&attempt, &draft).await?,
-                Look::Unsent => Stage::Refused { leftover: None },
+                // It may be on its way, and look like any draft meanwhile.
+                Look::Draft(_) if self.is_recent(attempt) => return Ok(None),
+                Look::Draft(draft) => self.withdraw(attempt, &draft).await?,
+                Look::Unsent => refused,
                 Look::Unknown => return Err(Kind::InDoubt.into()),
             },
-        };
-        self.store.advance_attempt(&attempt.id, &stage).await
+        }))
     }
 
     /// Takes a draft back and makes sure that it was not sent at the same moment, by a request that
     /// outlived the process that made it.
-    async fn withdraw(&self, attempt: &Attempt, draft: &RemoteId) -> Outcome<Stage> {
+    pub(super) async fn withdraw(&self, attempt: &Attempt, draft: &RemoteId) -> Outcome<Stage> {
         self.backend.unstage(draft).await?;
-        let sent_before = self.last_sent(&attempt.message_id).await?.is_some();
-        match self.trace(attempt).await? {
-            Some(Trace::Sent(copy)) if !sent_before => {
-                Ok(Stage::Sent { copy, answer: Answer::Missed })
-            }
-            _ => Ok(Stage::Refused { leftover: None }),
-        }
+        Ok(match self.sent_copy_of(attempt).await? {
+            Some(copy) => Stage::Sent { copy, answer: Answer::Missed },
+            None => Stage::Refused { leftover: None },
+        })
+    }
+
+    /// Whether what was last asked for it may still be at work.
+    pub(super) fn is_recent(&self, attempt: &Attempt) -> bool {
+        self.age(attempt) < LATEST
     }
 }

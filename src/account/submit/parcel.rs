@@ -1,75 +1,142 @@
 //! A message made ready to be sent: its file, its names, its digests.
 
 use std::fs::File;
-use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::PathBuf;
 
-use super::compose::{self, Defaults, Edit};
+use super::compose::{self, Circumstances, Edit};
 use super::header::Header;
-use crate::mailbox::{Address, Envelope, Fault, Outcome, Spooled};
-use crate::store::{Digest, SpoolFile};
+use super::mark::Mark;
+use crate::mailbox::{Address, Envelope, Fault, Outcome, Recipient, ReportOn, Spooled};
+use crate::store::queue::{Asked, Step};
+use crate::store::{Digest, Entry, Naming, SentCopy, SpoolFile};
 
 #[derive(Debug)]
-pub(super) struct Parcel {
+pub(in crate::account) struct Parcel {
     /// What the service gets.
-    pub(super) message: Spooled,
+    pub(in crate::account) message: Spooled,
     /// Equal for the same bytes to the same people.
-    pub(super) key: Digest,
+    pub(in crate::account) key: Digest,
     /// Angle brackets included.
-    pub(super) message_id: String,
-    pub(super) naming: Naming,
+    pub(in crate::account) message_id: String,
+    pub(in crate::account) naming: Naming,
     /// Of the bytes as they came.
-    pub(super) received: Digest,
+    pub(in crate::account) received: Digest,
     /// Of the bytes as they go out.
-    pub(super) staged: Digest,
-    /// Owns the rewritten file.
-    _rewritten: Option<SpoolFile>,
+    pub(in crate::account) staged: Digest,
+    /// Octets of the message as it came, binary parts as base64.
+    pub(in crate::account) octets: u64,
+    /// How many people it goes to.
+    pub(in crate::account) recipients: u32,
+    pub(in crate::account) receipt: Receipt,
+    pub(in crate::account) sent_copy: SentCopy,
+    /// Of one that is queued.
+    pub(super) mark: Option<Mark>,
+    /// Owns the message's file, unless that is the queue's.
+    _file: Option<SpoolFile>,
 }
 
-/// Who gave the message its Message-ID.
+/// Whether the sender wants to hear that the message was delivered (RFC 3461 NOTIFY=SUCCESS).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Naming {
-    Client,
-    Bridge,
+pub(in crate::account) enum Receipt {
+    Wanted,
+    Unasked,
 }
 
-/// Reads and, where needed, rewrites the message into `other`, an empty file. Blocks on files; memory
+/// Where needed, rewrites the message, whose header was read, into `other`, an empty file. Blocks on files; memory
 /// holds the header only.
 ///
 /// # Errors
 /// Those of `compose::edit`; `Defect` if a file cannot be read or written.
 pub(super) fn pack(
-    message: &Spooled,
-    envelope: &Envelope,
-    defaults: &Defaults,
+    message: SpoolFile,
+    header: &Header,
+    known: &Circumstances,
     other: SpoolFile,
 ) -> Outcome<Parcel> {
-    let mut file = File::open(&message.path).map_err(broken)?;
-    let header = Header::read(BufReader::new(&file))?;
-    let edit = compose::edit(&header, envelope, defaults)?;
+    let mut file = File::open(message.path()).map_err(broken)?;
+    let edit = compose::edit(header, known)?;
     let received = digest(&mut file)?;
-    let naming = match edit.message_id == defaults.message_id {
+    let naming = match edit.message_id == known.message_id {
         true => Naming::Bridge,
         false => Naming::Client,
     };
-    let key = key(received, &envelope.recipients);
-    if edit.header == header.bytes() {
-        let message = message.clone();
-        let message_id = edit.message_id;
-        let staged = received;
-        return Ok(Parcel { message, key, message_id, naming, received, staged, _rewritten: None });
-    }
-    let mut rewritten =
-        File::options().read(true).write(true).open(other.path()).map_err(broken)?;
-    let size = rewrite(&mut file, &edit, &mut rewritten).map_err(broken)?;
-    let staged = digest(&mut rewritten)?;
-    let message = Spooled { path: other.path().to_path_buf(), size };
-    let message_id = edit.message_id;
-    Ok(Parcel { message, key, message_id, naming, received, staged, _rewritten: Some(other) })
+    let octets = file.metadata().map_err(broken)?.len();
+    let (file, size, staged) = if header.is_whole() && edit.header == header.bytes() {
+        (message, octets, received)
+    } else {
+        let mut rewritten =
+            File::options().read(true).write(true).open(other.path()).map_err(broken)?;
+        let size = rewrite(&mut file, &edit, &mut rewritten).map_err(broken)?;
+        (other, size, digest(&mut rewritten)?)
+    };
+    Ok(Parcel {
+        message: Spooled { path: file.path().to_path_buf(), size },
+        key: key(received, &known.envelope),
+        message_id: edit.message_id,
+        naming,
+        received,
+        staged,
+        octets,
+        recipients: recipients(&known.envelope),
+        receipt: receipt(&known.envelope),
+        sent_copy: sent_copy(known.rules.save_to_sent),
+        mark: None,
+        _file: Some(file),
+    })
 }
 
-fn key(received: Digest, recipients: &[Address]) -> Digest {
+impl Parcel {
+    /// One that was packed when it was queued.
+    pub(super) fn queued(entry: &Entry, path: PathBuf) -> Self {
+        Self {
+            message: Spooled { path, size: entry.size },
+            key: entry.key,
+            message_id: entry.message_id.clone(),
+            naming: entry.naming,
+            received: entry.received,
+            staged: entry.staged,
+            octets: entry.size,
+            recipients: recipients(&entry.envelope),
+            receipt: receipt(&entry.envelope),
+            sent_copy: sent_copy(entry.routing.save_to_sent),
+            mark: None,
+            _file: None,
+        }
+    }
+
+    /// To be called when the journal has the attempt, before the service is asked.
+    ///
+    /// # Errors
+    /// If that cannot be written down: then it must not be asked.
+    pub(super) async fn note(&self, attempt: &str, step: Step) -> Outcome<()> {
+        let Some(mark) = &self.mark else { return Ok(()) };
+        mark.set(Some(Asked { attempt: attempt.to_owned(), step })).await
+    }
+}
+
+/// How many people it goes to.
+fn recipients(envelope: &Envelope) -> u32 {
+    u32::try_from(envelope.recipients.len()).unwrap_or(u32::MAX)
+}
+
+fn receipt(envelope: &Envelope) -> Receipt {
+    let wants = |recipient: &Recipient| {
+        recipient.reports.as_ref().is_some_and(|reports| reports.0.contains(&ReportOn::Success))
+    };
+    match envelope.recipients.iter().any(wants) {
+        true => Receipt::Wanted,
+        false => Receipt::Unasked,
+    }
+}
+
+fn sent_copy(save_to_sent: bool) -> SentCopy {
+    if save_to_sent { SentCopy::Kept } else { SentCopy::Unwanted }
+}
+
+fn key(received: Digest, envelope: &Envelope) -> Digest {
     let lower = |address: &Address| address.as_str().to_ascii_lowercase();
-    let mut recipients: Vec<String> = recipients.iter().map(lower).collect();
+    let mut recipients: Vec<String> = envelope.addresses().map(lower).collect();
     recipients.sort_unstable();
     recipients.dedup();
     let mut hasher = blake3::Hasher::new();
@@ -106,6 +173,7 @@ pub(super) fn broken(error: io::Error) -> Fault {
 mod tests {
     use tempfile::TempDir;
 
+    use super::super::compose::tests::circumstances;
     use super::*;
     use crate::clock::Clock;
     use crate::mailbox::Timestamp;
@@ -115,14 +183,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let clock = Clock::manual(Timestamp(0));
         let store = Store::open(directory.path(), clock).await.unwrap();
-        let path = directory.path().join("in");
-        std::fs::write(&path, bytes).unwrap();
-        let message = Spooled { path, size: bytes.len() as u64 };
-        let recipients = recipients.iter().map(|text| Address::new(text).unwrap()).collect();
+        let message = store.spool().await.unwrap();
+        std::fs::write(message.path(), bytes).unwrap();
+        let recipients = recipients.iter().map(|text| Address::new(text).unwrap().into()).collect();
         let from = Address::new("ada@a.test").unwrap();
-        let envelope = Envelope { sender: Some(from.clone()), recipients };
-        let defaults = Defaults { message_id: "<made@a.test>".into(), date: Timestamp(0), from };
-        let parcel = pack(&message, &envelope, &defaults, store.spool().await.unwrap()).unwrap();
+        let envelope = Envelope { sender: Some(from.clone()), recipients, ..Envelope::default() };
+        let known = circumstances(envelope);
+        let header = Header::read(bytes.as_bytes()).unwrap();
+        let parcel = pack(message, &header, &known, store.spool().await.unwrap()).unwrap();
         let sent = std::fs::read_to_string(&parcel.message.path).unwrap();
         assert_eq!(sent.len() as u64, parcel.message.size);
         (parcel, sent, (store, directory))

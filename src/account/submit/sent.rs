@@ -8,12 +8,12 @@ use std::io::BufReader;
 use std::time::Duration;
 
 use super::Submitter;
-use super::compose::first_word;
+use super::compose::message_id;
 use super::header::Header;
 use super::parcel::{broken, digest};
 use crate::account::Account;
 use crate::account::sync::Need;
-use crate::backend::{Trace, Urgency};
+use crate::backend::Urgency;
 use crate::mailbox::{Fault, Folder, Outcome, RemoteId, Spooled, Uid};
 use crate::store::{Attempt, Digest, Stage, Unclaimed};
 
@@ -73,9 +73,7 @@ impl Submitter {
     async fn copies(&self, sent: &Attempt) -> Outcome<Vec<RemoteId>> {
         let Stage::Sent { copy, .. } = &sent.stage else { return Ok(Vec::new()) };
         let mut copies = vec![copy.clone()];
-        if let Some(Trace::Sent(found)) = self.trace(sent).await? {
-            copies.push(found);
-        }
+        copies.extend(self.sent_copy_of(sent).await?);
         Ok(copies)
     }
 }
@@ -86,7 +84,7 @@ async fn identity(message: Spooled) -> Outcome<Option<(String, Digest)>> {
         let mut file = File::open(&message.path).map_err(broken)?;
         // A header that cannot be sent can still be filed.
         let header = Header::read(BufReader::new(&file)).ok();
-        let message_id = header.and_then(|header| first_word(&header, "Message-ID"));
+        let message_id = header.as_ref().and_then(message_id);
         message_id.map(|id| Ok((id, digest(&mut file)?))).transpose()
     });
     reading.await.map_err(|_| Fault::defect("reading a message broke off"))?

@@ -113,6 +113,11 @@ impl SignIn {
                  tenant to organizations"
                     .to_owned(),
             )),
+            (Audience::Personal, Ownership::OwnForOthers) => Err(SignInError::Setup(
+                "personal accounts cannot send in another mailbox's name: take those senders off \
+                 with footbridge connection senders --forbid"
+                    .to_owned(),
+            )),
             _ => Ok(()),
         }
     }

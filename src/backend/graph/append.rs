@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 use super::Graph;
 use super::batch;
 use super::doubts::KEPT;
-use super::fault::{LARGEST_MESSAGE, about_target};
+use super::fault::{LARGEST_MESSAGE, SILENT_LIMIT, about_target};
 use super::flags::as_created;
 use super::message::iso;
+use super::message_ids;
 use super::mime::Mime;
 use super::model::{Collection, Message};
-use super::path::{encode, literal};
+use super::path::encode;
 use super::property::{APPEND_TAG, DELIVERY_TIME, MESSAGE_FLAGS, SUBMIT_TIME, select_and_expand};
 use super::settle::SETTLING;
 use crate::backend::{RemoteFolderRef, RemoteMessage, Upload, Urgency};
@@ -20,8 +21,6 @@ use crate::mailbox::{Fault, Flags, Kind, Outcome, RemoteId, Role, SystemFlag, Ti
 
 /// One request's body (reference B.9: "4 MB", read as the smaller of its two meanings).
 const LARGEST_REQUEST: usize = 4_000_000;
-/// Above this a wrong success code means "too large, not done" (reference B.9).
-const SILENT_LIMIT: u64 = 2_240_000;
 
 /// How far the service's servers may disagree about the time, in seconds, when a draft is looked for:
 /// less than lies between two savings of the same draft.
@@ -165,7 +164,7 @@ impl Graph {
                         break;
                     }
                 }
-                Err(failure) => return Err(refused(failure, mime)),
+                Err(failure) => return Err(refused(failure, mime.len())),
             }
         }
         Err(Fault::from(Kind::Unreachable).because("the draft was not created"))
@@ -183,7 +182,7 @@ impl Graph {
         patience: Patience,
     ) -> Outcome<Option<Message>> {
         let filter = match mime.message_id() {
-            Some(id) => format!("internetMessageId eq {}", literal(&id)),
+            Some(id) => message_ids::named(&id),
             None => format!("createdDateTime ge {}", iso(self.new_since(started))),
         };
         let folder = self.prefix.folder("drafts");
@@ -256,7 +255,7 @@ impl Graph {
                         break;
                     }
                 }
-                Err(failure) => return Err(about_target(refused(failure, mime))),
+                Err(failure) => return Err(about_target(refused(failure, mime.len()))),
             }
         }
         Err(Fault::from(Kind::Unreachable).because("the message was not filed"))
@@ -345,9 +344,9 @@ pub(super) fn in_doubt(fault: Fault) -> Fault {
 }
 
 /// "Bad request" is one of the service's ways to say "too large" (reference B.9).
-fn refused(failure: Failure, mime: &Mime) -> Fault {
+pub(super) fn refused(failure: Failure, size: u64) -> Fault {
     match failure {
-        Failure::Refused(refusal) if refusal.is("BadRequest") && mime.len() > SILENT_LIMIT => {
+        Failure::Refused(refusal) if refusal.is("BadRequest") && size > SILENT_LIMIT => {
             Fault::from(Kind::TooLarge { limit: SILENT_LIMIT }).because(refusal)
         }
         failure => failure.into(),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Graph;
 use super::batch;
+use super::batches::Batches;
 use super::doubts::Copying;
 use super::model::{Folder, Message};
 use super::property::select;
@@ -48,6 +49,20 @@ fn copying(of: &RemoteId, to: &RemoteId) -> Copying {
 }
 
 impl Graph {
+    pub(super) async fn transfer_all(
+        &self,
+        transfer: Transfer,
+        messages: &[RemoteMessage],
+        to: &RemoteId,
+    ) -> Vec<Outcome<RemoteMessage>> {
+        let mut transfers = Batches::of(messages);
+        while let Some(batch) = transfers.next() {
+            let patience = self.http.patience(Urgency::Interactive);
+            transfers.tell(self.transfer(transfer, batch, to, patience).await);
+        }
+        transfers.told()
+    }
+
     /// Copies or moves; nothing is repeated before it was looked for.
     pub(super) async fn transfer(
         &self,
@@ -117,7 +132,10 @@ impl Graph {
         let answers = self.batch(&steps, patience).await;
         let open = states.iter_mut().filter(|state| matches!(state, State::Open));
         for (state, answer) in open.zip(answers) {
+            let is_done = answer.is_ok();
             *state = match batch::read::<Message>(answer) {
+                // A success that does not tell of what.
+                Err(failure) if is_done => State::Doubt(Fault::from(failure).to_string()),
                 Ok(message) => {
                     if transfer == Transfer::Copy {
                         self.doubts.note_made(message.remote_id());

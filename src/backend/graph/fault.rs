@@ -3,13 +3,16 @@
 //! Codes come in any case; message texts are ignored.
 
 use crate::http::{Failure, Refusal};
-use crate::mailbox::{Fault, Kind};
+use crate::mailbox::{By, Fault, Flaw, Kind};
 
 /// Largest message that one request takes, in octets: 4 MB less the growth by base64 (reference B.9).
 pub(super) const LARGEST_MESSAGE: u64 = 3_000_000;
 
+/// Above this a wrong success code means "too large, not done" (reference B.9).
+pub(super) const SILENT_LIMIT: u64 = 2_240_000;
+
 /// The most that a tenant can allow, in octets (reference B.9); it says its own limit when it is met.
-pub(super) const LARGEST_TENANT: u64 = 150 * 1024 * 1024;
+pub(in crate::backend) const LARGEST_TENANT: u64 = 150 * 1024 * 1024;
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
@@ -48,17 +51,20 @@ fn by_code(refusal: &Refusal) -> Option<Kind> {
             Kind::Conflict
         }
         "errorquotaexceeded" => Kind::OverQuota,
-        "errormessagesizeexceeded"
-        | "errorattachmentsizelimitexceeded"
-        | "requestentitytoolarge" => Kind::TooLarge { limit: LARGEST_MESSAGE },
-        "errorsendasdenied" | "errorsendonbehalfofdenied" => Kind::SenderRefused,
-        "errorinvalidrecipients"
-        | "errormimecontentinvalidbase64string"
+        // The tenant's own limit, which it does not name.
+        "errormessagesizeexceeded" => Kind::TooLarge { limit: 0 },
+        "errorattachmentsizelimitexceeded" | "requestentitytoolarge" => {
+            Kind::TooLarge { limit: LARGEST_MESSAGE }
+        }
+        "errorsendasdenied" | "errorsendonbehalfofdenied" => Kind::SenderRefused(By::Service),
+        "errorinvalidrecipients" => Kind::RecipientRefused,
+        // Of one message; those of a day are told by other codes.
+        "errorexceededmaxrecipientlimit" => Kind::Unacceptable(Flaw::TooManyRecipients),
+        "errormimecontentinvalidbase64string"
         | "errormimecontentinvalid"
         | "errormimecontentconversionfailed"
         | "unabletodeserializepostbody"
-        | "invalidinternetmessageheader"
-        | "errorexceededmaxrecipientlimit" => Kind::Unacceptable,
+        | "invalidinternetmessageheader" => Kind::Unacceptable(Flaw::Service),
         "errorexceededmessagelimit" | "errorsubmissionquotaexceeded" | "errorserverbusy" => {
             throttled()
         }
@@ -130,7 +136,13 @@ mod tests {
         assert_eq!(kind_of(410, "syncStateNotFound"), Kind::CursorExpired);
         assert_eq!(kind_of(410, "SyncStateNotFound"), Kind::CursorExpired);
         assert_eq!(kind_of(400, "ErrorQuotaExceeded"), Kind::OverQuota);
-        assert_eq!(kind_of(403, "ErrorSendAsDenied"), Kind::SenderRefused);
+        assert_eq!(kind_of(403, "ErrorSendAsDenied"), Kind::SenderRefused(By::Service));
+        assert_eq!(kind_of(400, "errorInvalidRecipients"), Kind::RecipientRefused);
+        // Its status varies (reference B.13), and no wait makes the message smaller.
+        for status in [400, 403, 429] {
+            let kind = kind_of(status, "ErrorExceededMaxRecipientLimit");
+            assert_eq!(kind, Kind::Unacceptable(Flaw::TooManyRecipients), "{status}");
+        }
     }
 
     #[test]

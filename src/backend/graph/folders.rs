@@ -242,41 +242,48 @@ impl Graph {
     ) -> Outcome<RemoteFolder> {
         let patience = self.http.patience(Urgency::Interactive);
         let renamed = folder.name != name;
+        let mut called = folder.name.clone();
         if renamed {
-            self.rename(&folder.id, name, patience).await?;
+            called = self.rename(&folder.id, name, patience).await?;
         }
-        if folder.parent.as_ref() != parent
-            && let Err(fault) = self.move_folder(&folder.id, parent, patience).await
-        {
-            if renamed {
-                self.rename(&folder.id, &folder.name, patience).await?;
+        if folder.parent.as_ref() != parent {
+            match self.move_folder(&folder.id, parent, patience).await {
+                Ok(told) => called = told.unwrap_or(called),
+                Err(fault) => {
+                    if renamed {
+                        self.rename(&folder.id, &folder.name, patience).await?;
+                    }
+                    return Err(fault);
+                }
             }
-            return Err(fault);
         }
         // Both steps were confirmed, so this is how it is, whatever becomes of a further look.
         Ok(RemoteFolder {
             id: folder.id.clone(),
             parent: parent.cloned(),
-            name: name.to_owned(),
+            name: called,
             role: folder.role,
             total: None,
         })
     }
 
-    async fn rename(&self, folder: &RemoteId, name: &str, patience: Patience) -> Outcome<()> {
+    /// Answers what the folder is called now: the service may spell a name its own way.
+    async fn rename(&self, folder: &RemoteId, name: &str, patience: Patience) -> Outcome<String> {
         let request = Request::patch("PATCH folder", self.prefix.folder(folder.as_str()))
             .json(&json!({ "displayName": name }));
         // A success without the folder in it is none (reference B.9).
         let renamed: Result<Folder, Failure> = self.http.json(&request, patience).await;
-        renamed.map(drop).map_err(about_folder)
+        let renamed = renamed.map_err(about_folder)?;
+        Ok(renamed.display_name.unwrap_or_else(|| name.to_owned()))
     }
 
+    /// Answers what the folder is called there, as far as that is told.
     async fn move_folder(
         &self,
         folder: &RemoteId,
         parent: Option<&RemoteId>,
         patience: Patience,
-    ) -> Outcome<()> {
+    ) -> Outcome<Option<String>> {
         let destination = parent.map_or(ROOT, RemoteId::as_str);
         let path = format!("{}/move", self.prefix.folder(folder.as_str()));
         // The documentation says 200 here, and 201 for messages (reference B.3).
@@ -285,10 +292,11 @@ impl Graph {
             .expect(&[200, 201]);
         for retry in 0.. {
             match self.http.json::<Folder>(&request, patience).await {
-                Ok(_) => return Ok(()),
+                Ok(moved) => return Ok(moved.display_name),
                 Err(Failure::InDoubt { .. }) => {
-                    if self.lies_in(folder, parent, patience).await? {
-                        return Ok(());
+                    let now = self.folder_now(folder, patience).await?;
+                    if now.parent.as_ref() == parent {
+                        return Ok(Some(now.name));
                     }
                     if !self.http.pause(retry, patience).await {
                         break;
@@ -300,15 +308,10 @@ impl Graph {
         Err(Fault::from(Kind::Unreachable).because("the folder was not moved"))
     }
 
-    async fn lies_in(
-        &self,
-        folder: &RemoteId,
-        parent: Option<&RemoteId>,
-        patience: Patience,
-    ) -> Outcome<bool> {
+    async fn folder_now(&self, folder: &RemoteId, patience: Patience) -> Outcome<RemoteFolder> {
         let request = Request::get("GET folder", self.folder_query(folder.as_str()));
         let now: Folder = self.http.json(&request, patience).await.map_err(about_folder)?;
-        Ok(self.told_folder(&now, patience).await?.parent.as_ref() == parent)
+        self.told_folder(&now, patience).await
     }
 
     /// A deleted folder may turn up below Deleted Items under the same id, and a second DELETE would

@@ -11,17 +11,18 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::Graph;
 use super::append::{in_doubt, item};
-use super::attach::Attached;
 use super::copy::Transfer;
-use super::decode::Coding;
+use super::decode::Content;
+use super::described::{Attached, header, media, transfer};
 use super::mime::Mime;
 use super::model::{Collection, Folder};
 use super::property::MESSAGE_FLAGS;
 use crate::backend::{RemoteFolderRef, RemoteMessage, Upload, Urgency};
 use crate::http::{Failure, Request};
 use crate::mailbox::{
-    Anatomy, Fault, Flags, Kind, Leaf, Outcome, Place, RemoteId, Role, Seal, SystemFlag,
+    Anatomy, Fault, Flags, Kind, Leaf, Outcome, Place, RemoteId, Role, SystemFlag,
 };
+use crate::mime::{Keep, filter_fields};
 
 /// The hidden folder, below the mailbox's root.
 const FOLDER: &str = "Footbridge uploads";
@@ -30,6 +31,8 @@ const FOLDER: &str = "Footbridge uploads";
 const TEXT_MAX: u64 = 1_000_000;
 /// Octets of a header that go into the item; what is beyond them is in our own copy.
 const HEADER_MAX: u64 = 500_000;
+/// Tries of one attachment.
+const TRIES: usize = 3;
 
 #[derive(Debug, Deserialize)]
 struct Made {
@@ -43,9 +46,9 @@ impl Graph {
         upload: &Upload,
         anatomy: &Anatomy,
     ) -> Outcome<RemoteMessage> {
-        if anatomy.seal == Seal::Sealed {
-            let cause = "signed or encrypted, and too large for one request";
-            return Err(Fault::from(Kind::Unacceptable).because(cause));
+        if let Some(flaw) = anatomy.flaw {
+            let cause = "too large for one request, and not to be taken apart";
+            return Err(Fault::from(Kind::Unacceptable(flaw)).because(cause));
         }
         let (mime, body, flags, attached) = self.taken_apart(folder, upload, anatomy).await?;
         let staging = self.staging().await?;
@@ -57,8 +60,7 @@ impl Graph {
             Err(fault) => return self.take_back(&made.remote_id(), fault).await,
         };
         for (number, part) in attached.iter().enumerate() {
-            let path = &upload.message.path;
-            if let Err(fault) = self.attach(&here.id, path, (part, number)).await {
+            if let Err(fault) = self.attach_surely(&here.id, upload, (part, number)).await {
                 return self.take_back(&here.id, fault).await;
             }
         }
@@ -70,6 +72,24 @@ impl Graph {
             Err(fault) if *fault.kind() != Kind::InDoubt => self.take_back(&here.id, fault).await,
             moved => moved,
         }
+    }
+
+    /// Tries again what is not there: a second one of it, should both come, does no harm to filed mail.
+    async fn attach_surely(
+        &self,
+        item: &RemoteId,
+        upload: &Upload,
+        (part, before): (&Attached<'_>, usize),
+    ) -> Outcome<()> {
+        let path = &upload.message.path;
+        let size = self.size_of(path, part).await?;
+        for _ in 0..TRIES {
+            match self.attach(item, path, (part, size, before)).await {
+                Err(fault) if *fault.kind() == Kind::InDoubt => {}
+                attached => return attached.map(drop),
+            }
+        }
+        Err(Fault::from(Kind::Unreachable).because("an attachment could not be handed over"))
     }
 
     /// What became of a large message whose filing broke off: it is in its folder, or it is not whole.
@@ -134,7 +154,8 @@ impl Graph {
         let rest = anatomy.leaves.iter().filter(|leaf| {
             !shown.is_some_and(|shown| shown.body == leaf.body) && !is_other_form(leaf)
         });
-        Ok((mime, body, flags, rest.map(attached).collect()))
+        let attached = rest.map(Attached::of).collect::<Outcome<Vec<_>>>()?;
+        Ok((mime, body, flags, attached))
     }
 
     async fn staging(&self) -> Outcome<RemoteFolderRef> {
@@ -197,52 +218,15 @@ fn is_file(part: &Parsed<'_>) -> bool {
 
 /// A text as Graph takes it, decoded.
 async fn text(upload: &Upload, leaf: &Leaf) -> Outcome<Value> {
-    let mut part = leaf.fields.clone();
-    part.extend_from_slice(&read(upload, &leaf.body).await?);
+    let mut content = Content::open(&upload.message.path, &leaf.body, transfer(leaf)?).await?;
+    // What is left to be undone is the character set.
+    let encoding = ["Content-Transfer-Encoding".to_owned()];
+    let mut part = filter_fields(&leaf.fields, &encoding, Keep::Others);
+    while content.fill(&mut part, usize::MAX).await? {}
     let kind = if media(leaf) == "text/html" { "html" } else { "text" };
     let parsed = MessageParser::default().parse(&part);
     let content = parsed.as_ref().and_then(|message| message.part(0)?.text_contents());
     Ok(json!({ "contentType": kind, "content": content.unwrap_or_default() }))
-}
-
-fn attached(leaf: &Leaf) -> Attached<'_> {
-    let kind = media(leaf);
-    let fallback = match kind.as_str() {
-        "message/rfc822" => "message.eml",
-        kind if kind.starts_with("text/") => "text.txt",
-        _ => "attachment",
-    };
-    let told = header(leaf, |part| {
-        let id = part.content_id().map(str::to_owned);
-        let inline = match part.content_disposition() {
-            Some(disposition) => disposition.is_inline() && id.is_some(),
-            None => id.is_some(),
-        };
-        let coding = match part.content_transfer_encoding() {
-            Some(coding) if coding.eq_ignore_ascii_case("base64") => Coding::Base64,
-            Some(coding) if coding.eq_ignore_ascii_case("quoted-printable") => {
-                Coding::QuotedPrintable
-            }
-            _ => Coding::Plain,
-        };
-        (part.attachment_name().map(str::to_owned), id, inline, coding)
-    });
-    let (name, content_id, inline, coding) = told.unwrap_or((None, None, false, Coding::Plain));
-    let name = name.unwrap_or_else(|| fallback.to_owned());
-    Attached { leaf, coding, name, kind, content_id, inline }
-}
-
-/// `type/subtype` in lower case.
-fn media(leaf: &Leaf) -> String {
-    let told = header(leaf, |part| {
-        let kind = part.content_type()?;
-        Some(format!("{}/{}", kind.ctype(), kind.subtype()?).to_ascii_lowercase())
-    });
-    told.flatten().unwrap_or_else(|| "text/plain".to_owned())
-}
-
-fn header<T>(leaf: &Leaf, read: impl FnOnce(&Parsed<'_>) -> T) -> Option<T> {
-    MessageParser::default().parse_headers(&leaf.fields).map(|part| read(&part))
 }
 
 async fn read(upload: &Upload, range: &std::ops::Range<u64>) -> Outcome<Vec<u8>> {

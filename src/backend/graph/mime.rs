@@ -6,6 +6,8 @@ use mail_parser::{
     Address, Encoding, Message, MessageParser, MessagePart, MimeHeaders as _, PartType,
 };
 use serde_json::{Map, Value, json};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
 
 use super::fault::LARGEST_MESSAGE;
 use super::message::{iso, timestamp};
@@ -42,14 +44,7 @@ impl Mime {
 
     pub(super) fn normalized(bytes: &[u8]) -> Self {
         let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 64);
-        let mut last = 0;
-        for &byte in bytes {
-            if byte == b'\n' && last != b'\r' {
-                out.push(b'\r');
-            }
-            out.push(byte);
-            last = byte;
-        }
+        push_lines(bytes, 0, &mut out);
         Self(out)
     }
 
@@ -110,6 +105,58 @@ impl Mime {
         }
         (item, properties)
     }
+}
+
+/// A message as Graph takes it for sending: its octets with CRLF line ends, and these in base64. What is in
+/// memory is the base64.
+///
+/// # Errors
+/// `TooLarge` beyond what one request takes.
+pub(super) async fn encoded(message: &Spooled) -> Outcome<(u64, String)> {
+    // A multiple of three, so that no padding comes to stand in between.
+    const STEP: usize = 3 * 64 * 1024;
+    let too_large = || Fault::from(Kind::TooLarge { limit: LARGEST_MESSAGE });
+    if message.size > LARGEST_MESSAGE {
+        return Err(too_large());
+    }
+    let mut file = File::open(&message.path).await.map_err(Fault::defect)?;
+    let expected = usize::try_from(message.size).map_err(Fault::defect)?;
+    let mut body = String::with_capacity(expected.div_ceil(3) * 4 + 4);
+    let (mut read, mut size) = (0, 0);
+    let (mut step, mut lines, mut last) = (vec![0; STEP], Vec::with_capacity(STEP + STEP / 8), 0);
+    loop {
+        let count = file.read(&mut step).await.map_err(Fault::defect)?;
+        read += count as u64;
+        last = push_lines(&step[..count], last, &mut lines);
+        let whole = if count > 0 { lines.len() - lines.len() % 3 } else { lines.len() };
+        size += whole as u64;
+        STANDARD.encode_string(&lines[..whole], &mut body);
+        lines.drain(..whole);
+        match count {
+            _ if size > LARGEST_MESSAGE => return Err(too_large()),
+            0 if read != message.size => {
+                return Err(Fault::defect("a spooled message has not the size it should have"));
+            }
+            0 => return Ok((size, body)),
+            _ => {}
+        }
+    }
+}
+
+/// Adds octets whose bare line feeds become line ends; `last` is the octet before them. Answers the last one.
+fn push_lines(octets: &[u8], mut last: u8, out: &mut Vec<u8>) -> u8 {
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        let before = if line.len() > 1 { line[line.len() - 2] } else { last };
+        match line.split_last() {
+            Some((b'\n', text)) if before != b'\r' => {
+                out.extend_from_slice(text);
+                out.extend_from_slice(b"\r\n");
+            }
+            _ => out.extend_from_slice(line),
+        }
+        last = line.last().copied().unwrap_or(last);
+    }
+    last
 }
 
 fn envelope(message: &Message<'_>, item: &mut Map<String, Value>) {

@@ -3,21 +3,27 @@
 //! Ids are immutable ids throughout: every request asks for them (`http`), inner steps of a batch
 //! and followed links included.
 
+mod addresses;
 mod append;
 mod attach;
 mod batch;
+mod batches;
 mod changes;
+mod complete;
 mod copy;
 mod copy_doubt;
 mod decode;
+mod described;
 mod doubts;
 mod fault;
+mod filename;
 mod flags;
 mod folder_look;
 mod folders;
 mod headers;
 mod large;
 mod message;
+mod message_ids;
 mod mime;
 mod model;
 mod path;
@@ -26,6 +32,7 @@ mod settle;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -34,17 +41,20 @@ use std::sync::atomic::AtomicBool;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use self::batches::Batches;
 use self::copy::Transfer;
-use self::fault::{LARGEST_MESSAGE, LARGEST_TENANT, about_folder};
+pub(super) use self::fault::LARGEST_TENANT;
+use self::fault::{LARGEST_MESSAGE, SILENT_LIMIT, about_folder};
 use self::path::Prefix;
+use self::submit::is_submitted;
 use super::{
     Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteHeaders, RemoteMessage,
-    Rights, Seen, Sending, Trace, Upload, Urgency, Watch, Writing,
+    Rights, Seen, Sending, Staged, Traces, Upload, Urgency, Watch, Writing,
 };
 use crate::auth::SignInStatus;
 use crate::auth::scopes::{Granted, Reading};
 use crate::http::{MailboxHttp, Request};
-use crate::mailbox::{Address, Cursor, Outcome, RemoteId, Spooled, Timestamp};
+use crate::mailbox::{Address, Cursor, Fault, Kind, Leaf, Outcome, RemoteId, Spooled, Timestamp};
 
 /// Asks for the largest pages of a delta (reference J): 10,000 messages in ten requests.
 const PAGE: &str = "odata.maxpagesize=1000";
@@ -100,8 +110,13 @@ impl Graph {
 impl Backend for Graph {
     fn limits(&self) -> Limits {
         // Upload sessions are refused in a mailbox of someone else's (reference B.9).
-        let append = if self.shared.is_some() { LARGEST_MESSAGE } else { LARGEST_TENANT };
-        Limits { append, submission: LARGEST_MESSAGE }
+        let part = if self.shared.is_some() { LARGEST_MESSAGE } else { LARGEST_TENANT };
+        let submission = match self.rights().sending {
+            Sending::Staged => LARGEST_TENANT,
+            Sending::AtOnce => LARGEST_MESSAGE,
+        };
+        let (stage, stage_surely) = (LARGEST_MESSAGE, SILENT_LIMIT);
+        Limits { append: part, submission, stage, stage_surely, part }
     }
 
     /// Before the first grant, and where none is told, everything is tried.
@@ -162,7 +177,11 @@ impl Backend for Graph {
         messages: &[RemoteId],
         urgency: Urgency,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
-        Ok(self.look_up_all(messages, self.http.patience(urgency)).await)
+        let mut looks = Batches::of(messages);
+        while let Some(batch) = looks.next() {
+            looks.tell(self.look_up_all(batch, self.http.patience(urgency)).await);
+        }
+        Ok(looks.told())
     }
 
     async fn headers(
@@ -181,7 +200,11 @@ impl Backend for Graph {
     }
 
     async fn write_flags(&self, writes: &[FlagWrite]) -> Outcome<Vec<Outcome<RemoteMessage>>> {
-        Ok(self.edit_flags(writes).await)
+        let mut edits = Batches::of(writes);
+        while let Some(batch) = edits.next() {
+            edits.tell(self.edit_flags(batch).await);
+        }
+        Ok(edits.told())
     }
 
     async fn append(&self, folder: &RemoteFolderRef, upload: &Upload) -> Outcome<RemoteMessage> {
@@ -202,8 +225,7 @@ impl Backend for Graph {
         messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
-        let patience = self.http.patience(Urgency::Interactive);
-        Ok(self.transfer(Transfer::Copy, messages, to, patience).await)
+        Ok(self.transfer_all(Transfer::Copy, messages, to).await)
     }
 
     async fn relocate(
@@ -211,12 +233,15 @@ impl Backend for Graph {
         messages: &[RemoteMessage],
         to: &RemoteId,
     ) -> Outcome<Vec<Outcome<RemoteMessage>>> {
-        let patience = self.http.patience(Urgency::Interactive);
-        Ok(self.transfer(Transfer::Move, messages, to, patience).await)
+        Ok(self.transfer_all(Transfer::Move, messages, to).await)
     }
 
     async fn destroy(&self, messages: &[RemoteId]) -> Outcome<Vec<Outcome<()>>> {
-        Ok(self.remove_all(messages).await)
+        let mut removals = Batches::of(messages);
+        while let Some(batch) = removals.next() {
+            removals.tell(self.remove_all(batch).await);
+        }
+        Ok(removals.told())
     }
 
     async fn create_folder(&self, parent: Option<&RemoteId>, name: &str) -> Outcome<RemoteFolder> {
@@ -240,12 +265,30 @@ impl Backend for Graph {
         self.own_addresses().await
     }
 
-    async fn stage(&self, message: &Spooled) -> Outcome<RemoteId> {
+    async fn stage(&self, message: &Spooled) -> Outcome<Staged> {
         self.stage_draft(message).await
+    }
+
+    async fn complete(&self, staged: &RemoteId, message: &Spooled, parts: &[Leaf]) -> Outcome<()> {
+        self.complete_draft(staged, message, parts).await
+    }
+
+    async fn ask_for_receipt(&self, staged: &RemoteId) -> Outcome<()> {
+        self.want_receipt(staged).await
     }
 
     async fn dispatch(&self, staged: &RemoteId) -> Outcome<()> {
         self.send_draft(staged).await
+    }
+
+    async fn is_leaving(&self, staged: &RemoteId) -> Outcome<bool> {
+        let patience = self.http.patience(Urgency::Interactive);
+        let found = self.http.json(&self.state_of_draft(staged), patience).await;
+        match found.map_err(Fault::from) {
+            Ok(message) => Ok(is_submitted(&message)),
+            Err(fault) if *fault.kind() == Kind::NoSuchMessage => Ok(false),
+            Err(fault) => Err(fault),
+        }
     }
 
     async fn send_at_once(&self, message: &Spooled) -> Outcome<()> {
@@ -256,7 +299,7 @@ impl Backend for Graph {
         self.remove_all(std::slice::from_ref(staged)).await.into_iter().collect()
     }
 
-    async fn trace(&self, message_id: &str, since: Timestamp) -> Outcome<Option<Trace>> {
+    async fn trace(&self, message_id: &str, since: Timestamp) -> Outcome<Traces> {
         self.find_submitted(message_id, since).await
     }
 }

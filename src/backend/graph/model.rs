@@ -67,6 +67,8 @@ pub(super) struct Folder {
 pub(super) struct User {
     pub(super) mail: Option<String>,
     pub(super) user_principal_name: Option<String>,
+    #[serde(default)]
+    pub(super) proxy_addresses: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

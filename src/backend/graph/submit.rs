@@ -6,56 +6,67 @@
 use std::time::Duration;
 
 use super::Graph;
-use super::batch;
-use super::mime::Mime;
-use super::model::{Collection, Message, User};
-use super::path::{encode, literal};
+use super::append::refused;
+use super::batch::{self, StepResult};
+use super::message::iso;
+use super::message_ids;
+use super::mime::encoded;
+use super::model::{Collection, Message};
+use super::path::encode;
 use super::property::{MESSAGE_FLAGS, expand_property, select};
-use crate::backend::{Trace, Urgency};
+use crate::backend::{Staged, Traced, Traces, Urgency};
 use crate::http::{Failure, Patience, Request};
-use crate::mailbox::{Address, Fault, Kind, Outcome, RemoteId, Spooled, Timestamp};
+use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Spooled, Timestamp};
 
 /// Looks at a draft that may be on its way, with these pauses before each: the service takes it
 /// out of Drafts some time after it accepted it.
 const LOOKS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(4)];
 
 impl Graph {
-    pub(super) async fn stage_draft(&self, message: &Spooled) -> Outcome<RemoteId> {
+    pub(super) async fn stage_draft(&self, message: &Spooled) -> Outcome<Staged> {
         let patience = self.http.patience(Urgency::Interactive);
-        let mime = Mime::read(message).await?;
-        Ok(self.create_draft(&mime, patience).await?.remote_id())
+        let (size, body) = encoded(message).await?;
+        let request = Request::post("POST message MIME", self.prefix.messages()).text(body);
+        match self.http.json::<Message>(&request, patience).await {
+            Ok(draft) => {
+                self.doubts.note_made(draft.remote_id());
+                Ok(Staged::Draft(draft.remote_id()))
+            }
+            Err(Failure::InDoubt { status: Some(200..300), .. }) => Ok(Staged::Unnamed),
+            Err(failure) => Err(refused(failure, size)),
+        }
     }
 
     pub(super) async fn send_draft(&self, staged: &RemoteId) -> Outcome<()> {
         let patience = self.http.patience(Urgency::Interactive);
         let path = format!("{}/send", self.prefix.message(staged));
         let request = Request::post("POST message send", path).expect(&[202]);
-        let mut doubted = false;
+        let mut doubt: Option<String> = None;
         for retry in 0.. {
             match self.http.done(&request, patience).await {
                 Ok(()) => return Ok(()),
                 Err(Failure::InDoubt { cause, .. }) => {
-                    doubted = true;
-                    let doubt =
-                        |fault: Fault| Fault::from(Kind::InDoubt).because(fault).because(&cause);
-                    if self.has_left(staged, patience).await.map_err(doubt)? {
+                    if self
+                        .has_left(staged, patience)
+                        .await
+                        .map_err(|fault| in_doubt(&fault, &cause))?
+                    {
                         return Ok(());
                     }
+                    doubt = Some(cause);
                     if !self.http.pause(retry, patience).await {
                         break;
                     }
                 }
+                // The first one may be why this one is refused.
+                Err(failure) if let Some(cause) = &doubt => {
+                    return Err(in_doubt(&failure.into(), cause));
+                }
                 Err(failure) => {
                     let fault = Fault::from(failure);
-                    // The first send was done after all, and took the draft away.
-                    let missing = *fault.kind() == Kind::NoSuchMessage;
-                    if doubted && missing {
-                        return Ok(());
-                    }
-                    return Err(if missing {
-                        self.really_gone(staged, fault, patience).await
-                    } else {
-                        fault
+                    return Err(match fault.kind() {
+                        Kind::NoSuchMessage => self.really_gone(staged, fault, patience).await,
+                        _ => fault,
                     });
                 }
             }
@@ -66,9 +77,9 @@ impl Graph {
     /// One attempt: without the right to read nobody can look what became of it.
     pub(super) async fn send_mime(&self, message: &Spooled) -> Outcome<()> {
         let patience = self.http.patience(Urgency::Interactive);
-        let mime = Mime::read(message).await?;
+        let (_, body) = encoded(message).await?;
         let path = format!("{}/sendMail", self.prefix.as_str());
-        let request = Request::post("POST sendMail", path).expect(&[202]).text(mime.base64());
+        let request = Request::post("POST sendMail", path).expect(&[202]).text(body);
         Ok(self.http.done(&request, patience).await?)
     }
 
@@ -82,10 +93,11 @@ impl Graph {
     }
 
     /// Whether a draft is a draft no more, or on its way out.
+    ///
+    /// # Errors
+    /// If it is gone: it was sent, or someone removed it. Its Message-ID tells.
     async fn has_left(&self, staged: &RemoteId, patience: Patience) -> Outcome<bool> {
-        let expand = expand_property(MESSAGE_FLAGS);
-        let path = format!("{}?{}&{expand}", self.prefix.message(staged), select());
-        let request = Request::get("GET message", path);
+        let request = self.state_of_draft(staged);
         for pause in LOOKS {
             if !self.http.settle(pause, patience).await {
                 return Err(Fault::from(Kind::Unreachable).because("no time left to look"));
@@ -94,66 +106,78 @@ impl Graph {
             match found.map_err(Fault::from) {
                 Ok(message) if message.is_draft == Some(true) && !is_submitted(&message) => {}
                 Ok(_) => return Ok(true),
-                Err(fault) if *fault.kind() == Kind::NoSuchMessage => return Ok(true),
                 Err(fault) => return Err(fault),
             }
         }
         Ok(false)
     }
 
+    pub(super) fn state_of_draft(&self, staged: &RemoteId) -> Request {
+        let expand = expand_property(MESSAGE_FLAGS);
+        let path = format!("{}?{}&{expand}", self.prefix.message(staged), select());
+        Request::get("GET message", path)
+    }
+
     pub(super) async fn find_submitted(
         &self,
         message_id: &str,
         since: Timestamp,
-    ) -> Outcome<Option<Trace>> {
-        let patience = self.http.patience(Urgency::Interactive);
-        let filter = encode(&format!("internetMessageId eq {}", literal(message_id)));
-        let step = |folder: &str| {
-            let folder = self.prefix.folder(folder);
-            let query = format!("$filter={filter}&{}&$top=50", select());
-            Request::get("GET messages", format!("{folder}/messages?{query}"))
-        };
-        let steps = [step("sentitems"), step("drafts")];
-        let answers = self.batch(&steps, patience).await;
-        let since = self.new_since(since);
-        let is_new = |message: &Message| message.created().is_none_or(|created| created >= since);
-        let mut newest = Vec::with_capacity(steps.len());
-        for answer in answers {
-            let found: Collection<Message> = batch::read(answer)?;
-            newest.push(found.value.into_iter().filter(is_new).max_by_key(Message::created));
+    ) -> Outcome<Traces> {
+        // Whoever sends all mail under one Message-ID has many of them: only the new ones are asked for.
+        let from = iso(self.new_since(since));
+        let named = message_ids::named(message_id);
+        let new = self.find_both(&format!("createdDateTime ge {from} and {named}"), since).await;
+        match new {
+            // "Too complex" (reference B.4).
+            Err(Failure::Refused(refusal)) if refusal.status == 400 => {
+                Ok(self.find_both(&named, since).await?)
+            }
+            found => Ok(found?),
         }
-        let draft = newest.pop().flatten().map(|message| Trace::Draft(message.remote_id()));
-        let sent = newest.pop().flatten().map(|message| Trace::Sent(message.remote_id()));
-        Ok(sent.or(draft))
     }
 
-    /// The mailbox's own address, then its sign-in name where that is another address. Whose mailbox
-    /// is shared may keep their entry in the directory to themselves: then the address is all there is.
-    pub(super) async fn own_addresses(&self) -> Outcome<Vec<Address>> {
+    async fn find_both(&self, filter: &str, since: Timestamp) -> Result<Traces, Failure> {
         let patience = self.http.patience(Urgency::Interactive);
-        let path = format!("{}?$select=mail,userPrincipalName", self.prefix.as_str());
-        let answer = self.http.json(&Request::get("GET user", path), patience).await;
-        let user: User = match (answer.map_err(Fault::from), &self.shared) {
-            (Err(fault), Some(own)) if *fault.kind() == Kind::Denied => {
-                tracing::debug!(%fault, "the shared mailbox's other addresses are not told");
-                return Ok(vec![own.clone()]);
-            }
-            (answer, _) => answer?,
+        let query = format!("$filter={}&{}&$top=1000", encode(filter), select());
+        let step = |folder: &str| {
+            let path = format!("{}/messages?{query}", self.prefix.folder(folder));
+            Request::get("GET messages", path)
         };
-        let mut addresses: Vec<Address> = Vec::new();
-        for text in [user.mail, user.user_principal_name].into_iter().flatten() {
-            if let Some(address) = Address::new(&text)
-                && !addresses.contains(&address)
-            {
-                addresses.push(address);
-            }
+        let mut answers = self.batch(&[step("sentitems"), step("drafts")], patience).await;
+        let drafts = answers.pop().unwrap_or_else(no_answer);
+        let sent = answers.pop().unwrap_or_else(no_answer);
+        let (sent, drafts) =
+            (self.whole(sent, patience).await?, self.whole(drafts, patience).await?);
+        let traced = |message: Message| {
+            let created = message.created().map_or(since, |created| self.http.our_time(created));
+            Traced { id: message.remote_id(), created }
+        };
+        let traced = |found: Vec<Message>| found.into_iter().map(traced).collect();
+        Ok(Traces { drafts: traced(drafts), sent: traced(sent) })
+    }
+
+    /// A list whose first page was a step of a batch: what is not seen here would be sent again.
+    async fn whole(&self, first: StepResult, patience: Patience) -> Result<Vec<Message>, Failure> {
+        let page: Collection<Message> = batch::read(first)?;
+        let mut found = page.value;
+        if let Some(link) = page.next {
+            let rest = self.whole_list(Request::follow("GET messages", link), patience);
+            found.extend(rest.await.map_err(Failure::Fault)?);
         }
-        Ok(addresses)
+        Ok(found)
     }
 }
 
+fn no_answer() -> StepResult {
+    Err(Fault::defect("no answer").into())
+}
+
+fn in_doubt(fault: &Fault, cause: &str) -> Fault {
+    Fault::from(Kind::InDoubt).because(fault).because(cause)
+}
+
 /// Bit 4 of PidTagMessageFlags: handed over for sending, though still in Drafts (reference B.5).
-fn is_submitted(message: &Message) -> bool {
+pub(super) fn is_submitted(message: &Message) -> bool {
     const SUBMIT: u32 = 4;
     let flags = message.property(MESSAGE_FLAGS).and_then(|flags| flags.parse::<u32>().ok());
     flags.is_some_and(|flags| flags & SUBMIT != 0)

@@ -114,7 +114,8 @@ pub(super) async fn sign_in_again(config: &Config, wanted: SignInAgain) -> anyho
         Connections::edit(&config.state_dir, |connections| {
             let stored = connections.find_mut(&changed.user()).ok_or_else(|| anyhow!(NOT_THERE))?;
             let passwords = std::mem::take(&mut stored.passwords);
-            *stored = Connection { passwords, ..changed };
+            let senders = std::mem::take(&mut stored.senders);
+            *stored = Connection { passwords, senders, ..changed };
             anyhow::Ok(())
         })?;
         report(config, &connection, None, wanted.json)
@@ -191,14 +192,15 @@ fn store(config: &Config, connection: Connection) -> anyhow::Result<Option<Secre
         label: "first".to_owned(),
         purpose: ConnectionUse::Both,
         hash: HashedPassword::new(&fresh).as_str().to_owned(),
+        ..StoredPassword::default()
     };
     Connections::edit(&config.state_dir, |connections| {
         let user = connection.user();
-        let kept = connections.find(&user).map(|old| old.passwords.clone()).unwrap_or_default();
+        let old = connections.find(&user).cloned().unwrap_or_default();
         connections.list.retain(|old| !old.user().eq_ignore_ascii_case(&user));
-        let is_first = kept.is_empty();
-        let passwords = if is_first { vec![first] } else { kept };
-        connections.list.push(Connection { passwords, ..connection });
+        let is_first = old.passwords.is_empty();
+        let passwords = if is_first { vec![first] } else { old.passwords };
+        connections.list.push(Connection { passwords, senders: old.senders, ..connection });
         anyhow::Ok(is_first.then_some(fresh))
     })
 }

@@ -52,7 +52,7 @@ pub(super) fn of_kind(kind: &Kind) -> &'static str {
         Kind::NoSuchFolder | Kind::NoSuchMessage | Kind::NotSupported => {
             "check that the account has an Exchange Online mailbox, and its licence"
         }
-        Kind::SenderRefused => "ask an administrator for the right to send as this mailbox",
+        Kind::SenderRefused(_) => "ask an administrator for the right to send as this mailbox",
         Kind::SignInNeeded => "run: footbridge connection sign-in",
         Kind::Throttled { .. } => "wait some minutes",
         Kind::Unreachable => "check network, proxy and firewall",

@@ -69,6 +69,7 @@ fn facts(config: &Config, connection: &Connection) -> serde_json::Value {
         "signed_in": Some(connection.signed_in).filter(|at| *at > 0).and_then(time),
         "last_refresh": renewed.and_then(|at| time(at.0)),
         "days_left": days_left,
+        "senders": connection.senders,
         "passwords": connection.passwords.len(),
     })
 }

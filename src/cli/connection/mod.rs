@@ -5,6 +5,7 @@ mod carry;
 mod cures;
 mod list;
 mod ping;
+mod senders;
 mod steps;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::config::Config;
 use crate::config::connections::{Connection, Connections};
 use add::{AddConnection, SignInAgain};
 use ping::Ping;
+use senders::ChangeSenders;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConnectionCommand {
@@ -42,6 +44,11 @@ pub(super) enum ConnectionCommand {
     /// Test a connection step by step; no mail is sent unless --send-test is given.
     #[command(after_help = "Example: footbridge connection ping ada@contoso.com --json")]
     Ping(Ping),
+    /// Show or change in whose name a connection may send, beside the mailbox's own addresses and aliases.
+    #[command(
+        after_help = "Example: footbridge connection senders ada@contoso.com --allow sales@contoso.com"
+    )]
+    Senders(ChangeSenders),
     /// Write a connection into a file sealed under a passphrase, for another machine.
     #[command(
         after_help = "Example: footbridge connection export ada@contoso.com --out ada.footbridge"
@@ -78,6 +85,7 @@ pub(super) async fn run(config: &Config, command: ConnectionCommand) -> anyhow::
         ConnectionCommand::List { json } => list::list(config, json),
         ConnectionCommand::Show { address, json } => list::show(config, &address, json),
         ConnectionCommand::Ping(wanted) => ping::run(config, wanted).await,
+        ConnectionCommand::Senders(wanted) => senders::run(config, &wanted),
         ConnectionCommand::Export { address, out, passphrase_file } => {
             carry::export(config, &address, &out, passphrase_file.as_deref()).await
         }
@@ -97,7 +105,8 @@ fn existing(config: &Config, user: &str) -> anyhow::Result<Connection> {
 fn needs(connection: &Connection) -> Needs {
     let mailbox = match connection.mailbox {
         Some(_) => Ownership::Shared,
-        None => Ownership::Own,
+        None if connection.senders.is_empty() => Ownership::Own,
+        None => Ownership::OwnForOthers,
     };
     Needs { purpose: connection.purpose, mailbox }
 }

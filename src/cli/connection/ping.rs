@@ -258,8 +258,8 @@ impl Probe<'_> {
                 "revoke it and add a new one (footbridge password list)",
             ));
         }
-        let listeners = self.config.imap.addresses().chain(self.config.smtp.addresses());
-        for address in listeners.filter(|address| address.port() != 0) {
+        let listeners = self.config.addresses();
+        for address in listeners.into_iter().filter(|address| address.port() != 0) {
             let reached = self.clock.timeout(LOCAL_WITHIN, TcpStream::connect(address)).await;
             if !matches!(reached, Ok(Ok(_))) {
                 return Err(Trouble::new(

@@ -93,13 +93,13 @@ fn code(transfer: &Transfer) -> Option<Code> {
 }
 
 /// The first fault that matters: UIDs that are gone are passed over (RFC 3501 §6.4.8).
-fn failure(transfer: &Transfer, numbering: Numbering) -> Option<Fault> {
+pub(super) fn failure(transfer: &Transfer, numbering: Numbering) -> Option<Fault> {
     let matters =
         |fault: &&Fault| numbering == Numbering::Seq || *fault.kind() != Kind::NoSuchMessage;
     transfer.failed.iter().map(|(_, fault)| fault).find(matters).cloned()
 }
 
-fn partly(fault: &Fault, transfer: &Transfer, done: &str) -> Ending {
+pub(super) fn partly(fault: &Fault, transfer: &Transfer, done: &str) -> Ending {
     let (reached, failed) = (transfer.pairs.len(), transfer.failed.len());
     let mut ending = Ending::fault(fault);
     if reached > 0 {

@@ -3,8 +3,7 @@
 use std::num::NonZeroU32;
 
 use encoding_rs::Encoding;
-use wire::imap::Ranges;
-use wire::imap::{Code, Date, SearchKey, UidSet};
+use wire::imap::{Code, Date, Formula, Ranges, SearchKey, UidSet};
 
 use super::convert;
 use super::ending::Ending;
@@ -14,16 +13,21 @@ use super::saved::Saved;
 use super::search::Asked;
 use super::selected::Selected;
 use crate::mailbox::{Keyword, Line, ModSeq, SeqNum, SystemFlag, Timestamp, View};
-use crate::mime::Heads;
-use crate::mime::text::{Needle, Searchable, header_values};
+use crate::mime::text::{Needle, header_contains, header_values};
+use crate::mime::{Heads, Place, Sought};
+
+/// All that a search asks.
+#[derive(Debug)]
+pub(super) struct Criteria {
+    formula: Formula<Criterion>,
+    /// The words of BODY and TEXT: all are looked for with one look at a message.
+    sought: Vec<Sought>,
+}
 
 /// A key with its strings decoded and its sets resolved.
 #[derive(Debug)]
-pub(super) enum Criterion {
+enum Criterion {
     Always(bool),
-    All(Vec<Self>),
-    Either(Box<(Self, Self)>),
-    Not(Box<Self>),
     Numbers(Ranges),
     Uids(Ranges),
     Flag(SystemFlag),
@@ -38,12 +42,12 @@ pub(super) enum Criterion {
     /// At this moment or after.
     ReceivedFrom(Timestamp),
     Header(String, Needle),
-    Body(Needle),
-    Text(Needle),
+    /// A place in `Criteria::sought`.
+    Words(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum When {
+enum When {
     Before,
     On,
     Since,
@@ -73,7 +77,8 @@ pub(super) enum Read<'a> {
     Nothing,
     Heads(Heads<'a>),
     Header(&'a [u8]),
-    Whole(&'a [u8]),
+    /// What was found of that which is sought; the header, if it is not too large.
+    Whole(Option<&'a [u8]>, &'a [Option<bool>]),
 }
 
 /// # Errors
@@ -83,10 +88,13 @@ pub(super) fn compile(
     selected: &Selected,
     named: &Named,
     now: Timestamp,
-) -> Result<Criterion, Ending> {
+) -> Result<Criteria, Ending> {
     let charset = Charset::of(asked.charset)?;
     let Selected { view, recent, saved, .. } = selected;
-    Ok(Compiler { charset, view, recent, saved, named, now }.key(asked.key))
+    let sought = Vec::new();
+    let mut compiler = Compiler { charset, view, recent, saved, named, now, sought };
+    let formula = asked.key.replaced(|key| compiler.key(key));
+    Ok(Criteria { formula, sought: compiler.sought })
 }
 
 // === compiling ===
@@ -128,14 +136,15 @@ struct Compiler<'a> {
     saved: &'a Saved,
     named: &'a Named,
     now: Timestamp,
+    sought: Vec<Sought>,
 }
 
 impl Compiler<'_> {
-    fn recent(&self) -> Criterion {
+    fn recent(&self) -> Formula<Criterion> {
         let uids = self.recent.uids(self.view).into_iter().map(|uid| convert::number(uid.get()));
         match UidSet::from_ascending(uids) {
-            Some(set) => Criterion::Uids(set.ranges(u32::MAX)),
-            None => Criterion::Always(false),
+            Some(set) => Criterion::Uids(set.ranges(u32::MAX)).into(),
+            None => Criterion::Always(false).into(),
         }
     }
 
@@ -144,14 +153,34 @@ impl Compiler<'_> {
         Timestamp(self.now.0 - i64::from(seconds.get()))
     }
 
-    fn key(&self, key: &SearchKey) -> Criterion {
-        let not = |criterion| Criterion::Not(Box::new(criterion));
+    fn key(&mut self, key: &SearchKey) -> Formula<Criterion> {
+        let flag = |flag| Formula::from(Criterion::Flag(flag));
         match key {
-            SearchKey::And(keys) => Criterion::All(keys.iter().map(|key| self.key(key)).collect()),
-            SearchKey::Or(one, other) => {
-                Criterion::Either(Box::new((self.key(one), self.key(other))))
-            }
-            SearchKey::Not(key) => not(self.key(key)),
+            SearchKey::Old => self.recent().negated(),
+            SearchKey::Recent => self.recent(),
+            SearchKey::New => Formula::all(vec![self.recent(), flag(SystemFlag::Seen).negated()]),
+            SearchKey::Answered => flag(SystemFlag::Answered),
+            SearchKey::Deleted => flag(SystemFlag::Deleted),
+            SearchKey::Draft => draft(),
+            SearchKey::Flagged => flag(SystemFlag::Flagged),
+            SearchKey::Seen => flag(SystemFlag::Seen),
+            SearchKey::Unanswered => flag(SystemFlag::Answered).negated(),
+            SearchKey::Undeleted => flag(SystemFlag::Deleted).negated(),
+            SearchKey::Undraft => draft().negated(),
+            SearchKey::Unflagged => flag(SystemFlag::Flagged).negated(),
+            SearchKey::Unseen => flag(SystemFlag::Seen).negated(),
+            SearchKey::Keyword(word) => keyword(word).into(),
+            SearchKey::Unkeyword(word) => Formula::from(keyword(word)).negated(),
+            SearchKey::Body(text) => self.words(text, Place::Body).into(),
+            SearchKey::Text(text) => self.words(text, Place::Message).into(),
+            _ => self.column(key).unwrap_or_else(|| self.header(key)).into(),
+        }
+    }
+
+    /// What the row decides, or the size.
+    fn column(&self, key: &SearchKey) -> Option<Criterion> {
+        Some(match key {
+            SearchKey::All => Criterion::Always(true),
             SearchKey::SeqSet(set) => {
                 let count = u32::try_from(self.view.len()).unwrap_or(u32::MAX);
                 Criterion::Numbers(set.ranges(count))
@@ -166,55 +195,43 @@ impl Compiler<'_> {
             }
             SearchKey::Older(seconds) => Criterion::ReceivedBy(self.ago(*seconds)),
             SearchKey::Younger(seconds) => Criterion::ReceivedFrom(self.ago(*seconds)),
-            SearchKey::All => Criterion::Always(true),
-            SearchKey::Old => not(self.recent()),
-            SearchKey::Recent => self.recent(),
-            SearchKey::New => {
-                let unseen = not(Criterion::Flag(SystemFlag::Seen));
-                Criterion::All(vec![self.recent(), unseen])
-            }
-            SearchKey::Answered => Criterion::Flag(SystemFlag::Answered),
-            SearchKey::Deleted => Criterion::Flag(SystemFlag::Deleted),
-            SearchKey::Draft => draft(),
-            SearchKey::Flagged => Criterion::Flag(SystemFlag::Flagged),
-            SearchKey::Seen => Criterion::Flag(SystemFlag::Seen),
-            SearchKey::Unanswered => not(Criterion::Flag(SystemFlag::Answered)),
-            SearchKey::Undeleted => not(Criterion::Flag(SystemFlag::Deleted)),
-            SearchKey::Undraft => not(draft()),
-            SearchKey::Unflagged => not(Criterion::Flag(SystemFlag::Flagged)),
-            SearchKey::Unseen => not(Criterion::Flag(SystemFlag::Seen)),
-            SearchKey::Keyword(word) => keyword(word),
-            SearchKey::Unkeyword(word) => not(keyword(word)),
             SearchKey::Before(date) => Criterion::Received(When::Before, *date),
             SearchKey::On(date) => Criterion::Received(When::On, *date),
             SearchKey::Since(date) => Criterion::Received(When::Since, *date),
-            SearchKey::SentBefore(date) => Criterion::Sent(When::Before, *date),
-            SearchKey::SentOn(date) => Criterion::Sent(When::On, *date),
-            SearchKey::SentSince(date) => Criterion::Sent(When::Since, *date),
             SearchKey::Larger(octets) => Criterion::Larger(*octets),
             SearchKey::Smaller(octets) => Criterion::Smaller(*octets),
             SearchKey::EmailId(id) | SearchKey::ThreadId(id) => {
                 self.named.uids(id).map_or(Criterion::Always(false), Criterion::Uids)
             }
             SearchKey::ModSeq(modseq) => Criterion::ChangedAt(ModSeq::new(*modseq)),
-            _ => self.text_key(key),
-        }
+            _ => return None,
+        })
     }
 
-    fn text_key(&self, key: &SearchKey) -> Criterion {
-        let needle = |text: &[u8]| Needle::new(&self.charset.decode(text));
-        let header = |name: &str, text| Criterion::Header(name.into(), needle(text));
+    /// What a header decides.
+    fn header(&self, key: &SearchKey) -> Criterion {
+        let header = |name: &str, text| Criterion::Header(name.into(), self.needle(text));
         match key {
+            SearchKey::SentBefore(date) => Criterion::Sent(When::Before, *date),
+            SearchKey::SentOn(date) => Criterion::Sent(When::On, *date),
+            SearchKey::SentSince(date) => Criterion::Sent(When::Since, *date),
             SearchKey::Bcc(text) => header("Bcc", text),
             SearchKey::Cc(text) => header("Cc", text),
             SearchKey::From(text) => header("From", text),
             SearchKey::Subject(text) => header("Subject", text),
             SearchKey::To(text) => header("To", text),
             SearchKey::Header { name, value } => header(&String::from_utf8_lossy(name), value),
-            SearchKey::Body(text) => Criterion::Body(needle(text)),
-            SearchKey::Text(text) => Criterion::Text(needle(text)),
             _ => Criterion::Always(false),
         }
+    }
+
+    fn words(&mut self, text: &[u8], place: Place) -> Criterion {
+        self.sought.push(Sought { needle: self.needle(text), place });
+        Criterion::Words(self.sought.len() - 1)
+    }
+
+    fn needle(&self, text: &[u8]) -> Needle {
+        Needle::new(&self.charset.decode(text))
     }
 }
 
@@ -228,19 +245,32 @@ fn keyword(word: &wire::imap::Keyword) -> Criterion {
 
 // === evaluating ===
 
-impl Criterion {
+impl Criteria {
     /// `None`: what is known does not decide it.
     pub(super) fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
+        self.formula.holds(|criterion| criterion.evaluate(facts))
+    }
+
+    pub(super) fn sought(&self) -> &[Sought] {
+        &self.sought
+    }
+
+    /// Whether a header may help to decide.
+    pub(super) fn asks_header(&self) -> bool {
+        self.formula.keys().any(|criterion| criterion.reach() == Reach::Header)
+    }
+
+    /// The most that it may take to decide.
+    pub(super) fn reach(&self) -> Reach {
+        self.formula.keys().map(Criterion::reach).max().unwrap_or(Reach::Row)
+    }
+}
+
+impl Criterion {
+    fn evaluate(&self, facts: &Facts<'_>) -> Option<bool> {
         let row = &facts.row;
         match self {
             Self::Always(answer) => Some(*answer),
-            Self::All(criteria) => all(criteria.iter().map(|each| each.evaluate(facts))),
-            Self::Either(both) => {
-                let either = [both.0.evaluate(facts), both.1.evaluate(facts)];
-                all(either.into_iter().map(|answer| answer.map(|answer| !answer)))
-                    .map(|neither| !neither)
-            }
-            Self::Not(criterion) => criterion.evaluate(facts).map(|answer| !answer),
             Self::Numbers(ranges) => Some(ranges.contains(facts.seq.get())),
             Self::Uids(ranges) => Some(ranges.contains(row.uid.get())),
             Self::Flag(flag) => Some(row.flags.has(*flag)),
@@ -257,57 +287,24 @@ impl Criterion {
                 day.is_some_and(|day| when.holds(day, *date))
             }),
             Self::Header(name, needle) => facts.read.header_contains(name, needle),
-            Self::Body(needle) => {
-                facts.read.whole().map(|message| Searchable::new(message).body_contains(needle))
-            }
-            Self::Text(needle) => {
-                facts.read.whole().map(|message| Searchable::new(message).text_contains(needle))
-            }
+            Self::Words(at) => facts.read.found(*at),
         }
     }
 
-    /// Whether a header may help to decide.
-    pub(super) fn asks_header(&self) -> bool {
+    fn reach(&self) -> Reach {
         match self {
-            Self::All(criteria) => criteria.iter().any(Self::asks_header),
-            Self::Either(both) => both.0.asks_header() || both.1.asks_header(),
-            Self::Not(criterion) => criterion.asks_header(),
-            Self::Sent(..) | Self::Header(..) => true,
-            _ => false,
-        }
-    }
-
-    /// The most that it may take to decide.
-    pub(super) fn reach(&self) -> Reach {
-        match self {
-            Self::All(criteria) => criteria.iter().map(Self::reach).max().unwrap_or(Reach::Row),
-            Self::Either(both) => both.0.reach().max(both.1.reach()),
-            Self::Not(criterion) => criterion.reach(),
             Self::Larger(_) | Self::Smaller(_) => Reach::Size,
             Self::Sent(..) | Self::Header(..) => Reach::Header,
-            Self::Body(_) | Self::Text(_) => Reach::Whole,
+            Self::Words(_) => Reach::Whole,
             _ => Reach::Row,
         }
     }
 }
 
 /// `\\Draft`, whoever said so.
-fn draft() -> Criterion {
-    let flags = (SystemFlag::Draft, SystemFlag::MarkedDraft);
-    Criterion::Either(Box::new((Criterion::Flag(flags.0), Criterion::Flag(flags.1))))
-}
-
-/// One "no" decides, whatever is unknown; and stops the looking.
-fn all(answers: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
-    let mut known = Some(true);
-    for answer in answers {
-        match answer {
-            Some(true) => {}
-            Some(false) => return Some(false),
-            None => known = None,
-        }
-    }
-    known
+fn draft() -> Formula<Criterion> {
+    let [draft, marked] = [SystemFlag::Draft, SystemFlag::MarkedDraft].map(Criterion::Flag);
+    Formula::either(draft.into(), marked.into())
 }
 
 impl When {
@@ -321,31 +318,32 @@ impl When {
 }
 
 impl<'a> Read<'a> {
-    /// A whole message begins with its header.
+    fn header(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Nothing | Self::Heads(_) => None,
+            Self::Header(header) => Some(header),
+            Self::Whole(header, _) => header,
+        }
+    }
+
     fn header_contains(self, name: &str, needle: &Needle) -> Option<bool> {
         match self {
-            Self::Nothing => None,
             Self::Heads(heads) => heads.contains(name, needle),
-            Self::Header(bytes) | Self::Whole(bytes) => {
-                Some(Searchable::new(bytes).header_contains(name, needle))
-            }
+            _ => self.header().map(|header| header_contains(header, name, needle)),
         }
     }
 
     /// The Date field, if that much has been read; `Some(None)` if there is none.
     fn date(self) -> Option<Option<String>> {
         match self {
-            Self::Nothing => None,
             Self::Heads(heads) => Some(heads.values("Date")?.next().map(str::to_owned)),
-            Self::Header(bytes) | Self::Whole(bytes) => {
-                Some(header_values(bytes, "Date").into_iter().next())
-            }
+            _ => self.header().map(|header| header_values(header, "Date").into_iter().next()),
         }
     }
 
-    fn whole(self) -> Option<&'a [u8]> {
+    fn found(self, at: usize) -> Option<bool> {
         match self {
-            Self::Whole(message) => Some(message),
+            Self::Whole(_, found) => found.get(at).copied().flatten(),
             Self::Nothing | Self::Heads(_) | Self::Header(_) => None,
         }
     }
@@ -380,13 +378,6 @@ mod tests {
         assert_eq!(day("29 Feb 2024 23:59 +0000 (a comment)"), expected);
         assert_eq!(day("Thu, 29 Feb 24 23:59:00 GMT"), expected);
         assert_eq!(day("yesterday"), None);
-    }
-
-    #[test]
-    fn one_no_decides_even_if_the_rest_is_unknown() {
-        assert_eq!(all([None, Some(false)]), Some(false));
-        assert_eq!(all([None, Some(true)]), None);
-        assert_eq!(all([Some(true), Some(true)]), Some(true));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::resync;
 use super::selected::Selected;
 use crate::account::{Body, Listed, OpenFolder, Summary};
 use crate::mailbox::{Fault, FlagEdit, Flags, Kind, Line, Outcome, Row, Snapshot, SystemFlag, Uid};
+use crate::mime::Edition;
 use crate::net::Loss;
 
 /// Messages gathered ahead of the one being written: what the service answers at once for one
@@ -284,7 +285,9 @@ impl Ready<'_> {
         let needs = self.plan.needs(row);
         let (mut summary, mut body) = (None, None);
         if matches!(needs, Needs::Summary | Needs::SummaryAndBytes) {
-            summary = Some(of(&mut self.summaries, row.uid)?);
+            let kept = of(&mut self.summaries, row.uid)?;
+            summary = Some(kept).filter(|kept| self.plan.takes(kept));
+            summary.as_ref()?;
         }
         if matches!(needs, Needs::Bytes | Needs::SummaryAndBytes) {
             body = Some(of(&mut self.bodies, row.uid)?);
@@ -310,13 +313,13 @@ fn gather<'s>(
     wanted: Vec<(Line<'s>, Needs)>,
     mut ready: Ready<'_>,
 ) -> Ahead<BoxFuture<'s, Gathered<'s>>> {
-    let asks = ready.plan.asks;
+    let (asks, edition) = (ready.plan.asks, ready.plan.edition);
     let gathered = wanted.into_iter().map(|(row, needs)| {
         let (folder, ready) = (folder.clone(), ready.content(&row));
         let gathering = async move {
             let content = match ready {
                 Some(content) => Ok(content),
-                None => content(&folder, row.uid, (needs, asks)).await,
+                None => content(&folder, row.uid, (needs, asks, edition)).await,
             };
             Gathered { row, content }
         };
@@ -325,14 +328,18 @@ fn gather<'s>(
     Ahead::new(gathered.collect(), AHEAD)
 }
 
-async fn content(folder: &OpenFolder, uid: Uid, (needs, asks): (Needs, Asks)) -> Outcome<Content> {
+async fn content(
+    folder: &OpenFolder,
+    uid: Uid,
+    (needs, asks, edition): (Needs, Asks, Edition),
+) -> Outcome<Content> {
     // The bytes first: afterwards the texts are in the index.
     let body = match needs {
         Needs::Bytes | Needs::SummaryAndBytes => Some(folder.body(uid).await?),
         Needs::Row | Needs::Summary => None,
     };
     let summary = match needs {
-        Needs::Summary | Needs::SummaryAndBytes => Some(folder.summary(uid).await?),
+        Needs::Summary | Needs::SummaryAndBytes => Some(folder.summary_in(uid, edition).await?),
         Needs::Row | Needs::Bytes => None,
     };
     let extra = asks.have(folder, uid).await?;

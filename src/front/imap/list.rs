@@ -88,15 +88,15 @@ fn status_items(list: &List) -> &[StatusItem] {
     items.unwrap_or_default()
 }
 
-/// A folder whose figures cannot be had is left without (RFC 5819 §2), and so are all of them if the
-/// service cannot be asked.
+/// Not of a folder that is shown only for what lies below it (RFC 5819 §3). One whose figures cannot be had
+/// is left without (§2), and so are all of them if the service cannot be asked.
 async fn show_statuses(
     connection: &mut Connection,
     account: &Account,
     listed: &[Listed],
     items: &[StatusItem],
 ) -> Result<(), Halt> {
-    let there = listed.iter().filter(|listed| listed.folder.exists);
+    let there = listed.iter().filter(|listed| listed.is_selected && listed.folder.exists);
     let paths: Vec<FolderPath> = there.map(|listed| listed.folder.path.clone()).collect();
     if let Err(fault) = connection.patiently(account.survey(&paths)).await? {
         tracing::info!(kind = ?fault.kind(), cause = fault.cause(), "LIST tells no STATUS");

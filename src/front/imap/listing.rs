@@ -13,6 +13,8 @@ use crate::mailbox::FolderPath;
 #[derive(Debug)]
 pub(super) struct Listed {
     pub(super) folder: FolderEntry,
+    /// It meets itself what the client selects by.
+    pub(super) is_selected: bool,
     /// Something below meets what the client selects by.
     has_selected_below: bool,
 }
@@ -28,7 +30,8 @@ pub(super) fn select(folders: Vec<FolderEntry>, list: &List) -> Vec<Listed> {
     if !list.selection.contains(&ListSelection::RecursiveMatch) {
         let shown = |folder: &FolderEntry| is_selected(folder, list) && matches(&folder.path);
         let shown = folders.into_iter().filter(shown);
-        return shown.map(|folder| Listed { folder, has_selected_below: false }).collect();
+        let listed = |folder| Listed { folder, is_selected: true, has_selected_below: false };
+        return shown.map(listed).collect();
     }
     let folders = with_missing_parents(folders);
     let mut above: BTreeMap<FolderPath, Below> = BTreeMap::new();
@@ -41,9 +44,14 @@ pub(super) fn select(folders: Vec<FolderEntry>, list: &List) -> Vec<Listed> {
     }
     let listed = folders.into_iter().filter_map(|folder| {
         let below = above.get(&folder.path).copied();
-        let shown = is_selected(&folder, list) || below == Some(Below::Hidden);
-        (shown && matches(&folder.path))
-            .then_some(Listed { folder, has_selected_below: below.is_some() })
+        let is_selected = is_selected(&folder, list);
+        let shown = is_selected || below == Some(Below::Hidden);
+        let has_selected_below = below.is_some();
+        (shown && matches(&folder.path)).then_some(Listed {
+            folder,
+            is_selected,
+            has_selected_below,
+        })
     });
     listed.collect()
 }

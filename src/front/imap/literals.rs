@@ -7,8 +7,8 @@ use super::connection::Connection;
 use super::convert;
 use super::enabled::Enabled;
 use super::ending::{Ending, Halt};
-use crate::account::{Account, SpoolWriter, Upload};
-use crate::mailbox::{Fault, Flags, FolderPath, Kind, Timestamp};
+use crate::account::{Account, SpoolFile, SpoolWriter, Upload};
+use crate::mailbox::{Fault, Flags, FolderPath, Kind, Outcome, Timestamp};
 
 /// Messages in one APPEND: each waits in a file of its own until the last one is in.
 const MESSAGES_MAX: usize = 1_000;
@@ -27,6 +27,19 @@ struct Expected {
     received: Option<Timestamp>,
     spool: SpoolWriter,
     octets: Octets,
+    account: Account,
+}
+
+/// What has come of a message.
+struct Kept {
+    spool: SpoolWriter,
+    nul: Nul,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Nul {
+    Absent,
+    Present,
 }
 
 /// What came behind a message.
@@ -123,7 +136,8 @@ async fn prepare(
         return Err(Fault::from(Kind::NoSuchTarget).into());
     }
     let spool = account.spool().await?;
-    Ok((path, Expected { flags, received, spool, octets: message.octets }))
+    let (octets, account) = (message.octets, account.clone());
+    Ok((path, Expected { flags, received, spool, octets, account }))
 }
 
 /// Reads a whole message, whatever becomes of it: more of the command, or the next one, stands
@@ -132,8 +146,8 @@ async fn stream_in(
     connection: &mut Connection,
     expected: Expected,
 ) -> Result<(Result<Upload, Halt>, Behind), Halt> {
-    let Expected { flags, received, spool, octets } = expected;
-    let mut keeping: Result<SpoolWriter, Halt> = Ok(spool);
+    let Expected { flags, received, spool, octets, account } = expected;
+    let mut keeping: Result<Kept, Halt> = Ok(Kept { spool, nul: Nul::Absent });
     let behind = loop {
         match connection.event().await? {
             Event::Continue => {
@@ -148,30 +162,38 @@ async fn stream_in(
         }
     };
     let upload = match keeping {
-        Ok(spool) => match spool.finish().await {
-            Ok(message) => Ok(Upload { message, flags, received }),
-            Err(fault) => Err(fault.into()),
-        },
+        Ok(Kept { spool, nul: Nul::Absent }) => spool.finish().await.map_err(Halt::from),
+        Ok(Kept { spool, nul: Nul::Present }) => without_nul(&account, spool.finish().await).await,
         Err(halt) => Err(halt),
     };
+    let upload = upload.map(|message| Upload { message, flags, received });
     Ok((upload, behind))
 }
 
 /// Adds a chunk, unless something went wrong before; then the rest is let go by.
-async fn keep(
-    keeping: Result<SpoolWriter, Halt>,
-    chunk: &[u8],
-    octets: Octets,
-) -> Result<SpoolWriter, Halt> {
-    let mut spool = keeping?;
+async fn keep(keeping: Result<Kept, Halt>, chunk: &[u8], octets: Octets) -> Result<Kept, Halt> {
+    let Kept { mut spool, mut nul } = keeping?;
     if chunk.contains(&0) {
-        // No mail system behind us keeps it (RFC 3501 §9 CHAR8, RFC 3516 §4.4).
-        let code = match octets {
-            Octets::Text => Code::Cannot,
-            Octets::Any => Code::UnknownCte,
-        };
-        return Err(Ending::no("Microsoft 365 cannot hold a message with NUL").with(code).into());
+        nul = Nul::Present;
+        // No mail system behind us keeps it (RFC 3501 §9 CHAR8).
+        if octets == Octets::Text {
+            return Err(with_nul(Code::Cannot));
+        }
     }
     spool.write(chunk).await?;
-    Ok(spool)
+    Ok(Kept { spool, nul })
+}
+
+/// Parts that are marked as binary are encoded, since the mailbox holds lines only (RFC 3516 §4.4).
+async fn without_nul(account: &Account, message: Outcome<SpoolFile>) -> Result<SpoolFile, Halt> {
+    match account.in_lines(message?).await {
+        Err(fault) if matches!(fault.kind(), Kind::Unacceptable(_)) => {
+            Err(with_nul(Code::UnknownCte))
+        }
+        encoded => Ok(encoded?),
+    }
+}
+
+fn with_nul(code: Code) -> Halt {
+    Ending::no("Microsoft 365 cannot hold a message with NUL").with(code).into()
 }

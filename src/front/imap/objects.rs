@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use wire::imap::{FetchItem, FetchWriter, Laziness, Ranges, SearchKey, UidSet};
+use wire::imap::{FetchItem, FetchWriter, Formula, Laziness, Ranges, SearchKey, UidSet};
 
 use super::convert;
 use crate::account::{Names, OpenFolder};
@@ -118,7 +118,7 @@ impl Extra {
 
 impl Named {
     /// Finds all that `key` names in the folder.
-    pub(super) async fn of(key: &SearchKey, folder: &OpenFolder) -> Outcome<Self> {
+    pub(super) async fn of(key: &Formula<SearchKey>, folder: &OpenFolder) -> Outcome<Self> {
         let mut named = HashMap::new();
         for key in key.object_ids() {
             let (id, uids) = match key {

@@ -5,7 +5,9 @@ use wire::imap::{Fetch, FetchItem, Numbering, SectionText};
 use super::enabled::{Enabled, Extension};
 use super::objects::Asks;
 use super::selected::{Access, numbering};
+use crate::account::Summary;
 use crate::mailbox::Line;
+use crate::mime::{self, Edition};
 
 /// What an answer takes beyond the index row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +37,8 @@ pub(super) struct Plan {
     pub(super) effect: Effect,
     pub(super) numbering: Numbering,
     pub(super) asks: Asks,
+    /// Of structures.
+    pub(super) edition: Edition,
 }
 
 impl Plan {
@@ -59,7 +63,8 @@ impl Plan {
         let sets_seen = access == Access::ReadWrite && items.iter().any(FetchItem::sets_seen);
         let effect = if sets_seen { Effect::SetsSeen } else { Effect::None };
         let asks = Asks::of(&items);
-        Self { items, after_reading, effect, numbering, asks }
+        let edition = if enabled.has(Extension::Rev2) { Edition::Rev2 } else { Edition::Rev1 };
+        Self { items, after_reading, effect, numbering, asks, edition }
     }
 
     /// What this message takes to answer.
@@ -76,6 +81,15 @@ impl Plan {
             (false, true) => Needs::Bytes,
             (true, true) => Needs::SummaryAndBytes,
         }
+    }
+
+    /// Whether what is kept of a message reads as it is to be told.
+    pub(super) fn takes(&self, kept: &Summary) -> bool {
+        let of_structure =
+            |item: &FetchItem| matches!(item, FetchItem::Body | FetchItem::BodyStructure);
+        self.edition == Edition::Rev1
+            || !self.items.iter().any(of_structure)
+            || !mime::has_editions(&kept.structure)
     }
 
     /// Whether headers without their messages would do, where those can be had.

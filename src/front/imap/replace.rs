@@ -29,7 +29,6 @@ pub(super) async fn run(
     };
     let place = (&selected.account, selected.enabled());
     let received = literals::receive(connection, place, message).await?;
-    let is_here = received.path == *selected.folder.path();
     let filed =
         append::file(connection, &selected.account, (received, Meaning::Replacement), own).await?;
     if let Some(code) = append::code(&filed) {
@@ -37,8 +36,9 @@ pub(super) async fn run(
         let ready = Reply::untagged(Status::Ok, "The new message is there");
         connection.reply(&ready.with_code(code));
     }
-    // What was filed may turn out to be the message that is there.
-    if is_here && filed.uids.contains(&old) {
+    // What was filed may turn out to be the message that is there. A folder is known by its UIDVALIDITY here:
+    // others may have renamed it since it was selected.
+    if filed.validity == selected.folder.validity() && filed.uids.contains(&old) {
         return Ok((Ending::ok("Replaced by itself"), filed));
     }
     match connection.patiently(selected.folder.discard(old)).await? {

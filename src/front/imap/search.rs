@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
-use wire::imap::{ReturnOption, Returns, Search, SearchKey, Tag};
+use wire::imap::{Code, Formula, ReturnOption, Returns, Search, SearchKey, Tag};
 
 use super::connection::Connection;
-use super::criteria::{self, Criterion, Facts, Reach, Read};
+use super::criteria::{self, Criteria, Facts, Reach, Read};
 use super::enabled::Extension;
 use super::ending::{Ending, Halt, Handled};
 use super::fetch::AHEAD;
@@ -17,15 +17,12 @@ use super::saved::{self, Saved};
 use super::selected::Selected;
 use crate::account::{Body, OpenFolder};
 use crate::mailbox::{Fault, Kind, Outcome, SeqNum, Snapshot, Uid};
-use crate::mime::Heads;
+use crate::mime::{HELD_WHOLE, Heads, look};
 
 /// Messages looked into by one thread at a time.
 const AT_ONCE: usize = 64;
 /// Messages of which the kept headers are read with one query.
 const HEADS_AT_ONCE: usize = 1000;
-/// Octets of a message that BODY and TEXT look through. Text stands before attachments, and
-/// decoding must not take memory without limit.
-const LOOK_THROUGH: u64 = 32 * 1024 * 1024;
 
 /// A message that the columns cannot decide on.
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +38,14 @@ struct Suspect {
 struct Question {
     folder: OpenFolder,
     snapshot: Arc<Snapshot>,
-    criterion: Arc<Criterion>,
+    criteria: Arc<Criteria>,
 }
 
 /// What is searched for, by SEARCH, SORT or THREAD.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
     pub(super) charset: Option<&'a str>,
-    pub(super) key: &'a SearchKey,
+    pub(super) key: &'a Formula<SearchKey>,
 }
 
 pub(super) async fn run(
@@ -80,11 +77,10 @@ pub(super) async fn find(
     asked: Asked<'_>,
 ) -> Result<Found, Halt> {
     let named = connection.patiently(Named::of(asked.key, &selected.folder)).await??;
-    let criterion = criteria::compile(asked, selected, &named, connection.now())?;
-    let criterion = Arc::new(criterion);
+    let criteria = Arc::new(criteria::compile(asked, selected, &named, connection.now())?);
     let snapshot = connection.patiently(selected.folder.snapshot()).await??;
     let folder = selected.folder.clone();
-    let question = Question { folder, snapshot: Arc::clone(&snapshot), criterion };
+    let question = Question { folder, snapshot: Arc::clone(&snapshot), criteria };
     let (mut hits, suspects) = question.by_columns(selected.view.uids());
     hits.extend(look_into(connection, question, suspects).await?);
     hits.sort_unstable();
@@ -111,7 +107,7 @@ async fn look_into(
     question: Question,
     suspects: Vec<Suspect>,
 ) -> Result<Vec<(SeqNum, Uid)>, Halt> {
-    let (mut hits, suspects) = if question.criterion.asks_header() {
+    let (mut hits, suspects) = if question.criteria.asks_header() {
         question.by_heads(connection, suspects).await?
     } else {
         (Vec::new(), suspects)
@@ -153,7 +149,7 @@ impl Question {
     fn evaluate(&self, suspect: Suspect, size: Option<u64>, read: Read<'_>) -> Option<bool> {
         let row = self.snapshot.line(suspect.index);
         let size = size.or(row.size);
-        self.criterion.evaluate(&Facts { seq: suspect.seq, row, size, read })
+        self.criteria.evaluate(&Facts { seq: suspect.seq, row, size, read })
     }
 
     /// What the index keeps of the headers decides without opening a message.
@@ -195,9 +191,9 @@ impl Question {
         Ok((hits, open))
     }
 
-    async fn look_into(self, suspects: Vec<Suspect>) -> Outcome<Vec<(SeqNum, Uid)>> {
-        match self.criterion.reach() {
-            Reach::Row | Reach::Size => self.by_size(suspects).await,
+    async fn look_into(self, suspects: Vec<Suspect>) -> Result<Vec<(SeqNum, Uid)>, Halt> {
+        match self.criteria.reach() {
+            Reach::Row | Reach::Size => Ok(self.by_size(suspects).await?),
             Reach::Header | Reach::Whole => self.by_bytes(suspects).await,
         }
     }
@@ -219,7 +215,7 @@ impl Question {
         Ok(hits)
     }
 
-    async fn by_bytes(self, suspects: Vec<Suspect>) -> Outcome<Vec<(SeqNum, Uid)>> {
+    async fn by_bytes(self, suspects: Vec<Suspect>) -> Result<Vec<(SeqNum, Uid)>, Halt> {
         let uids: Vec<Uid> = suspects.iter().map(|suspect| suspect.uid).collect();
         let mut bodies = self.folder.small_bodies(&uids).await?.into_iter().peekable();
         let (mut near, mut far) = (Vec::new(), Vec::new());
@@ -239,7 +235,7 @@ impl Question {
     }
 
     /// Off the async threads: decoding takes its time.
-    async fn decide(&self, bodies: Vec<(Suspect, Body)>) -> Outcome<Vec<(SeqNum, Uid)>> {
+    async fn decide(&self, bodies: Vec<(Suspect, Body)>) -> Result<Vec<(SeqNum, Uid)>, Halt> {
         if bodies.is_empty() {
             return Ok(Vec::new());
         }
@@ -256,18 +252,26 @@ impl Question {
         deciding.await.map_err(Fault::defect)?
     }
 
-    /// The header may decide; the whole message must.
-    fn matches(&self, suspect: Suspect, body: &Body) -> Outcome<bool> {
-        if self.criterion.asks_header() {
-            let header = body.outline()?.root().header.clone();
-            let header = read_all(body, header.start..header.end.min(LOOK_THROUGH))?;
-            if let Some(answer) = self.evaluate(suspect, Some(body.size), Read::Header(&header)) {
-                return Ok(answer);
-            }
+    /// The header may decide; the whole message must, unless it is too large for that.
+    fn matches(&self, suspect: Suspect, body: &Body) -> Result<bool, Halt> {
+        let (body, outline) = (&body.at_hand()?, body.outline()?);
+        let at = outline.root().header.clone();
+        let header = match self.criteria.asks_header() && at.end - at.start <= HELD_WHOLE {
+            true => Some(read_all(body, at)?),
+            false => None,
+        };
+        let size = Some(body.size);
+        if let Some(header) = &header
+            && let Some(answer) = self.evaluate(suspect, size, Read::Header(header))
+        {
+            return Ok(answer);
         }
-        let message = read_all(body, 0..body.size.min(LOOK_THROUGH))?;
-        let answer = self.evaluate(suspect, Some(body.size), Read::Whole(&message));
-        Ok(answer.unwrap_or(false))
+        let found = look(&outline, self.criteria.sought(), |range| body.read_blocking(range))?;
+        let answer = self.evaluate(suspect, size, Read::Whole(header.as_deref(), &found));
+        answer.ok_or_else(|| {
+            let refusal = Ending::no("A text in one of the messages is too large to look through");
+            refusal.with(Code::Limit).into()
+        })
     }
 }
 

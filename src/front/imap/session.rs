@@ -17,7 +17,7 @@ use super::{
 };
 use crate::account::{Account, Filed};
 use crate::front::login::{Door, TAKEN_BACK};
-use crate::mailbox::{Expunges, FolderPath};
+use crate::mailbox::Expunges;
 use crate::net::Loss;
 
 /// Mistakes in a row after which a client is taken for something else than a mail client.
@@ -356,9 +356,9 @@ impl Session {
 
     async fn delete(&mut self, name: &wire::imap::MailboxName) -> Handled {
         let account = self.account()?;
-        let selected = self.phase.selected().ok().map(|selected| selected.folder.path().clone());
-        let deleted: FolderPath = folder::delete(&mut self.connection, &account, name).await?;
-        if selected.is_some_and(|selected| selected == deleted) {
+        let deleted = folder::delete(&mut self.connection, &account, name).await?;
+        // By its id: it may have been renamed since it was selected.
+        if self.phase.selected().is_ok_and(|selected| *selected.folder.id() == deleted) {
             self.unselect();
             let closed = Reply::untagged(Status::Ok, "The selected folder was deleted");
             self.connection.reply(&closed.with_code(Code::Closed));

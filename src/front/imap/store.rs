@@ -20,6 +20,7 @@ const AT_ONCE: usize = 200;
 struct Lapses {
     /// Changed since the client last looked, and so spared.
     modified: Vec<Uid>,
+    vanished: bool,
     first_fault: Option<Fault>,
 }
 
@@ -41,7 +42,7 @@ pub(super) async fn run(
         change(connection, selected, uids, (&edit, store, &mut lapses)).await?;
         connection.relieve().await?;
     }
-    lapses.end(selected, numbering(&store.set))
+    lapses.end(selected, store)
 }
 
 /// Changes some messages and shows what the service confirmed.
@@ -69,7 +70,7 @@ async fn change(
                 selected.show_flags(connection, &(&row).into(), numbering);
                 lapses.modified.push(uid);
             }
-            Err(fault) if passes_over(&fault, numbering) => {}
+            Err(fault) if *fault.kind() == Kind::NoSuchMessage => lapses.vanished = true,
             Err(fault) => drop(lapses.first_fault.get_or_insert(fault)),
         }
     }
@@ -114,19 +115,21 @@ async fn expected(
     Ok(known.map(|row| (row.uid, edit.apply(row.flags))).collect())
 }
 
-/// UIDs that are gone are passed over (RFC 3501 §6.4.8); sequence numbers that are gone are not.
-fn passes_over(fault: &Fault, numbering: Numbering) -> bool {
-    numbering == Numbering::Uid && *fault.kind() == Kind::NoSuchMessage
-}
-
 // === impl Lapses ===
 
 impl Lapses {
     /// What was spared is no failure of the command, but is always told, and before what has failed
     /// (RFC 7162 §3.1.3).
-    fn end(self, selected: &Selected, numbering: Numbering) -> Handled {
+    fn end(self, selected: &Selected, store: &Store) -> Handled {
+        let numbering = numbering(&store.set);
         let modified = modified(&self.modified, selected, numbering);
-        let ending = match (self.first_fault, &modified) {
+        // UIDs that are gone are passed over (RFC 3501 §6.4.8), and so is all that is gone from a STORE
+        // that shows nothing (RFC 2180 §4.2.1), unless it is conditional (RFC 7162 §3.1.3).
+        let silent = store.answer == StoreAnswer::Silent && store.unchanged_since.is_none();
+        let passes_over = numbering == Numbering::Uid || silent;
+        let missed = self.vanished && !passes_over;
+        let fault = self.first_fault.or_else(|| missed.then(|| Kind::NoSuchMessage.into()));
+        let ending = match (fault, &modified) {
             (None, None) => return Ok(Ending::ok("STORE done")),
             (Some(fault), None) => return Err(fault.into()),
             (None, Some(_)) => Ending::ok("Some messages have changed meanwhile"),

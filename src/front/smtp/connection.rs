@@ -9,7 +9,7 @@ use crate::account::Lease;
 use crate::front::Silence;
 pub(super) use crate::front::link::Next;
 use crate::front::link::{Link, Patience};
-use crate::net::{Drain, Loss, Security, Transport};
+use crate::net::{Drain, Loss, Parting, Security, Transport};
 
 /// Replies collected before they are written: those to one group of pipelined commands share a
 /// packet, and an endless group cannot make us hold more than this.
@@ -87,6 +87,16 @@ impl Connection {
         self.link.flush().await
     }
 
+    /// See [`Link::writes`].
+    pub(super) fn writes(&self) -> u64 {
+        self.link.writes()
+    }
+
+    /// See [`Link::writes_before`].
+    pub(super) fn writes_before(&self) -> u64 {
+        self.link.writes_before()
+    }
+
     pub(super) fn security(&self) -> Security {
         self.link.security()
     }
@@ -97,7 +107,7 @@ impl Connection {
     }
 
     /// Writes the last words and closes.
-    pub(super) async fn close(self) {
-        self.link.close().await;
+    pub(super) async fn close(self) -> Parting {
+        self.link.close().await
     }
 }

@@ -1,25 +1,40 @@
 //! One client's conversation: the session's decisions carried out on the connection.
 
-use wire::smtp::{EnhancedCode, Event, Mode, Reply};
+use std::sync::Arc;
+
+use wire::smtp::{Bdat, ChunkPlace, Command, EnhancedCode, Event, Mode, Reply, SmtpUtf8};
 
 use super::auth::Credentials;
+use super::chunks::{self, Gathered, Gathering};
 use super::connection::{Connection, Next};
-use super::data::{self, Incoming, Taken};
-use super::session::{Action, Session};
-use super::{MESSAGE_BEFORE_LOGIN, answers};
+use super::deliver::{Incoming, Taken};
+use super::session::{Action, Chunk, Ehlo, Handover, Member, Opening, Pass, Session};
+use super::treatment::Treatment;
+use super::{answers, data};
 use crate::account::{Accepted, Account, Login};
 use crate::front::login::{Door, TAKEN_BACK};
-use crate::mailbox::Kind;
-use crate::net::Loss;
+use crate::mailbox::{Envelope, Kind, Origin};
+use crate::net::{Loss, Parting};
 
 #[derive(Debug)]
 pub(super) struct Talk {
     id: u64,
     connection: Connection,
     door: Door,
-    session: Session<Account>,
+    treatment: Treatment,
+    session: Session<Account, Box<Gathering>>,
     /// Written, but the client has not yet shown that it lives.
-    unconfirmed: Option<(Account, Accepted)>,
+    unconfirmed: Option<Unconfirmed>,
+    /// The user name of whoever logged in, or for whom a device sends.
+    login: String,
+}
+
+#[derive(Debug)]
+struct Unconfirmed {
+    account: Account,
+    accepted: Accepted,
+    /// How often we had written when the answer was out.
+    writes: u64,
 }
 
 enum Course {
@@ -28,17 +43,39 @@ enum Course {
 }
 
 impl Talk {
-    pub(super) fn new(id: u64, connection: Connection, door: Door) -> Self {
-        let session = Session::new(MESSAGE_BEFORE_LOGIN, connection.security());
-        Self { id, connection, door, session, unconfirmed: None }
+    pub(super) fn new(
+        id: u64,
+        mut connection: Connection,
+        door: Door,
+        treatment: Treatment,
+    ) -> Self {
+        let mut terms = treatment.first_terms();
+        let login = treatment.connection().unwrap_or_default().to_owned();
+        let pass = match treatment.connection().map(|user| (user, door.trust(user))) {
+            None => Pass::None,
+            Some((user, None)) => Pass::Missing(user.to_owned()),
+            Some((_, Some(Login { account, lease, .. }))) => {
+                connection.logged_in(lease);
+                terms = treatment.terms(account.limits().submission);
+                Pass::Guest(Member { address: account.address().clone(), user: account })
+            }
+        };
+        let ehlo = if treatment.is_esmtp() { Ehlo::Answered } else { Ehlo::Refused };
+        let security = treatment.security(connection.security());
+        let session = Session::new(Opening { terms, security, ehlo, pass });
+        Self { id, connection, door, treatment, session, unconfirmed: None, login }
     }
 
     /// Speaks until the client leaves, fails, or is sent away.
     pub(super) async fn run(mut self) {
         tracing::debug!(connection = self.id, peer = %self.connection.peer(), "SMTP client connected");
-        match self.converse().await {
-            Ok(()) => self.connection.close().await,
-            Err(loss) => tracing::debug!(connection = self.id, %loss, "SMTP client lost"),
+        if let Err(loss) = self.converse().await {
+            tracing::debug!(connection = self.id, %loss, "SMTP client lost");
+            return;
+        }
+        let parting = self.connection.close().await;
+        if let (Parting::Heard, Some(unconfirmed)) = (parting, self.unconfirmed) {
+            unconfirmed.confirm().await;
         }
     }
 
@@ -61,7 +98,13 @@ impl Talk {
 
     async fn event(&mut self, event: Event) -> Result<Course, Loss> {
         let action = match event {
-            Event::Command(command) => self.session.command(command),
+            Event::Command(command) => {
+                if matches!(command, Command::Ehlo(_) | Command::Mail(_)) {
+                    let treatment = &self.treatment;
+                    self.session.renew(|account| treatment.terms(account.limits().submission));
+                }
+                self.session.command(command)
+            }
             Event::Invalid(invalid) => {
                 self.connection.set_mode(Mode::Command);
                 self.session.invalid(invalid)
@@ -70,7 +113,7 @@ impl Talk {
                 self.connection.set_mode(Mode::Command);
                 self.session.auth_line(&line)
             }
-            Event::Chunk(_) | Event::DataEnd(_) => {
+            Event::Chunk(_) | Event::ChunkEnd | Event::DataEnd(_) => {
                 tracing::warn!(connection = self.id, "the SMTP stream is out of step");
                 return self.farewell((4, 3, 0), "The bridge lost its place").await;
             }
@@ -78,7 +121,7 @@ impl Talk {
         self.act(action).await
     }
 
-    async fn act(&mut self, action: Action<Account>) -> Result<Course, Loss> {
+    async fn act(&mut self, action: Action<Account, Box<Gathering>>) -> Result<Course, Loss> {
         match action {
             Action::Reply(reply) => self.connection.reply(&reply).await?,
             Action::Challenge(challenge) => {
@@ -86,9 +129,29 @@ impl Talk {
                 self.connection.reply(&challenge).await?;
             }
             Action::Check(credentials) => return self.log_in(credentials).await,
-            Action::Receive { user, envelope, limit } => {
-                let incoming = Incoming { account: user, envelope, limit };
-                self.receive(incoming).await?;
+            Action::Expect(account, envelope) => {
+                return self.expect(&account, &envelope).await;
+            }
+            Action::Name(account, name) => {
+                let named = account.sender_named(&name, self.treatment.rules());
+                let action = match named {
+                    Ok(Some(address)) => self.session.name_sender(address),
+                    Ok(None) => self.session.turn_away(answers::no_domain()),
+                    Err(fault) => self.session.turn_away(answers::fault(&fault)),
+                };
+                return Box::pin(self.act(action)).await;
+            }
+            Action::Receive(handover) => {
+                let incoming = self.incoming(handover);
+                let account = incoming.account.clone();
+                // Large, and rare beside commands.
+                let taken = Box::pin(data::take(&mut self.connection, incoming)).await?;
+                self.answer(account, taken).await?;
+            }
+            Action::Chunk(chunk, bdat) => Box::pin(self.chunk(chunk, bdat)).await?,
+            Action::PassOver(reply) => {
+                chunks::pass_over(&mut self.connection).await?;
+                self.connection.reply(&reply).await?;
             }
             Action::StartTls(reply) => return self.start_tls(&reply).await,
             Action::Close(reply) => {
@@ -97,6 +160,39 @@ impl Talk {
             }
         }
         Ok(Course::On)
+    }
+
+    async fn expect(&mut self, account: &Account, envelope: &Envelope) -> Result<Course, Loss> {
+        let (reply, course) = match account.expect(envelope, self.treatment.rules()).await {
+            Ok(()) => (answers::sender_taken(), Course::On),
+            Err(fault) => match self.session.turn_away(answers::fault(&fault)) {
+                Action::Close(reply) => (reply, Course::Over),
+                _ => (answers::fault(&fault), Course::On),
+            },
+        };
+        self.connection.reply(&reply).await?;
+        Ok(course)
+    }
+
+    fn incoming(&self, handover: Handover<Account>) -> Incoming {
+        let Handover { user, transaction, limit } = handover;
+        Incoming {
+            account: user,
+            origin: self.origin(transaction.smtputf8),
+            envelope: transaction.envelope,
+            limit,
+            rules: Arc::clone(self.treatment.rules()),
+        }
+    }
+
+    fn origin(&self, smtputf8: SmtpUtf8) -> Origin {
+        Origin {
+            login: self.login.as_str().into(),
+            profile: self.treatment.device().map(Into::into),
+            peer: self.connection.peer().ip(),
+            hello: self.session.hello().into(),
+            protocol: self.session.protocol(smtputf8),
+        }
     }
 
     async fn start_tls(&mut self, reply: &Reply) -> Result<Course, Loss> {
@@ -116,10 +212,9 @@ impl Talk {
         self.connection.flush().await?;
         let admitted = self.door.admit(&credentials.user, credentials.password.expose()).await;
         let reply = match admitted {
-            Ok(Login { account, lease }) => {
-                self.connection.logged_in(lease);
-                let limit = account.limits().submission;
-                self.session.logged_in(account, limit)
+            Ok(login) => {
+                self.login = String::from_utf8_lossy(&credentials.user).into_owned();
+                self.logged_in(login)
             }
             Err(fault) => {
                 tracing::info!(connection = self.id, peer = %self.connection.peer(), %fault, "SMTP login failed");
@@ -135,15 +230,58 @@ impl Talk {
         Ok(Course::On)
     }
 
-    async fn receive(&mut self, incoming: Incoming) -> Result<(), Loss> {
-        let account = incoming.account.clone();
-        // Large, and rare beside commands.
-        match Box::pin(data::take(&mut self.connection, incoming)).await? {
+    fn logged_in(&mut self, login: Login) -> Reply {
+        let Login { account, lease, device } = login;
+        if self.treatment.log_in(device.as_deref()).is_err() {
+            tracing::warn!(
+                connection = self.id,
+                device,
+                "a password is for a device that the settings do not have"
+            );
+            self.session.not_logged_in();
+            return answers::unknown_device();
+        }
+        self.connection.logged_in(lease);
+        let terms = self.treatment.terms(account.limits().submission);
+        let member = Member { address: account.address().clone(), user: account };
+        self.session.logged_in(member, terms)
+    }
+
+    async fn chunk(
+        &mut self,
+        chunk: Chunk<Account, Box<Gathering>>,
+        bdat: Bdat,
+    ) -> Result<(), Loss> {
+        let gathered = match chunk {
+            Chunk::First(handover) => {
+                let incoming = self.incoming(handover);
+                Gathering::begin(&mut self.connection, incoming, bdat).await?
+            }
+            Chunk::Next(gathering) => gathering.take(&mut self.connection, bdat).await?,
+        };
+        match (gathered, bdat.place) {
+            (Gathered::Yes(gathering), ChunkPlace::Within) => {
+                self.session.keep(gathering);
+                self.connection.reply(&answers::chunk_taken(bdat.octets)).await
+            }
+            (Gathered::Yes(gathering), ChunkPlace::Last) => {
+                let account = gathering.account().clone();
+                let taken = gathering.finish(&mut self.connection).await;
+                self.answer(account, taken).await
+            }
+            (Gathered::No(reply), _) => self.connection.reply(&reply).await,
+        }
+    }
+
+    /// The last word on a message.
+    async fn answer(&mut self, account: Account, taken: Taken) -> Result<(), Loss> {
+        match taken {
             Taken::Yes(accepted, reply) => {
                 self.session.taken();
                 self.connection.reply(&reply).await?;
                 self.connection.flush().await?;
-                self.unconfirmed = Some((account, accepted));
+                let writes = self.connection.writes();
+                self.unconfirmed = Some(Unconfirmed { account, accepted, writes });
             }
             Taken::Unheard(accepted, reply) => {
                 tracing::info!(submission.id = %accepted.id, "the client hung up before its answer");
@@ -156,14 +294,16 @@ impl Talk {
     }
 
     /// A client that goes on, or closes in an orderly way, has read the answer before. One whose
-    /// connection breaks may not have, and may come back with the same message.
+    /// connection breaks may not have, and may come back with the same message; nor does a command
+    /// tell anything that was sent ahead of the answer.
     async fn confirm(&mut self, next: &Result<Next<Event>, Loss>) {
-        let Some((account, accepted)) = self.unconfirmed.take() else { return };
-        if !matches!(next, Ok(Next::Event(_) | Next::Silence) | Err(Loss::Closed)) {
-            return;
-        }
-        if let Err(fault) = account.confirm(&accepted).await {
-            tracing::warn!(submission.id = %accepted.id, %fault, "a delivered answer was not recorded");
+        let is_later = |unconfirmed: &mut Unconfirmed| match next {
+            Ok(Next::Event(_)) => self.connection.writes_before() >= unconfirmed.writes,
+            _ => true,
+        };
+        let Some(unconfirmed) = self.unconfirmed.take_if(is_later) else { return };
+        if matches!(next, Ok(Next::Event(_) | Next::Silence) | Err(Loss::Closed)) {
+            unconfirmed.confirm().await;
         }
     }
 
@@ -175,6 +315,14 @@ impl Talk {
         let detail = EnhancedCode(detail.0, detail.1, detail.2);
         self.connection.reply(&answers::farewell(detail, text)).await?;
         Ok(Course::Over)
+    }
+}
+
+impl Unconfirmed {
+    async fn confirm(self) {
+        if let Err(fault) = self.account.confirm(&self.accepted).await {
+            tracing::warn!(submission.id = %self.accepted.id, %fault, "a delivered answer was not recorded");
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 use m365_sim::{Fault, Kind as Call, Rule};
 
 use super::{ADA, World};
-use crate::backend::{Backend as _, Trace};
-use crate::mailbox::{Kind, RemoteId};
+use crate::backend::{Backend as _, Staged};
+use crate::mailbox::{By, Kind, RemoteId};
 
 const BOB: &str = "bob@contoso.example";
 const MESSAGE_ID: &str = "<it's@contoso.example>";
@@ -14,22 +14,31 @@ fn message() -> String {
 }
 
 async fn staged(world: &World) -> RemoteId {
-    world.graph.stage(&world.spool(&message())).await.unwrap()
+    stage(world, &message()).await
+}
+
+async fn stage(world: &World, text: &str) -> RemoteId {
+    match world.graph.stage(&world.spool(text)).await.unwrap() {
+        Staged::Draft(draft) => draft,
+        Staged::Unnamed => panic!("a draft without a name"),
+    }
 }
 
 #[tokio::test]
 async fn a_message_is_staged_found_sent_and_found_again() {
     let world = World::new().await;
     let since = world.clock.now();
-    assert!(world.graph.trace(MESSAGE_ID, since).await.unwrap().is_none());
+    let found = world.graph.trace(MESSAGE_ID, since).await.unwrap();
+    assert!(found.drafts.is_empty() && found.sent.is_empty());
     let draft = staged(&world).await;
     assert_eq!(world.ada().items("Drafts")[0].mime, message().as_bytes());
     let found = world.graph.trace(MESSAGE_ID, since).await.unwrap();
-    assert!(matches!(found, Some(Trace::Draft(id)) if id == draft));
+    assert_eq!((found.drafts[0].id.clone(), found.sent.len()), (draft.clone(), 0));
+    assert_eq!(found.drafts[0].created, since);
     world.graph.dispatch(&draft).await.unwrap();
     assert_eq!(world.tenant.sent_to(BOB).len(), 1);
     let found = world.graph.trace(MESSAGE_ID, since).await.unwrap();
-    assert!(matches!(found, Some(Trace::Sent(_))), "{found:?}");
+    assert_eq!((found.drafts.len(), found.sent.len()), (0, 1));
 }
 
 #[tokio::test]
@@ -48,7 +57,13 @@ async fn a_send_in_doubt_sends_once() {
             let world = World::with(|switches| switches.sending.id_survives_send = survives).await;
             let draft = staged(&world).await;
             world.tenant.faults().push(Rule::on(Call::Send).answer(fault.clone()));
-            world.graph.dispatch(&draft).await.unwrap();
+            match world.graph.dispatch(&draft).await {
+                Ok(()) => {}
+                // The draft is gone; only its Message-ID tells whether it was sent.
+                Err(doubt) => {
+                    assert_eq!((doubt.kind(), survives), (&Kind::InDoubt, false), "{fault:?}");
+                }
+            }
             assert_eq!(world.tenant.sent_to(BOB).len(), 1, "{fault:?} {survives}");
         }
     }
@@ -65,13 +80,21 @@ async fn a_throttled_send_waits_and_sends_once() {
 }
 
 #[tokio::test]
-async fn staging_in_doubt_stages_once() {
-    for fault in [Fault::CutBefore, Fault::CutAfter, Fault::status(503, ""), Fault::SilentOk] {
+async fn staging_asks_once_and_says_so_if_it_is_in_doubt() {
+    for (fault, made) in [(Fault::CutBefore, 0), (Fault::CutAfter, 1), (Fault::status(503, ""), 0)]
+    {
         let world = World::new().await;
-        world.tenant.faults().push(Rule::on(Call::CreateMime).answer(fault));
-        let draft = staged(&world).await;
-        assert_eq!(world.ada().items("Drafts").len(), 1);
-        assert_eq!(world.ada().items("Drafts")[0].immutable_id, draft.as_str());
+        world.tenant.faults().push(Rule::on(Call::CreateMime).answer(fault.clone()));
+        let doubt = world.graph.stage(&world.spool(&message())).await.unwrap_err();
+        assert_eq!(*doubt.kind(), Kind::InDoubt, "{fault:?}");
+        assert_eq!(world.ada().items("Drafts").len(), made, "{fault:?}");
+        assert_eq!(world.tenant.journal().of(Call::CreateMime).len(), 1, "{fault:?}");
+    }
+    for fault in [Fault::SilentOk, Fault::Html { code: 201 }, Fault::TruncatedJson] {
+        let world = World::new().await;
+        world.tenant.faults().push(Rule::on(Call::CreateMime).answer(fault.clone()));
+        let staged = world.graph.stage(&world.spool(&message())).await.unwrap();
+        assert_eq!(staged, Staged::Unnamed, "{fault:?}");
     }
 }
 
@@ -97,26 +120,28 @@ async fn a_draft_that_is_gone_before_it_is_sent_is_missing() {
 async fn a_stranger_in_from_is_refused() {
     let world = World::new().await;
     let text = message().replace(&format!("From: {ADA}"), "From: eve@contoso.example");
-    let draft = world.graph.stage(&world.spool(&text)).await.unwrap();
+    let draft = stage(&world, &text).await;
     let fault = world.graph.dispatch(&draft).await.unwrap_err();
-    assert_eq!(*fault.kind(), Kind::SenderRefused);
+    assert_eq!(*fault.kind(), Kind::SenderRefused(By::Service));
     assert!(world.tenant.sent().is_empty());
 }
 
 #[tokio::test]
-async fn a_message_without_recipients_is_unacceptable() {
+async fn a_message_without_recipients_is_refused_for_them() {
     let world = World::new().await;
     let text = message().replace(&format!("To: {BOB}\r\n"), "");
-    let draft = world.graph.stage(&world.spool(&text)).await.unwrap();
+    let draft = stage(&world, &text).await;
     let fault = world.graph.dispatch(&draft).await.unwrap_err();
-    assert_eq!(*fault.kind(), Kind::Unacceptable);
+    assert_eq!(*fault.kind(), Kind::RecipientRefused);
 }
 
 #[tokio::test]
 async fn the_mailbox_tells_its_addresses() {
     let world = World::new().await;
+    world.tenant.alias(ADA, "a.lovelace@contoso.example");
     let addresses = world.graph.addresses().await.unwrap();
-    assert_eq!(addresses[0].as_str(), ADA);
+    let addresses: Vec<&str> = addresses.iter().map(|address| address.as_str()).collect();
+    assert_eq!(addresses, [ADA, "a.lovelace@contoso.example"]);
 }
 
 #[tokio::test]

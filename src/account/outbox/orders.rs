@@ -1,0 +1,94 @@
+//! What people want done with queued messages (`footbridge queue`), by the process that sends them.
+
+use super::blocking;
+use super::board::{Phase, Progress};
+use super::worker::Worker;
+use crate::backend::Trail;
+use crate::mailbox::{Fault, Outcome};
+use crate::metrics::Submission;
+use crate::store::QueueId;
+use crate::store::queue::{Order, Reply};
+
+impl Worker<'_> {
+    /// Carries out the orders that were left beside the messages.
+    pub(super) async fn obey(&mut self) {
+        let queue = self.account.0.outbox.queue.clone();
+        let orders = match blocking(move || queue.orders()).await {
+            Ok(orders) => orders,
+            Err(fault) => {
+                tracing::warn!(%fault, "orders for queued messages cannot be read");
+                return;
+            }
+        };
+        for (id, order) in orders {
+            let reply = self.carry_out(&id, order).await.unwrap_or_else(|fault| {
+                tracing::error!(submission.id = %id, %fault, "an order for a queued message failed");
+                Reply::Failed
+            });
+            if (order, reply) == (Order::Retry, Reply::Done) {
+                // Whoever says so knows better whether the service is there.
+                self.pause.end();
+            }
+            tracing::info!(submission.id = %id, ?order, ?reply, "a person gave an order");
+            let (queue, key) = (self.account.0.outbox.queue.clone(), id.clone());
+            if let Err(fault) = blocking(move || queue.reply(&key, reply)).await {
+                tracing::error!(submission.id = %id, %fault, "an order cannot be answered");
+            }
+        }
+    }
+
+    async fn carry_out(&self, id: &QueueId, order: Order) -> Outcome<Reply> {
+        let outbox = &self.account.0.outbox;
+        let phase = {
+            let board = outbox.board();
+            match board.phase(id) {
+                Some(phase) => phase,
+                None if board.is_damaged(id) => match order {
+                    Order::Drop => Phase::Idle,
+                    Order::Retry | Order::Hold => return Ok(Reply::Failed),
+                },
+                None => return Ok(Reply::Gone),
+            }
+        };
+        match (phase, order) {
+            // It is being tried, which is all that was wanted.
+            (Phase::Trying, Order::Retry) => return Ok(Reply::Done),
+            (Phase::Idle, _) => {}
+            (Phase::Arriving | Phase::Trying | Phase::Leaving, _) => return Ok(Reply::Underway),
+        }
+        if order == Order::Drop {
+            return self.drop_message(id).await;
+        }
+        let now = outbox.clock.now();
+        let state = {
+            let mut board = outbox.board();
+            let Some(slot) = board.slot(id) else { return Ok(Reply::Gone) };
+            let reply = slot.state.obey(order, now);
+            if reply != Reply::Done {
+                return Ok(reply);
+            }
+            slot.state.clone()
+        };
+        let (queue, key) = (outbox.queue.clone(), id.clone());
+        blocking(move || queue.set_state(&key, &state)).await?;
+        Ok(Reply::Done)
+    }
+
+    async fn drop_message(&self, id: &QueueId) -> Outcome<Reply> {
+        let outbox = &self.account.0.outbox;
+        let (queue, key) = (outbox.queue.clone(), id.clone());
+        // One that cannot be read can be dropped all the same.
+        let entry = blocking(move || queue.entry(&key)).await.ok();
+        let (queue, key) = (outbox.queue.clone(), id.clone());
+        blocking(move || queue.remove(&key)).await?;
+        let fault = Fault::defect("dropped by hand");
+        outbox.board().tell(id, Progress::Refused(fault, Trail::default()));
+        outbox.forget(id);
+        self.account.count(Submission::Dropped);
+        if let Some(entry) = entry {
+            crate::account::audit::Handed::queued(&entry)
+                .note(&"dropped by hand", &Trail::default());
+        }
+        Ok(Reply::Done)
+    }
+}
