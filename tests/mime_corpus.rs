@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "tests, helpers included, stop at the first surprise")]
 
-use std::{collections::BTreeMap, fs, iter, ops::Range, path::Path as FilePath};
+use std::{
+    collections::BTreeMap, convert::Infallible, fs, iter, ops::Range, path::Path as FilePath,
+};
 
 use footbridge::mime::{
-    Content, Form, Keep, Located, Outline, Part, Path, Scanner, Section, envelope, filter_fields,
-    locate, structure,
-    text::{Needle, Searchable},
+    Content, Edition, Form, Keep, Located, Outline, Part, Path, Place, Scanner, Section, Sought,
+    envelope, filter_fields, locate, look, structure,
+    text::{Needle, header_contains},
 };
 use imap_codec::{ResponseCodec, decode::Decoder};
 use mail_parser::{MessageParser, MessagePart, PartType};
@@ -211,8 +213,8 @@ fn imap_codec_understands_what_we_say_of_every_message() {
         let outline = scanned([message.as_slice()]);
         for (item, text) in [
             ("ENVELOPE", envelope(&outline)),
-            ("BODY", structure(&outline, Form::Body)),
-            ("BODYSTRUCTURE", structure(&outline, Form::BodyStructure)),
+            ("BODY", structure(&outline, Form::Body, Edition::Rev1)),
+            ("BODYSTRUCTURE", structure(&outline, Form::BodyStructure, Edition::Rev1)),
         ] {
             assert!(!text.contains(&0), "{name}: NUL in {item}");
             let line = [format!("* 1 FETCH ({item} ").as_bytes(), &text, b")\r\n"].concat();
@@ -255,11 +257,27 @@ fn mail_in_old_charsets_is_found_by_its_words() {
         ("base64-with-junk", "junk", "hello world"),
         ("message-with-multipart-inside", "fwd", "Rich original."),
     ] {
-        let message = Searchable::new(&corpus[name]);
-        assert!(message.header_contains("Subject", &Needle::new(subject)), "{name}: subject");
-        assert!(message.body_contains(&Needle::new(body)), "{name}: body");
-        assert!(!message.text_contains(&Needle::new("not in any of them")), "{name}");
+        let message = &corpus[name];
+        let header = slice(message, &scanned([message.as_slice()]).root().header);
+        assert!(header_contains(header, "Subject", &Needle::new(subject)), "{name}: subject");
+        assert_eq!(found(message, body, Place::Body), Some(true), "{name}: body");
+        assert_eq!(found(message, "not in any of them", Place::Message), Some(false), "{name}");
     }
+}
+
+/// The same however the message is read.
+fn found(message: &[u8], words: &str, place: Place) -> Option<bool> {
+    let outline = scanned([message]).without_headers();
+    let sought = [Sought { needle: Needle::new(words), place }];
+    let [at_once, bit_by_bit] = [message.len(), 3].map(|most| {
+        let Ok(found) = look(&outline, &sought, |range| {
+            let end = range.end.min(range.start + most as u64);
+            Ok::<_, Infallible>(slice(message, &(range.start..end)))
+        });
+        found[0]
+    });
+    assert_eq!(at_once, bit_by_bit, "{words}");
+    at_once
 }
 
 /// Text made of the pieces that MIME is made of.
@@ -323,15 +341,15 @@ fn check_any(message: &[u8], cut: usize) -> Result<(), TestCaseError> {
     numbered(&outline);
     for (item, text) in [
         ("ENVELOPE", envelope(&outline)),
-        ("BODY", structure(&outline, Form::Body)),
-        ("BODYSTRUCTURE", structure(&outline, Form::BodyStructure)),
+        ("BODY", structure(&outline, Form::Body, Edition::Rev1)),
+        ("BODYSTRUCTURE", structure(&outline, Form::BodyStructure, Edition::Rev1)),
     ] {
         let line = [format!("* 1 FETCH ({item} ").as_bytes(), &text, b")\r\n"].concat();
         let codec = ResponseCodec::default();
         let understood = codec.decode(&line).is_ok_and(|(rest, _)| rest.is_empty());
         prop_assert!(understood, "{}", String::from_utf8_lossy(&line));
     }
-    Searchable::new(message).text_contains(&Needle::new("x"));
+    prop_assert!(found(message, "x", Place::Message).is_some());
     Ok(())
 }
 

@@ -18,8 +18,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http", &["clock", "config", "mailbox", "metrics"]),
     ("auth", &["clock", "config", "http", "mailbox"]),
     ("store", &["clock", "mailbox"]),
-    ("backend", &["auth", "clock", "http", "mailbox", "metrics"]),
-    ("account", &["auth", "backend", "clock", "config", "mailbox", "metrics", "mime", "store"]),
+    ("backend", &["auth", "clock", "http", "mailbox", "metrics", "mime"]),
+    (
+        "account",
+        &["auth", "backend", "clock", "config", "mailbox", "metrics", "mime", "store", "verdict"],
+    ),
     ("net", &["clock", "config", "metrics"]),
     ("verdict", &["mailbox"]),
     ("front", &["account", "clock", "config", "mailbox", "metrics", "mime", "net", "verdict"]),

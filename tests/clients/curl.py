@@ -1,8 +1,13 @@
 """curl: IMAP and SMTP from the command line."""
 
-from harness import Bridge, check, crlf, equal, message, run, scenario, until
+from harness import Bridge, check, equal, message, run, scenario, until
+from secured import secured
+from witness import everyone, files, noise, one_copy, only, reached, text
 
-LOGIN_DENIED = 67
+BOB, CAROL, DAVE, JÖRG = (f"{name}@elsewhere.example" for name in ("bob", "carol", "dave", "jörg"))
+# curl's exit codes
+WEIRD_ANSWER, SEND_ERROR, LOGIN_DENIED = 8, 55, 67
+LARGE_OCTETS = 20_000_000
 
 
 class Curl:
@@ -11,10 +16,10 @@ class Curl:
         self.imap_url = "imap://{}:{}".format(*bridge.imap)
         self.smtp_url = "smtp://{}:{}/client.example".format(*bridge.smtp)
 
-    def __call__(self, url, *arguments, password=None, status=0):
+    def __call__(self, url, *arguments, password=None, status=0, stream="stdout"):
         login = f"{self.bridge.user}:{password or self.bridge.password}"
         command = ["curl", "--silent", "--show-error", "--max-time", "60", "--user", login, *arguments, url]
-        return run(command, status=status).stdout
+        return getattr(run(command, status=status), stream)
 
     def uid_of(self, subject, folder="INBOX"):
         answer = self(f"{self.imap_url}/{folder}", "--request", f'UID SEARCH SUBJECT "{subject}"')
@@ -71,17 +76,69 @@ def appends():
         equal(curl(f"{curl.imap_url}/Archive;UID={uid}"), octets, "what was appended")
 
 
-@scenario("sends a message")
+@scenario("sends a message to several recipients, named in the header or not")
 def sends():
     with Bridge() as bridge:
         curl = Curl(bridge)
-        octets = message("Sent by curl", sender=bridge.user, to="bob@elsewhere.example", body=".leading dot\r\nend\r\n")
+        to = f"{BOB}, Carol <{CAROL}>"
+        octets = message("Sent by curl", sender=bridge.user, to=to, body=".leading dot\r\nZażółć\r\nend\r\n")
         path = bridge.home / "mail.eml"
         path.write_bytes(octets)
-        arguments = ["--mail-from", bridge.user, "--mail-rcpt", "bob@elsewhere.example", "--upload-file", path]
-        curl(curl.smtp_url, *arguments)
-        sent = bridge.tenant.sent("bob@elsewhere.example")
-        equal([mail["mime"] for mail in sent], [crlf(octets).decode()], "what reached bob")
+        recipients = [word for address in (BOB, CAROL, DAVE) for word in ("--mail-rcpt", address)]
+        curl(curl.smtp_url, "--mail-from", bridge.user, *recipients, "--upload-file", path)
+        for recipient in (BOB, CAROL, DAVE):
+            equal(reached(bridge, recipient), [octets], f"what reached {recipient}")
+        equal(len(bridge.tenant.sent()), 3, "deliveries")
+        one_copy(bridge, "Sent by curl")
+
+
+@scenario("asks for SMTPUTF8 by itself where an address needs it")
+def sends_beyond_ascii():
+    with Bridge() as bridge:
+        curl = Curl(bridge)
+        octets = message("Grüße, 日本語", sender=bridge.user, to=f"{JÖRG}, {BOB}", body="Zażółć\r\n")
+        path = bridge.home / "mail.eml"
+        path.write_bytes(octets)
+        recipients = ["--mail-rcpt", JÖRG, "--mail-rcpt", BOB]
+        sending = ["--verbose", "--mail-from", bridge.user, *recipients, "--upload-file", path]
+        said = curl(curl.smtp_url, *sending, stream="stderr")
+        check(b" SMTPUTF8" in said and b"< 250 2.0.0 Ok" in said, said)
+        for recipient in (JÖRG, BOB):
+            equal(reached(bridge, recipient), [octets], f"what reached {recipient}")
+        equal(len(bridge.tenant.sent()), 2, "deliveries")
+
+
+@scenario("makes a message with a file of 20 MB and sends it by SMTPS, byte for byte")
+def sends_large():
+    with secured() as bridge:
+        content = noise("curl", LARGE_OCTETS)
+        path = bridge.home / "disk.img"
+        path.write_bytes(content)
+        fields = [f"From: Ada <{bridge.user}>", f"To: {BOB}", "Subject: Größe", "X-Backup: nightly"]
+        header = [word for field in fields for word in ("--header", field)]
+        form = ["--form", "=Der Text dazu.;type=text/plain", "--form", f"file=@{path};encoder=base64"]
+        curl = Curl(bridge)
+        url = "smtps://{}:{}/client.example".format(*bridge.smtp_tls)
+        trusting = ["--cacert", bridge.ca, "--mail-from", bridge.user, "--mail-rcpt", BOB]
+        curl(url, *trusting, *header, *form)
+        mail = only(bridge, BOB)
+        equal((mail["Subject"], mail["X-Backup"], text(mail)), ("Größe", "nightly", "Der Text dazu."), "fields and text")
+        check(files(mail) == {"disk.img": content}, "the file that reached bob is another")
+        equal(everyone(bridge), [BOB], "who was reached")
+        one_copy(bridge, "Größe")
+
+
+@scenario("is told what is wrong with a message, and nothing leaves")
+def sends_refused():
+    with Bridge() as bridge:
+        curl = Curl(bridge)
+        path = bridge.home / "mail.eml"
+        path.write_bytes(message("Refused", sender=bridge.user, to=BOB))
+        sending = ["--upload-file", path]
+        # Carol is not in the header, and bob, who is, would get what was not handed in for him.
+        curl(curl.smtp_url, "--mail-from", bridge.user, "--mail-rcpt", CAROL, *sending, status=WEIRD_ANSWER)
+        curl(curl.smtp_url, "--mail-from", "", "--mail-rcpt", BOB, *sending, status=SEND_ERROR)
+        equal(bridge.tenant.sent(), [], "mail that left")
 
 
 @scenario("is refused with a wrong password, by IMAP and by SMTP")
@@ -89,6 +146,6 @@ def wrong_password():
     with Bridge() as bridge:
         curl = Curl(bridge)
         curl(curl.imap_url, password="wrong", status=LOGIN_DENIED)
-        arguments = ["--mail-from", bridge.user, "--mail-rcpt", "bob@elsewhere.example", "--upload-file", "/dev/null"]
+        arguments = ["--mail-from", bridge.user, "--mail-rcpt", BOB, "--upload-file", "/dev/null"]
         curl(curl.smtp_url, *arguments, password="wrong", status=LOGIN_DENIED)
         equal(bridge.tenant.sent(), [], "mail that left")

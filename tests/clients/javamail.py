@@ -24,17 +24,20 @@ PARTS_READ_OTHERWISE = {
 def classes():
     """The folder with the compiled client; it lives as long as this process."""
     folder = tempfile.TemporaryDirectory(prefix="footbridge-javamail-")
-    source = HERE / "javamail_client" / "JavaMailClient.java"
-    run(["javac", "-cp", CLASS_PATH, "-d", folder.name, "-encoding", "UTF-8", source])
+    sources = sorted((HERE / "javamail_client").glob("*.java"))
+    run(["javac", "-cp", CLASS_PATH, "-d", folder.name, "-encoding", "UTF-8", *sources])
     return folder
 
 
 def java(bridge, command, address, *more):
-    host, port = address
+    return program("JavaMailClient", command, *address, bridge.user, bridge.password, *more)
+
+
+def program(name, *arguments, options=()):
     path = f"{classes().name}:{CLASS_PATH}"
     # On a small machine most of Java's start is its own compiler.
-    options = ["-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", *os.environ.get("JAVAMAIL_OPTIONS", "").split()]
-    done = run(["java", *options, "-cp", path, "JavaMailClient", command, host, port, bridge.user, bridge.password, *more])
+    own = ["-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", *os.environ.get("JAVAMAIL_OPTIONS", "").split()]
+    done = run(["java", *own, *options, "-cp", path, name, *arguments])
     return [line.split("\t") for line in done.stdout.decode().splitlines()]
 
 
@@ -60,14 +63,16 @@ def reads_everything():
         unseen = [line[1] for line in lines if line[0] == "seen" and line[2] != "true"]
         equal(unseen, [], "messages not seen after they were read")
         equal([item["subject"] for item in bridge.tenant.items() if not item["is_read"]], [], "unread at the tenant")
+        equal(rests(bridge, "read"), lines, "what the second run reads")
 
 
 def rests(bridge, command):
-    """A second run, which must find nothing to do."""
+    """A second run, which must find nothing to do; what it says."""
     bridge.tenant.forget_journal()
-    java(bridge, command, bridge.imap)
+    lines = java(bridge, command, bridge.imap)
     downloads = [entry["path"] for entry in bridge.tenant.journal() if entry["kind"] == "mime"]
     equal((bridge.tenant.writes(), downloads), ([], []), "writes and downloads at the tenant in the second run")
+    return lines
 
 
 def compare_parts(path, lines):

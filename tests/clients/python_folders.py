@@ -35,6 +35,8 @@ def lists():
     with Bridge() as bridge:
         bridge.tenant.outlook("create_folder", path="Top/Middle/Leaf")
         with Imap(bridge) as imap:
+            # The bridge may have looked at the folders a moment before, and then hears of them at its next look.
+            until("the new folders are listed", lambda: "Top/Middle/Leaf" in listed(imap, "*"))
             everything = listed(imap, "*")
             check({"INBOX", "Top", "Top/Middle", "Top/Middle/Leaf"} <= everything.keys(), list(everything))
             equal(len(everything), len(bridge.tenant.folders()), f"folders: {list(everything)} and {bridge.tenant.folders()}")

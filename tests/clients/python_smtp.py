@@ -1,12 +1,21 @@
 """Python's smtplib: the answers of submission, one by one."""
 
+import email.message
+import email.utils
 import smtplib
 import socket
 
-from harness import Bridge, check, equal, message, scenario
+from harness import Bridge, check, equal, message, scenario, until
+from witness import calm, everyone, files, mime, noise, one_copy, only, reached, switches, text, throttle
 
 BOB = "bob@elsewhere.example"
 CAROL = "carol@elsewhere.example"
+# What is taken as long as nobody has set or shown less: 150 MiB.
+LARGEST = 157_286_400
+LARGE_OCTETS = 10_000_000
+# Below the wait that the throttled tenant asks for, so that the bridge does not sit it out.
+IMPATIENT = {"FOOTBRIDGE__LIMITS__PATIENCE": "1s"}
+THROTTLED_SECONDS = 3
 
 
 def connected(bridge, *, login=True):
@@ -14,6 +23,8 @@ def connected(bridge, *, login=True):
     smtp.ehlo()
     if login:
         smtp.login(bridge.user, bridge.password)
+        # Only now the size is that of the account.
+        smtp.ehlo()
     return smtp
 
 
@@ -40,11 +51,16 @@ def refused_with(ask, code, enhanced, what):
 @scenario("says what it can do, and only that")
 def capabilities():
     with Bridge() as bridge, connected(bridge, login=False) as smtp:
-        wanted = {"pipelining", "size", "8bitmime", "enhancedstatuscodes", "auth"}
-        equal(set(smtp.esmtp_features) & wanted, wanted, "extensions")
+        wanted = {
+            "pipelining", "size", "8bitmime", "smtputf8", "chunking", "binarymime", "enhancedstatuscodes", "dsn",
+            "limits", "help", "auth",
+        }  # fmt: skip
+        equal(set(smtp.esmtp_features), wanted, "extensions")
         equal(set(smtp.esmtp_features["auth"].split()), {"PLAIN", "LOGIN"}, "mechanisms")
-        for absent in ("starttls", "chunking", "smtputf8", "dsn"):
-            check(absent not in smtp.esmtp_features, f"{absent} is offered")
+        equal(smtp.esmtp_features["limits"], "RCPTMAX=500", "limits")
+        equal(smtp.esmtp_features["size"], str(LARGEST), "octets of a message")
+        equal(smtp.docmd("AUTH CRAM-MD5")[0], 504, "a mechanism that is not offered")
+        smtp.login(bridge.user, bridge.password)
 
 
 @scenario("sends several messages in one session, each once")
@@ -60,6 +76,69 @@ def several():
             wanted = [letter(bridge, f"Letter {number}", to=f"{BOB}, {CAROL}").decode() for number in range(3)]
             equal(got, wanted, f"what reached {recipient}")
         equal(len(bridge.tenant.items("Sent Items")), before + 3, "copies in Sent Items")
+
+
+@scenario("wishes about reports and an address in UTF-8 are taken")
+def wishes():
+    with Bridge() as bridge, connected(bridge) as smtp:
+        jörg = "jörg@elsewhere.example"
+        octets = letter(bridge, "In UTF-8", to=f"Jörg <{jörg}>")
+        options = ["SMTPUTF8", "BODY=8BITMIME", "RET=HDRS", "ENVID=QQ+2B314159"]
+        smtp.sendmail(bridge.user, [jörg], octets, options, ["NOTIFY=SUCCESS,FAILURE", "ORCPT=utf-8;j\\x{F6}rg@x.example"])
+        equal([mail["mime"] for mail in bridge.tenant.sent(jörg)], [octets.decode()], "what reached jörg")
+
+
+@scenario("send_message writes to people and about things beyond ASCII, in UTF-8")
+def beyond_ascii():
+    with Bridge() as bridge, connected(bridge) as smtp:
+        jörg = "jörg@elsewhere.example"
+        mail = written(bridge, "Grüße, 日本語 🦀", "Zażółć\n", to=f"Jörg Größe <{jörg}>, Bob <{BOB}>")
+        equal(smtp.send_message(mail), {}, "refused recipients")
+        for recipient in (jörg, BOB):
+            (octets,) = reached(bridge, recipient)
+            check(f"To: Jörg Größe <{jörg}>, Bob <{BOB}>\r\n".encode() in octets, f"no To as it was written in {octets}")
+            got = only(bridge, recipient)
+            equal((got["Subject"], text(got)), ("Grüße, 日本語 🦀", "Zażółć"), f"the subject and the text of {recipient}")
+        equal(len(bridge.tenant.sent()), 2, "deliveries")
+
+
+@scenario("send_message brings a file of 10 MB over byte for byte")
+def large():
+    with Bridge() as bridge, connected(bridge) as smtp:
+        content = noise("smtplib", LARGE_OCTETS)
+        mail = written(bridge, "Größe", "Im Anhang.\n", to=f"{BOB}, {CAROL}")
+        mail.add_attachment(content, maintype="application", subtype="zip", filename="Bericht äöü.zip")
+        equal(smtp.send_message(mail), {}, "refused recipients")
+        for recipient in (BOB, CAROL):
+            got = only(bridge, recipient)
+            equal((got["Subject"], got["X-Report"], got["Message-ID"]), ("Größe", "daily", mail["Message-ID"]), "fields")
+            equal(text(got), "Im Anhang.", f"the text that reached {recipient}")
+            check(files(got) == {"Bericht äöü.zip": content}, f"the file that reached {recipient} is another")
+        equal(everyone(bridge), [BOB, CAROL], "who was reached")
+        one_copy(bridge, "Größe")
+
+
+def written(bridge, subject, content, to):
+    mail = email.message.EmailMessage()
+    mail["From"], mail["To"], mail["Subject"], mail["X-Report"] = f"Ada <{bridge.user}>", to, subject, "daily"
+    mail["Date"], mail["Message-ID"] = email.utils.localtime(), email.utils.make_msgid(domain="client.example")
+    mail.set_content(content)
+    return mail
+
+
+@scenario("a message in chunks is the one that DATA brings")
+def chunks():
+    with Bridge() as bridge, connected(bridge) as smtp:
+        octets = letter(bridge, "In chunks", body=".\r\n..two dots\r\n" + "x" * 100_000 + "\r\n")
+        equal(smtp.mail(bridge.user)[0], 250, "MAIL")
+        equal(smtp.rcpt(BOB)[0], 250, "RCPT")
+        for at in range(0, len(octets), 33_333):
+            chunk = octets[at : at + 33_333]
+            smtp.send(b"BDAT %d\r\n" % len(chunk) + chunk)
+            equal(smtp.getreply()[0], 250, f"the chunk at {at}")
+        equal(smtp.docmd("BDAT 0 LAST")[0], 250, "the last chunk")
+        smtp.sendmail(bridge.user, [CAROL], letter(bridge, "By DATA", to=CAROL))
+        equal([mail["mime"] for mail in bridge.tenant.sent(BOB)], [octets.decode()], "what reached bob")
 
 
 @scenario("a recipient named in no header is a blind copy")
@@ -101,25 +180,72 @@ def refusals():
 
 @scenario("reads a message over the limit to its end and refuses it for good")
 def too_large():
-    with Bridge() as bridge, connected(bridge) as smtp:
+    with Bridge(environment={"FOOTBRIDGE__LIMITS__MESSAGE_BYTES": "5 MiB"}) as bridge, connected(bridge) as smtp:
         limit = int(smtp.esmtp_features.pop("size"))  # so that smtplib does not declare it
-        body = "0123456789" * 7 + "\r\n"
-        octets = letter(bridge, "Huge", body=body * (limit // len(body) + 1000))
-        refused_with(lambda: smtp.sendmail(bridge.user, BOB, octets), 552, b"5.3.4", "a message over the limit")
+        equal(limit, 5 << 20, "the size that is offered")
+        octets = of_size(bridge, limit + 1)
+        refused_with(lambda: smtp.sendmail(bridge.user, BOB, octets), 552, b"5.3.4", "one octet over the limit")
         equal(bridge.tenant.sent(), [], "mail that left")
-        smtp.noop()
+        octets = of_size(bridge, limit)
+        smtp.sendmail(bridge.user, BOB, octets)
+        equal(files(only(bridge, BOB)), files(email.message_from_bytes(octets)), "files that reached bob")
+
+
+@scenario("a message of exactly the size that is offered is taken, also if the bridge has to complete its header")
+def exactly_the_limit():
+    with Bridge(environment={"FOOTBRIDGE__LIMITS__MESSAGE_BYTES": "50 KiB"}) as bridge, connected(bridge) as smtp:
+        bare = f"From: {bridge.user}\r\nTo: {BOB}\r\nSubject: Exactly\r\n\r\n".encode()
+        octets = bare + b"x" * (int(smtp.esmtp_features["size"]) - len(bare) - 2) + b"\r\n"
+        smtp.sendmail(bridge.user, BOB, octets)
+        check(reached(bridge, BOB)[0].endswith(octets), "bob has something else")
+
+
+def of_size(bridge, octets):
+    """A message of exactly so many octets, most of them a file."""
+    content = noise("huge", (octets - 1_000) // 78 * 57)
+
+    def padded(padding):
+        return mime(bridge.user, BOB, "Huge", "huge.pdf", content, f"X-Pad: {'x' * padding}\r\n")
+
+    return padded(octets - len(padded(0)))
+
+
+@scenario("what the tenant finds too large is not uploaded again, and the next session is told before")
+def too_large_for_the_tenant():
+    with Bridge() as bridge, connected(bridge) as smtp:
+        switches(bridge.tenant, sending={"message_bytes": 4_000_000})
+        octets = of_size(bridge, 5_000_000)
+        refused_with(lambda: smtp.sendmail(bridge.user, BOB, octets), 552, b"5.3.4", "a message that the tenant does not take")
+        bridge.tenant.forget_journal()
+        refused_with(lambda: smtp.sendmail(bridge.user, BOB, octets), 552, b"5.3.4", "the same once more")
+        equal(bridge.tenant.writes(), [], "what the second one made the bridge write")
+        smtp.sendmail(bridge.user, BOB, of_size(bridge, 3_500_000))
+        equal(len(reached(bridge, BOB)), 1, "messages that reached bob")
+        one_copy(bridge, "Huge")
+        with connected(bridge) as later:
+            equal(later.esmtp_features["size"], str(len(octets) - 1), "the size that is offered now")
+            code, said = later.docmd("MAIL", f"FROM:<{bridge.user}> SIZE={len(octets)}")
+            equal((code, said.split()[0]), (552, b"5.3.4"), "the same size announced")
 
 
 @scenario("answers 4yz while Microsoft throttles, and what it then takes leaves once")
 def throttled():
-    with Bridge() as bridge, connected(bridge) as smtp:
-        refusal_of_work = {"fault": "status", "code": 429, "error_code": "ApplicationThrottled", "retry_after": {"seconds": 300}}
-        kinds = ["create_mime", "send", "send_mail"]
-        rule = {"kinds": kinds, "skip": 0, "times": None, "answer": refusal_of_work}
-        bridge.tenant.control("POST", "faults", body=rule)
-        answer = refusal(lambda: smtp.sendmail(bridge.user, BOB, letter(bridge, "Patience")))
-        check(answer and 400 <= answer[0] < 500, f"not put off: {answer}")
+    with Bridge(environment=IMPATIENT) as bridge, connected(bridge) as smtp:
+        octets = letter(bridge, "Patience")
+        throttle(bridge.tenant, THROTTLED_SECONDS)
+        refused_with(lambda: smtp.sendmail(bridge.user, BOB, octets), 451, b"4.4.5", "while Microsoft throttles")
         equal(bridge.tenant.sent(), [], "mail that left")
+        calm(bridge.tenant)
+        until("the message is taken", lambda: is_taken(lambda: smtp.sendmail(bridge.user, BOB, octets)))
+        equal(reached(bridge, BOB), [octets], "what reached bob")
+        one_copy(bridge, "Patience")
+
+
+def is_taken(ask):
+    """Whether it is taken now; as long as it is not, the answer must be that it may be later."""
+    answer = refusal(ask)
+    check(answer is None or answer[0] // 100 == 4, f"refused for good: {answer}")
+    return answer is None
 
 
 @scenario("a pipelined client gets its replies in order")

@@ -1,6 +1,5 @@
 """TLS: real clients over STARTTLS and over TLS from the first octet, with a CA of `footbridge certs init`."""
 
-import contextlib
 import imaplib
 import json
 import os
@@ -12,32 +11,11 @@ import tempfile
 import zlib
 
 import mbsync
-from harness import TARGET, Bridge, check, equal, message, run, scenario, split_address
+from harness import TARGET, check, equal, message, run, scenario
+from secured import secured
 
 BOB = "bob@elsewhere.example"
 UNTRUSTED = 60  # curl's exit code
-
-
-@contextlib.contextmanager
-def secured():
-    """A bridge whose first listeners want STARTTLS and whose second ones speak TLS at once."""
-    with tempfile.TemporaryDirectory(prefix="footbridge-certs-") as folder:
-        environment = {"FOOTBRIDGE__STATE_DIR": folder}
-        command = [TARGET / "footbridge", "certs", "init", "--json"]
-        made = json.loads(run(command, directory=folder, environment=environment).stdout)
-        settings = {}
-        for name in ("IMAP", "SMTP"):
-            settings[f"FOOTBRIDGE__{name}__TLS"] = "starttls"
-            settings[f"FOOTBRIDGE__{name}__LISTEN_TLS"] = "127.0.0.1:0"
-            settings[f"FOOTBRIDGE__{name}__CERTIFICATE"] = made["certificate"]
-            settings[f"FOOTBRIDGE__{name}__PRIVATE_KEY"] = made["private_key"]
-        directory = pathlib.Path(folder)
-        settings = {name: str(directory / value) if value.endswith(".pem") else value for name, value in settings.items()}
-        with Bridge(environment=settings) as bridge:
-            bridge.ca = directory / made["ca"]
-            bridge.imap_tls = split_address(bridge.program.ready["imap"][1])
-            bridge.smtp_tls = split_address(bridge.program.ready["smtp"][1])
-            yield bridge
 
 
 def letter(bridge, subject):
@@ -102,37 +80,6 @@ def python():
             smtp.login(bridge.user, bridge.password)
             smtp.sendmail(bridge.user, BOB, letter(bridge, "By TLS"))
         wanted = [letter(bridge, subject).rstrip() for subject in ("By STARTTLS", "By TLS")]
-        equal(reached_bob(bridge), wanted, "what reached bob")
-
-
-@scenario("msmtp and swaks send by STARTTLS and by TLS")
-def senders():
-    with secured() as bridge:
-        secret = bridge.home / "password"
-        secret.write_text(bridge.password)
-        wanted = []
-        for (host, port), at_once in ((bridge.smtp, False), (bridge.smtp_tls, True)):
-            octets = letter(bridge, f"By msmtp {at_once}")
-            run(
-                [
-                    "msmtp", "--file=/dev/null", f"--host={host}", f"--port={port}", "--tls=on",
-                    f"--tls-starttls={'off' if at_once else 'on'}", f"--tls-trust-file={bridge.ca}", "--auth=on",
-                    f"--user={bridge.user}", f"--passwordeval=cat {secret}", f"--from={bridge.user}", BOB,
-                ],
-                stdin=octets.replace(b"\r\n", b"\n"),
-            )  # fmt: skip
-            wanted.append(octets.rstrip())
-            octets = letter(bridge, f"By swaks {at_once}")
-            data = bridge.home / "data.eml"
-            data.write_bytes(octets)
-            run(
-                [
-                    "swaks", "--server", host, "--port", port, "--timeout", "60", "--tlsc" if at_once else "--tls",
-                    "--tls-verify", "--tls-ca-path", bridge.ca, "--auth", "LOGIN", "--auth-user", bridge.user,
-                    "--auth-password", bridge.password, "--from", bridge.user, "--to", BOB, "--data", f"@{data}",
-                ]
-            )  # fmt: skip
-            wanted.append(octets.rstrip())
         equal(reached_bob(bridge), wanted, "what reached bob")
 
 

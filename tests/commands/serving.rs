@@ -25,6 +25,23 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap()
 }
 
+/// Ada hands in a message to Ben in this sender's name; the last reply, or the first refusal.
+async fn send(serving: &Serving, password: &str, sender: &str) -> String {
+    let mut client = Client::connect(&serving.smtp).await;
+    client.smtp("EHLO me").await;
+    let login = format!("\0{ADA}\0{password}");
+    let login = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, login);
+    assert!(client.smtp(&format!("AUTH PLAIN {login}")).await.starts_with("235"));
+    let reply = client.smtp(&format!("MAIL FROM:<{sender}>")).await;
+    if !reply.starts_with("250") {
+        return reply;
+    }
+    client.smtp(&format!("RCPT TO:<{BEN}>")).await;
+    client.smtp("DATA").await;
+    let message = format!("From: <{sender}>\r\nTo: <{BEN}>\r\nSubject: Hello\r\n\r\nHello\r\n.");
+    client.smtp(&message).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_and_passwords_come_and_go_without_a_restart() {
     let world = World::new().await;
@@ -87,16 +104,7 @@ async fn a_connection_that_may_only_send_sends() {
     world.tenant.set_switches(|switches| switches.entra.user_consent = UserConsent::Recommended);
     let added = world.add(&["--use", "outbound"]).await;
     let serving = serve(&world).await;
-    let mut client = Client::connect(&serving.smtp).await;
-    client.smtp("EHLO me").await;
-    let login = format!("\0{ADA}\0{}", text(&added, "password"));
-    let login = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, login);
-    assert!(client.smtp(&format!("AUTH PLAIN {login}")).await.starts_with("235"));
-    client.smtp(&format!("MAIL FROM:<{ADA}>")).await;
-    client.smtp(&format!("RCPT TO:<{BEN}>")).await;
-    client.smtp("DATA").await;
-    let message = format!("From: <{ADA}>\r\nTo: <{BEN}>\r\nSubject: Hello\r\n\r\nHello\r\n.");
-    let reply = client.smtp(&message).await;
+    let reply = send(&serving, text(&added, "password"), ADA).await;
     assert!(reply.starts_with("250 "), "{reply}");
     assert_eq!(world.tenant.sent_to(BEN).len(), 1);
     assert_eq!(world.tenant.journal().of(Kind::SendMail).len(), 1);
@@ -170,4 +178,44 @@ async fn a_shared_mailbox_is_opened_with_its_members_sign_in() {
     let status = client.imap("SELECT INBOX").await;
     assert!(status.starts_with("OK"), "{status}");
     world.run(&["connection", "ping", &user]).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_mailbox_may_be_the_sender_once_it_is_listed_and_signed_in_for() {
+    const SALES: &str = "sales@contoso.example";
+    let world = World::new().await;
+    world.tenant.add_user(SALES, "Sales");
+    world.tenant.set_switches(|switches| {
+        switches.sending.send_as = vec![format!("{ADA}={SALES}")];
+    });
+    let added = world.add(&[]).await;
+    let mut serving = serve(&world).await;
+    let password = text(&added, "password");
+    let reply = send(&serving, password, SALES).await;
+    assert!(reply.starts_with("550 5.7.1 MAIL FROM"), "{reply}");
+
+    let allow = ["connection", "senders", ADA, "--allow", SALES, "--json"];
+    let allowed = world.run(&allow).await.done();
+    assert!(allowed.err.contains("Mail.Send.Shared"), "{allowed:?}");
+    let allowed = allowed.json();
+    assert_eq!(allowed["senders"], serde_json::json!([SALES]));
+    assert_eq!(allowed["missing"], serde_json::json!(["Mail.Send.Shared"]));
+    serving.process.logs("taken over").await;
+    let reply = send(&serving, password, SALES).await;
+    assert!(reply.starts_with("550 5.7.1 Microsoft 365 denies"), "{reply}");
+
+    let mut again = world.start(&["connection", "sign-in", ADA, "--no-browser", "--json"]);
+    let address = again.address().await;
+    world.accept(&address, ADA).await;
+    assert_eq!(again.end().await.done().json()["missing"], serde_json::json!([]));
+    serving.process.logs("signed in again").await;
+    let reply = send(&serving, password, SALES).await;
+    assert!(reply.starts_with("250 "), "{reply}");
+
+    world.run(&["connection", "senders", ADA, "--forbid", SALES]).await.done();
+    serving.process.logs("taken over").await;
+    let reply = send(&serving, password, SALES).await;
+    assert!(reply.starts_with("550 5.7.1 MAIL FROM"), "{reply}");
+    let unknown = ["connection", "senders", ADA, "--forbid", SALES];
+    assert!(world.run(&unknown).await.failed().err.contains("not among the senders"));
 }

@@ -258,7 +258,7 @@ async fn folders_are_listed_with_what_they_are_for() {
     assert!(ada.ok("LSUB \"\" *").await.contains("* LSUB (\\Noselect) \"/\" Gone"));
     assert!(!ada.ok("LIST \"\" *").await.contains("Gone"));
     assert!(ada.say("DELETE INBOX").await.starts_with("t NO [CANNOT]"));
-    assert!(ada.say("RENAME INBOX Old").await.starts_with("t NO [CANNOT]"));
+    assert!(ada.say("RENAME INBOX Work").await.starts_with("t NO [ALREADYEXISTS]"));
     assert!(ada.say("DELETE Work").await.starts_with("t NO [HASCHILDREN]"));
     ada.ok("RENAME Work/2024 Work/2025").await;
     ada.ok("SELECT Work/2025").await;

@@ -15,7 +15,7 @@ use footbridge::auth::Secret;
 use footbridge::auth::password::HashedPassword;
 use footbridge::backend::{
     Backend, FlagWrite, Limits, Page, RemoteChange, RemoteFolder, RemoteFolderRef, RemoteMessage,
-    Seen, Trace, Upload, Urgency, Watch,
+    Seen, Staged, Traces, Upload, Urgency, Watch,
 };
 use footbridge::clock::Clock;
 use footbridge::front::imap::Server;
@@ -141,7 +141,13 @@ impl Fake {
 #[async_trait]
 impl Backend for Fake {
     fn limits(&self) -> Limits {
-        Limits { append: 3_000_000, submission: 3_000_000 }
+        Limits {
+            append: 3_000_000,
+            submission: 3_000_000,
+            stage: 3_000_000,
+            stage_surely: 3_000_000,
+            part: 3_000_000,
+        }
     }
 
     async fn folders(&self, _: Option<&Cursor>, _: Urgency) -> Outcome<Page<RemoteFolder>> {
@@ -307,7 +313,7 @@ impl Backend for Fake {
         Ok(Vec::new())
     }
 
-    async fn stage(&self, _: &Spooled) -> Outcome<RemoteId> {
+    async fn stage(&self, _: &Spooled) -> Outcome<Staged> {
         Err(Kind::NotSupported.into())
     }
 
@@ -319,8 +325,8 @@ impl Backend for Fake {
         Err(Kind::NotSupported.into())
     }
 
-    async fn trace(&self, _: &str, _: Timestamp) -> Outcome<Option<Trace>> {
-        Ok(None)
+    async fn trace(&self, _: &str, _: Timestamp) -> Outcome<Traces> {
+        Ok(Traces::default())
     }
 }
 
@@ -367,11 +373,13 @@ impl World {
         };
         let address = Address::new("ada@contoso.example").unwrap();
         let shared: Arc<dyn Backend> = backend.clone();
-        let parts = Parts { address, backend: shared, store, clock: clock.clone(), pace };
+        let queue = footbridge::config::Queue::default();
+        let parts = Parts { address, backend: shared, store, clock: clock.clone(), pace, queue };
         let account = Account::new(parts);
         let accounts = Accounts::new();
         let hash = HashedPassword::new(&Secret::new("secret"));
-        accounts.add(account.clone(), vec![LocalPassword { hash, purpose: Use::Both }]);
+        accounts
+            .add(account.clone(), vec![LocalPassword { hash, purpose: Use::Both, device: None }]);
         let drain = Drain::new();
         let (syncer, ending) = (account.clone(), drain.clone());
         drain.spawn(async move {

@@ -46,7 +46,10 @@ struct Known {
     number: usize,
     uid: usize,
     fields: Vec<(&'static str, String)>,
+    /// As it is sent.
     body: String,
+    /// What there is to read in it.
+    words: String,
     /// Month, then day; all in one year.
     sent: (usize, usize),
     size: usize,
@@ -84,18 +87,34 @@ impl Known {
                 fields.push((optional, format!("{} <d@e.f>", chance.word())));
             }
         }
-        let body: Vec<String> = (0..chance.below(5)).map(|_| words(chance)).collect();
+        let text: Vec<String> = (0..chance.below(5)).map(|_| words(chance)).collect();
+        let (mut body, mut read) = (text.join("\n"), text.join("\n"));
+        if chance.below(3) == 0 {
+            fields.push(("Content-Type", "multipart/mixed; boundary=\"--\"".into()));
+            (body, read) = with_file(&body, (chance.word(), chance.word()));
+        }
         let flags = FLAGS.iter().filter(|_| chance.below(3) == 0).map(|flag| flag.1).collect();
-        let mut known =
-            Self { number: 0, uid, fields, body: body.join("\n"), sent, size: 0, flags };
+        let mut known = Self { number: 0, uid, fields, body, words: read, sent, size: 0, flags };
         known.size = known.text().replace('\n', "\r\n").len();
         known
     }
 
     fn text(&self) -> String {
-        let fields = self.fields.iter().map(|(name, value)| format!("{name}: {value}\n"));
-        format!("{}\n{}\n", fields.collect::<String>(), self.body)
+        format!("{}\n{}\n", self.header(), self.body)
     }
+
+    fn header(&self) -> String {
+        self.fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+    }
+}
+
+/// A text and a file, as they are sent and as they are read: of a file that is no text only the header is.
+fn with_file(text: &str, (name, content): (&str, &str)) -> (String, String) {
+    let (kind, hex) =
+        ("Content-Type: text/plain", name.bytes().map(|octet| format!("%{octet:02x}")));
+    let file = format!("Content-Type: x/y; name*=us-ascii''{}", hex.collect::<String>());
+    let sent = format!("----\n{kind}\n\n{text}\n----\n{file}\n\n{content}\n------\n");
+    (sent, format!("{kind}\n{text}\n{file}\n{name}"))
 }
 
 /// Case and the width of blanks make no difference.
@@ -142,8 +161,8 @@ impl Key {
                 .fields
                 .iter()
                 .any(|(name, value)| *name == FIELDS[*field].1 && holds(value, word)),
-            Self::Body(word) => holds(&known.body, word),
-            Self::Text(word) => holds(&known.text(), word),
+            Self::Body(word) => holds(&known.words, word),
+            Self::Text(word) => holds(&known.header(), word) || holds(&known.words, word),
             Self::SentBefore(day) => known.sent < *day,
             Self::SentOn(day) => known.sent == *day,
             Self::SentSince(day) => known.sent >= *day,

@@ -1,10 +1,10 @@
 //! What a client's words travel in: plain text or TLS, compressed or not.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::authority::Trust;
 
@@ -21,11 +21,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
 impl Channel {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self {
-            stream: Box::new(TcpStream::connect(address).await.unwrap()),
-            zip: None,
-            received: 0,
-        }
+        let stream = TcpStream::connect(address).await.unwrap();
+        // Two writes in a row are two pieces, and the second does not wait for the first.
+        stream.set_nodelay(true).unwrap();
+        Self { stream: Box::new(stream), zip: None, received: 0 }
+    }
+
+    /// From one of this machine's own addresses.
+    pub(crate) async fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_nodelay(true).unwrap();
+        socket.bind(SocketAddr::new(source, 0)).unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        Self { stream: Box::new(stream), zip: None, received: 0 }
     }
 
     /// The client's half of a handshake.

@@ -2,6 +2,7 @@
 //! holds a request just before or just after its work, so that the bridge dies exactly between what
 //! the service did and what the index knows.
 
+mod large;
 mod site;
 
 use m365_sim::{Hold, Kind};
@@ -10,6 +11,7 @@ use self::site::{BOB, Site};
 use crate::faults::bench::{DRAFTS, SENT, TARGET, WORK};
 use crate::faults::deed::{Deed, Stage};
 use crate::imap_client::ImapClient;
+use crate::sending::letters::{self, Name, Shape, letter, told};
 use crate::world::mail;
 
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +117,57 @@ async fn nothing_is_sent_twice_wherever_the_bridge_is_killed() {
         }
     }
     site.check("after all").await;
+}
+
+/// Each request of a message that is sent in parts: killed before its work and after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_is_sent_whole_and_once_wherever_the_bridge_is_killed() {
+    const POINTS: [(Kind, usize); 7] = [
+        (Kind::CreateMime, 0),
+        (Kind::ListAttachments, 0),
+        (Kind::AddAttachment, 0),
+        (Kind::CreateUploadSession, 0),
+        (Kind::UploadPiece, 0),
+        (Kind::UploadPiece, 1),
+        (Kind::Send, 0),
+    ];
+    let mut site = Site::new().await;
+    for ((kind, before), moment) in
+        POINTS.into_iter().flat_map(|point| MOMENTS.map(|moment| (point, moment)))
+    {
+        let place = format!("{kind:?} {before}, {moment:?}");
+        let subject = site.fresh_name("large-");
+        let message = large_to_bob(&subject);
+        let mut smtp = site.smtp().await;
+        let hold = hold(&site, kind, moment);
+        let arrived = async {
+            for passed in 1..=before {
+                hold.arrived(passed).await;
+                hold.step();
+            }
+            hold.arrived(before + 1).await;
+        };
+        tokio::select! {
+            reply = smtp.submit(crate::world::ADA, &[BOB], &message) => panic!("{place}: answered: {reply}"),
+            () = arrived => site.kill(),
+        }
+        drop(hold);
+        site.start();
+        let reply = site.smtp().await.submit(crate::world::ADA, &[BOB], &message).await;
+        assert!(reply.starts_with("250"), "{place}: {reply}");
+        site.kill();
+        site.start();
+        let sent = site.tenant.sent_to(BOB);
+        let about = |sent: &&m365_sim::Sent| {
+            String::from_utf8_lossy(&sent.mime[..1_000])
+                .contains(&format!("Subject: {subject}\r\n"))
+        };
+        let sent: Vec<_> = sent.iter().filter(about).collect();
+        assert_eq!(sent.len(), 1, "{place}");
+        assert_eq!(told(&sent[0].mime), told(&message), "{place}");
+        assert!(site.ada().items("Drafts").is_empty(), "{place}");
+        site.tenant.forget_sent();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -237,6 +290,13 @@ fn next(state: &mut u64, end: usize) -> usize {
 fn getrandom() -> u32 {
     let bytes: [u8; 4] = uuid::Uuid::new_v4().as_bytes()[..4].try_into().unwrap();
     u32::from_le_bytes(bytes)
+}
+
+/// Too large for a request by two files, one of which needs a session.
+fn large_to_bob(subject: &str) -> Vec<u8> {
+    let message = letter(subject, Shape::Files(3_300_000, 2_900_000), Name::Own);
+    let text = String::from_utf8(message).unwrap();
+    text.replace(letters::BOB, BOB).into_bytes()
 }
 
 fn message_to_bob(subject: &str) -> Vec<u8> {

@@ -1,5 +1,8 @@
 //! A client that speaks SMTP line by line.
 
+use std::io::BufRead as _;
+use std::net::{IpAddr, SocketAddr};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -13,12 +16,22 @@ pub(crate) struct SmtpClient {
 
 impl SmtpClient {
     /// Connects and reads the greeting.
-    pub(crate) async fn connect(address: std::net::SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self::greeted(Channel::connect(address).await).await
     }
 
+    /// The same from another of this machine's addresses.
+    pub(crate) async fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
+        Self::greeted(Channel::connect_from(source, address).await).await
+    }
+
+    /// Connects to where it is not wanted: what it is told until the end.
+    pub(crate) async fn turned_away(address: SocketAddr) -> String {
+        Self { channel: Channel::connect(address).await, buffer: Vec::new() }.rest().await
+    }
+
     /// Connects with TLS from the first octet and reads the greeting.
-    pub(crate) async fn connect_tls(address: std::net::SocketAddr, trust: &Trust) -> Self {
+    pub(crate) async fn connect_tls(address: SocketAddr, trust: &Trust) -> Self {
         Self::greeted(Channel::connect(address).await.secure(trust).await.unwrap()).await
     }
 
@@ -44,19 +57,62 @@ impl SmtpClient {
 
     /// A whole transaction; answers the reply to the message, or the first refusal.
     pub(crate) async fn submit(&mut self, from: &str, to: &[&str], message: &[u8]) -> String {
+        match self.hand_in(from, to, message).await {
+            Ok(()) => self.reply().await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// The same up to the end of the message; the reply is not read.
+    pub(crate) async fn hand_in(
+        &mut self,
+        from: &str,
+        to: &[&str],
+        message: &[u8],
+    ) -> Result<(), String> {
         let reply = self.command(&format!("MAIL FROM:<{from}>")).await;
         if !reply.starts_with("250") {
-            return reply;
+            return Err(reply);
         }
         for recipient in to {
             let reply = self.command(&format!("RCPT TO:<{recipient}>")).await;
             if !reply.starts_with("250") {
-                return reply;
+                return Err(reply);
             }
         }
         let reply = self.command("DATA").await;
         assert!(reply.starts_with("354"), "{reply}");
         self.send(&stuffed(message)).await;
+        Ok(())
+    }
+
+    /// MAIL with these parameters and RCPT, all of which are taken.
+    pub(crate) async fn begin(&mut self, mail: &str, to: &[&str]) {
+        let reply = self.command(&format!("MAIL FROM:{mail}")).await;
+        assert!(reply.starts_with("250 2.1.0 "), "{reply}");
+        for recipient in to {
+            let reply = self.command(&format!("RCPT TO:<{recipient}>")).await;
+            assert!(reply.starts_with("250 2.1.5 "), "{reply}");
+        }
+    }
+
+    /// DATA and a message; answers its reply.
+    pub(crate) async fn data(&mut self, message: &[u8]) -> String {
+        let reply = self.command("DATA").await;
+        assert!(reply.starts_with("354 "), "{reply}");
+        self.send(&stuffed(message)).await;
+        self.reply().await
+    }
+
+    pub(crate) async fn chunk(&mut self, octets: &[u8]) -> String {
+        let command = format!("BDAT {}\r\n", octets.len());
+        self.send(&[command.as_bytes(), octets].concat()).await;
+        self.reply().await
+    }
+
+    pub(crate) async fn last_chunk(&mut self, octets: &[u8]) -> String {
+        let command = format!("BDAT {} LAST\r\n", octets.len());
+        self.send(&[command.as_bytes(), octets].concat()).await;
         self.reply().await
     }
 
@@ -107,15 +163,14 @@ impl SmtpClient {
 /// Dots doubled at line starts, and the end mark (RFC 5321 §4.5.2).
 fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(message.len() + 16);
-    let mut at_line_start = true;
-    for &byte in message {
-        if at_line_start && byte == b'.' {
+    let mut rest = message;
+    // The library looks for the octet quickly, and large messages have few of them.
+    while rest.read_until(b'.', &mut out).unwrap() > 0 {
+        if out == b"." || out.ends_with(b"\n.") {
             out.push(b'.');
         }
-        out.push(byte);
-        at_line_start = byte == b'\n';
     }
-    if !at_line_start {
+    if !message.is_empty() && !message.ends_with(b"\r\n") {
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b".\r\n");

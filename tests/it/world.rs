@@ -1,5 +1,7 @@
 //! A tenant, a bridge in front of it, and people on both sides; built for each test in milliseconds.
 
+mod bridge;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use footbridge::account::{Account, Accounts};
-use footbridge::app::{Addresses, App, Parts, SignedIn, VaultOf};
+use footbridge::app::{Parts, SignedIn, VaultOf};
 use footbridge::auth::password::{self, HashedPassword};
 use footbridge::auth::{MemoryVault, Secret, TokenVault};
 use footbridge::clock::Clock;
@@ -18,8 +20,8 @@ use footbridge::config::{CloudName, Config};
 use footbridge::mailbox::Timestamp;
 use m365_sim::{ItemId, Person, Running, Snapshot, Tenant};
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+
+use self::bridge::{Bridge, Mortality};
 
 use crate::imap_client::ImapClient;
 use crate::smtp_client::SmtpClient;
@@ -46,6 +48,7 @@ pub(crate) struct World {
     bridge: Option<Bridge>,
     accounts: Option<Accounts>,
     adjust: fn(&mut Config),
+    mortality: Mortality,
     /// By user name.
     vaults: Vaults,
     follows: Follows,
@@ -59,13 +62,6 @@ type Vaults = Arc<Mutex<HashMap<String, Arc<dyn TokenVault>>>>;
 enum Follows {
     No,
     File,
-}
-
-struct Bridge {
-    addresses: Addresses,
-    looks: watch::Receiver<u32>,
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<()>,
 }
 
 impl World {
@@ -95,32 +91,60 @@ impl World {
         world
     }
 
+    /// The same, with a bridge that was granted less.
+    pub(crate) async fn granted(scopes: &str, adjust: fn(&mut Config)) -> Self {
+        let mut world = Self::allowed(Tenant::builder().user(ADA), |_| {}, adjust, scopes).await;
+        world.start().await;
+        world
+    }
+
     /// Everything but a running bridge.
     async fn prepared(
         builder: m365_sim::Builder,
         prepare: impl FnOnce(&Tenant),
         adjust: fn(&mut Config),
     ) -> Self {
-        let start = jiff::Timestamp::from_second(START).unwrap();
-        let tenant = builder.clock(m365_sim::Clock::manual(start)).build();
+        Self::allowed(builder, prepare, adjust, SCOPES).await
+    }
+
+    async fn allowed(
+        builder: m365_sim::Builder,
+        prepare: impl FnOnce(&Tenant),
+        adjust: fn(&mut Config),
+        scopes: &str,
+    ) -> Self {
+        let clock = Clock::manual(Timestamp(START));
+        // What passes while the bridge waits politely passes for the tenant as well.
+        let ours = clock.clone();
+        let theirs = move || jiff::Timestamp::from_second(ours.now().0).unwrap();
+        let tenant = builder.clock(m365_sim::Clock::following(theirs)).build();
         prepare(&tenant);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sim = tenant.serve(listener).await;
         let (password, stored) = fresh_password("test");
         let world = Self {
             tenant,
-            clock: Clock::manual(Timestamp(START)),
+            clock,
             password,
             state: tempfile::tempdir().unwrap(),
             sim,
             bridge: None,
             accounts: None,
             adjust,
+            mortality: Mortality::Immortal,
             vaults: Vaults::default(),
             follows: Follows::No,
             connection: connection(ADA, stored),
         };
-        world.sign_in(ADA, ADA, SCOPES).await;
+        world.sign_in(ADA, ADA, scopes).await;
+        world
+    }
+
+    /// A bridge that can be killed.
+    pub(crate) async fn killable(builder: m365_sim::Builder, adjust: fn(&mut Config)) -> Self {
+        let mut world = Self::prepared(builder, |_| {}, adjust).await;
+        world.mortality = Mortality::Killable;
+        world.start().await;
         world
     }
 
@@ -131,6 +155,15 @@ impl World {
         world.connection.mailbox = Some(mailbox.to_owned());
         let user = world.connection.user();
         world.sign_in(&user, ADA, SHARED_SCOPES).await;
+        world.start().await;
+        world
+    }
+
+    /// A bridge whose connection may send in the name of others.
+    pub(crate) async fn sending_for(tenant: m365_sim::Builder, other: &str, scopes: &str) -> Self {
+        let mut world = Self::prepared(tenant, |_| {}, |_| {}).await;
+        world.connection.senders = vec![other.to_owned()];
+        world.sign_in(ADA, ADA, scopes).await;
         world.start().await;
         world
     }
@@ -192,20 +225,16 @@ impl World {
             clock: self.clock.clone(),
             connections: vec![SignedIn { connection, vault }],
         };
-        let mut app = App::build(parts).await.unwrap();
-        if self.follows == Follows::File {
-            app = app.following(self.vault_of());
-        }
-        let (addresses, looks) = (app.addresses(), app.looks());
-        self.accounts = Some(app.accounts().clone());
-        let (stop, stopped) = oneshot::channel();
-        let run = async move {
-            let stopped = async move { drop(stopped.await) };
-            app.run(stopped).await.unwrap();
-        };
-        #[expect(clippy::disallowed_methods, reason = "a test has no tracker")]
-        let running = tokio::spawn(run);
-        self.bridge = Some(Bridge { addresses, looks, stop, running });
+        let vault_of = (self.follows == Follows::File).then(|| self.vault_of());
+        let (bridge, accounts) = Bridge::start(parts, vault_of, self.mortality).await;
+        (self.bridge, self.accounts) = (Some(bridge), Some(accounts));
+    }
+
+    /// Ends the bridge as SIGKILL would: no task has a say in it, nothing is finished.
+    pub(crate) fn kill(&mut self) {
+        let bridge = self.bridge.take().expect("it runs");
+        self.accounts = None;
+        bridge.kill();
     }
 
     fn vault_of(&self) -> VaultOf {
@@ -222,6 +251,11 @@ impl World {
         config
     }
 
+    /// The next bridge is set up otherwise.
+    pub(crate) fn readjust(&mut self, adjust: fn(&mut Config)) {
+        self.adjust = adjust;
+    }
+
     /// Stops the bridge in order and starts it again on the same state.
     pub(crate) async fn restart(&mut self) {
         self.stop().await;
@@ -232,8 +266,7 @@ impl World {
         let bridge = self.bridge.take().expect("it runs");
         // A handle would keep the state directory open.
         self.accounts = None;
-        let _ = bridge.stop.send(());
-        bridge.running.await.unwrap();
+        bridge.stop().await;
     }
 
     /// An IMAP client that is logged in.
@@ -274,6 +307,16 @@ impl World {
         self.bridge.as_ref().expect("it runs").addresses.smtp[1].address
     }
 
+    /// Where a device with addresses of its own is served first.
+    pub(crate) fn device_address(&self, name: &str) -> SocketAddr {
+        self.device_addresses(name)[0]
+    }
+
+    pub(crate) fn device_addresses(&self, name: &str) -> Vec<SocketAddr> {
+        let gates = &self.bridge.as_ref().expect("it runs").addresses.devices[name];
+        gates.iter().map(|gate| gate.address).collect()
+    }
+
     pub(crate) fn imap_address(&self) -> SocketAddr {
         self.bridge.as_ref().expect("it runs").addresses.imap[0].address
     }
@@ -286,11 +329,8 @@ impl World {
         self.bridge.as_ref().expect("it runs").addresses.smtp[0].address
     }
 
-    /// Time passes for the bridge; the tenant keeps up with it, polite waits of the bridge included.
+    /// Time passes, for the bridge and for the tenant.
     pub(crate) fn advance(&self, by: Duration) {
-        let ahead = self.clock.now().0 - self.tenant.clock().now().as_second();
-        let ahead = Duration::from_secs(u64::try_from(ahead).unwrap_or(0));
-        self.tenant.clock().advance(ahead + by);
         self.clock.advance(by);
     }
 
@@ -382,6 +422,16 @@ impl World {
     }
 }
 
+impl Drop for World {
+    /// A runtime must not end where others wait for it.
+    fn drop(&mut self) {
+        self.accounts = None;
+        if let Some(bridge) = self.bridge.take() {
+            bridge.forget();
+        }
+    }
+}
+
 fn config(state: &Path, sim: &str) -> Config {
     let mut config = Config { state_dir: state.to_owned(), ..Config::default() };
     config.cloud.name = CloudName::Custom;
@@ -415,6 +465,7 @@ pub(crate) fn fresh_password(label: &str) -> (String, StoredPassword) {
         label: label.to_owned(),
         purpose: ConnectionUse::Both,
         hash: HashedPassword::new(&password).as_str().to_owned(),
+        ..StoredPassword::default()
     };
     (password.expose().to_owned(), stored)
 }

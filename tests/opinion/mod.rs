@@ -101,8 +101,26 @@ fn read(line: &[u8]) -> Result<(), String> {
             Err("`*` in a set of the server".to_owned())
         }
         Ok(([], _)) => Ok(()),
+        _ if is_read(&with_messages_for_globals(&line)) => Ok(()),
         other => grammar::response(&line).map_err(|problem| format!("{problem}; codec: {other:?}")),
     }
+}
+
+fn is_read(line: &[u8]) -> bool {
+    matches!(ResponseCodec::default().decode(line), Ok(([], _)))
+}
+
+/// RFC 9051 §9 has `message/global` in the form of `message/rfc822`; the codec knows the second only.
+fn with_messages_for_globals(line: &[u8]) -> Vec<u8> {
+    const GLOBAL: &[u8] = br#""message" "global""#;
+    const MESSAGE: &[u8] = br#""message" "rfc822""#;
+    let mut line = line.to_vec();
+    for at in 0..=line.len().saturating_sub(GLOBAL.len()) {
+        if line[at..].starts_with(GLOBAL) {
+            line[at..at + GLOBAL.len()].copy_from_slice(MESSAGE);
+        }
+    }
+    line
 }
 
 fn code<'a>(status: &'a Status<'_>) -> Option<&'a Code<'a>> {

@@ -68,6 +68,8 @@ fn lines_of_extensions_are_understood() {
         "* 1 FETCH (UID 2 EMAILID (a) THREADID NIL SAVEDATE \" 1-Jan-2026 00:00:00 +0000\")\r\n",
         "* 1 FETCH (PREVIEW {3}\r\na\"b FLAGS (\\Seen $x) MODSEQ (5))\r\n",
         "* VANISHED (EARLIER) 1:3,5\r\n",
+        "* 1 FETCH (BODY (\"message\" \"global\" NIL NIL NIL \"7BIT\" 7))\r\n",
+        "* 1 FETCH (BODY (\"message\" \"global\" NIL NIL NIL \"7BIT\" 7 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) (\"text\" \"plain\" NIL NIL NIL \"7BIT\" 4 1) 3))\r\n",
         "* 1 FETCH (BODY[] {3}\r\na\u{0}b)\r\n",
         "t1 OK [APPENDUID 1 2:3] text\r\n",
         "* OK [MAILBOXID (abc)] text\r\n",

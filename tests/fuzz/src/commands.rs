@@ -1,7 +1,15 @@
 //! The command stream: whatever octets come, and however the network cuts them, the same events come out, within the
 //! limits, and every answer to them is IMAP.
 
-use wire::imap::{Body, Event, Limits, Mode, Stream, Trust, continuation, parse};
+use imap_codec::CommandCodec;
+use imap_codec::decode::Decoder as _;
+use imap_codec::imap_types::command::{Command, CommandBody};
+use imap_codec::imap_types::fetch::MacroOrMessageDataItemNames::MessageDataItemNames;
+use imap_codec::imap_types::mailbox::{ListMailbox, Mailbox};
+use wire::imap::{
+    BadKind, Body, Event, Limits, Line, MailboxName, Mode, NameEncoding, Stream, Trust,
+    continuation, parse,
+};
 
 use crate::chance::{Chance, splits};
 use crate::{memory, opinion};
@@ -96,6 +104,7 @@ fn inspect(event: &Event) {
         Event::Command(line) => {
             assert!(line.as_bytes().ends_with(b"\r\n"));
             let read = memory::within(HELD + PARSED * line.as_bytes().len(), || parse(line));
+            agree(line, read.as_ref().map_err(|bad| bad.kind));
             read.err()
         }
         Event::Message(message) => {
@@ -119,6 +128,66 @@ fn inspect(event: &Event) {
         let mut answer = Vec::new();
         bad.reply().write(&mut answer);
         opinion::response(&answer);
+    }
+}
+
+/// What another codec reads of a verb that we know, we read as well.
+fn agree(line: &Line, ours: Result<&wire::imap::Command, BadKind>) {
+    if ours != Err(BadKind::Arguments) {
+        return;
+    }
+    if let Ok(([], theirs)) = CommandCodec::default().decode(line.as_bytes()) {
+        let text = line.as_bytes().escape_ascii();
+        assert!(is_no_imap(&theirs), "only the other codec takes {text}: {theirs:?}");
+    }
+}
+
+/// What the other codec takes, and no RFC does.
+fn is_no_imap(command: &Command<'_>) -> bool {
+    let is_no_name = |name: &&[u8]| MailboxName::from_wire(name, NameEncoding::Utf7).is_err();
+    match &command.body {
+        // `FETCH 1 ()`: a list holds one item at least (RFC 3501 section 9, `fetch`).
+        CommandBody::Fetch { macro_or_item_names: MessageDataItemNames(items), .. } => {
+            items.is_empty()
+        }
+        // `STATUS INBOX ()`: the same (`status`).
+        CommandBody::Status { item_names, .. } if item_names.is_empty() => true,
+        // A literal holds any octets, and a name does not: it is 7-bit, and UTF-8 where that is taken, without control
+        // characters (RFC 3501 section 5.1, RFC 9051 section 5.1).
+        body => names(body).iter().any(is_no_name),
+    }
+}
+
+/// The names and patterns of a command.
+fn names<'a>(body: &'a CommandBody<'_>) -> Vec<&'a [u8]> {
+    match body {
+        CommandBody::Select { mailbox, .. }
+        | CommandBody::Examine { mailbox, .. }
+        | CommandBody::Create { mailbox }
+        | CommandBody::Delete { mailbox }
+        | CommandBody::Subscribe { mailbox }
+        | CommandBody::Unsubscribe { mailbox }
+        | CommandBody::Status { mailbox, .. }
+        | CommandBody::Append { mailbox, .. }
+        | CommandBody::Copy { mailbox, .. }
+        | CommandBody::Move { mailbox, .. } => vec![octets(mailbox)],
+        CommandBody::Rename { from, to } => vec![octets(from), octets(to)],
+        CommandBody::List { reference, mailbox_wildcard }
+        | CommandBody::Lsub { reference, mailbox_wildcard } => {
+            let pattern = match mailbox_wildcard {
+                ListMailbox::Token(token) => token.as_ref(),
+                ListMailbox::String(string) => string.as_ref(),
+            };
+            vec![octets(reference), pattern]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn octets<'a>(mailbox: &'a Mailbox<'_>) -> &'a [u8] {
+    match mailbox {
+        Mailbox::Inbox => b"INBOX",
+        Mailbox::Other(other) => other.as_ref(),
     }
 }
 

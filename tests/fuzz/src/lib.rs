@@ -17,6 +17,7 @@ mod opinion;
 pub mod search;
 pub mod sections;
 pub mod smtp;
+mod structure;
 mod tree;
 pub mod utf7;
 

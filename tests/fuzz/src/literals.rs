@@ -253,7 +253,7 @@ fn is_login(command: &Command, name: &[u8], word: &[u8]) -> bool {
 
 fn is_search(command: &Command, wanted: &[u8]) -> bool {
     matches!(&command.body, Body::Search(search)
-        if matches!(&search.key, SearchKey::Subject(text) if text == wanted))
+        if search.key == SearchKey::Subject(wanted.to_vec()).into())
 }
 
 /// The same octets as the literal of an answer.

@@ -3,12 +3,16 @@
 
 use arbitrary::{Result, Unstructured};
 use icu_normalizer::DecomposingNormalizerBorrowed;
-use wire::imap::{Body, Date, Keyword, Line, Numbering, SearchKey, SeqSet, Stream, UidSet, parse};
+use wire::imap::{
+    Body, Date, Formula, Keyword, Line, Numbering, SearchKey, SeqSet, Stream, UidSet, parse,
+};
 
 use crate::memory;
-use crate::mime::text::{Needle, Searchable};
+use crate::mime::text::{Needle, header_contains};
+use crate::mime::{Place, Sought};
+use crate::sections;
 
-/// Far within what the parser takes, and far beyond what people write.
+/// Far beyond what people write; the parser itself goes on to the end of the line.
 const DEEPEST: usize = 12;
 /// Of the key tree and its error, for each octet of the line.
 const FOR_EACH_OCTET: usize = 256;
@@ -80,40 +84,44 @@ fn framed(text: &[u8]) -> Line {
 }
 
 /// One key: its text is written, its value comes back.
-fn key(rest: &mut Unstructured<'_>, text: &mut Vec<u8>, depth: usize) -> Result<SearchKey> {
+fn key(
+    rest: &mut Unstructured<'_>,
+    text: &mut Vec<u8>,
+    depth: usize,
+) -> Result<Formula<SearchKey>> {
     let kinds = if depth < DEEPEST { 9 } else { 6 };
     match rest.int_in_range(0..=kinds)? {
         0 => {
             let (name, key) = rest.choose(&FLAGS)?;
             text.extend_from_slice(name.as_bytes());
-            Ok(key.clone())
+            Ok(key.clone().into())
         }
         1 => {
             let (set, _) = set(rest)?;
             text.extend_from_slice(set.as_bytes());
-            Ok(SearchKey::SeqSet(SeqSet::parse(set.as_bytes()).unwrap()))
+            Ok(SearchKey::SeqSet(SeqSet::parse(set.as_bytes()).unwrap()).into())
         }
         2 => {
             let (set, _) = set(rest)?;
             text.extend_from_slice(format!("UID {set}").as_bytes());
-            Ok(SearchKey::Uid(UidSet::parse(set.as_bytes()).unwrap()))
+            Ok(SearchKey::Uid(UidSet::parse(set.as_bytes()).unwrap()).into())
         }
-        3 => with_number(rest, text),
-        4 => with_date(rest, text),
-        5 => with_text(rest, text),
+        3 => with_number(rest, text).map(Formula::from),
+        4 => with_date(rest, text).map(Formula::from),
+        5 => with_text(rest, text).map(Formula::from),
         6 => {
             text.extend_from_slice(b"KEYWORD $Junk");
-            Ok(SearchKey::Keyword(Keyword::new("$Junk").unwrap()))
+            Ok(SearchKey::Keyword(Keyword::new("$Junk").unwrap()).into())
         }
         7 => {
             text.extend_from_slice(b"NOT ");
-            Ok(SearchKey::Not(Box::new(key(rest, text, depth + 1)?)))
+            Ok(key(rest, text, depth + 1)?.negated())
         }
         8 => {
             text.extend_from_slice(b"OR ");
             let one = key(rest, text, depth + 1)?;
             text.push(b' ');
-            Ok(SearchKey::Or(Box::new(one), Box::new(key(rest, text, depth + 1)?)))
+            Ok(Formula::either(one, key(rest, text, depth + 1)?))
         }
         _ => {
             let mut keys = Vec::new();
@@ -122,7 +130,7 @@ fn key(rest: &mut Unstructured<'_>, text: &mut Vec<u8>, depth: usize) -> Result<
                 keys.push(key(rest, text, depth + 1)?);
             }
             text.push(b')');
-            Ok(SearchKey::And(keys))
+            Ok(Formula::all(keys))
         }
     }
 }
@@ -262,13 +270,20 @@ fn found(rest: &mut Unstructured<'_>) -> Result<()> {
     // Blanks at the ends would ask whether something stands there, not what is written.
     let needle = needle.trim().to_owned();
     let sought = Needle::new(&needle);
-    let read = Searchable::new(&message);
+    let sought =
+        [Place::Body, Place::Message].map(|place| Sought { needle: sought.clone(), place });
+    let found = sections::found(&message, &sought);
     let has = |text: &str| folded(text).contains(&folded(&needle));
     let shown = || format!("{needle:?} in {}", message.escape_ascii());
-    assert_eq!(read.header_contains("subject", &sought), has(&subject), "{}", shown());
-    assert_eq!(read.body_contains(&sought), has(&body), "{}", shown());
+    assert_eq!(
+        header_contains(&message, "subject", &sought[0].needle),
+        has(&subject),
+        "{}",
+        shown()
+    );
+    assert_eq!(found[0], Some(has(&body)), "{}", shown());
     if has(&subject) || has(&body) {
-        assert!(read.text_contains(&sought), "{}", shown());
+        assert_eq!(found[1], Some(true), "{}", shown());
     }
     Ok(())
 }

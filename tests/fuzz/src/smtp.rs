@@ -1,16 +1,17 @@
-//! The SMTP stream: the cut of the network does not show; a message comes out as it went in; and no octets within one
-//! are ever taken for its end or for commands.
+//! The SMTP stream: the cut of the network does not show; a message comes out as it went in, by DATA or in counted
+//! chunks; and no octets within one are ever taken for its end or for commands.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use wire::smtp::{
-    Address, Command, DataError, Event, Limits, Mail, Mode, Recipient, Sender, Stream,
+    Address, Bdat, ChunkPlace, Command, DataError, Event, Invalid, Limits, LineBreaks, Mail, Mode,
+    Notify, Rcpt, Recipient, Script, Sender, Stream,
 };
 
 use crate::chance::{Chance, splits};
 use crate::memory;
 
-/// Small, so that small inputs reach them.
-const LIMITS: Limits = Limits { command_line: 64, auth_line: 96, message: 256 };
+/// Small, so that small inputs reach them; a line still holds DSN parameters.
+const LIMITS: Limits = Limits { command_line: 128, auth_line: 160, message: 256 };
 const HELD: usize = 16 * 1024;
 /// Every octet may be an event, in a list that doubles as it grows.
 const FOR_EACH_OCTET: usize = 3 * size_of::<Event>();
@@ -69,19 +70,47 @@ fn add(events: &mut Vec<Event>, event: Event) {
 }
 
 fn inspect(event: &Event) {
-    let address = match event {
+    match event {
         Event::Invalid(invalid) => {
             let mut reply = Vec::new();
             invalid.reply().write(&mut reply);
             assert!(is_reply(&reply), "{}", reply.escape_ascii());
-            return;
         }
-        Event::Command(Command::Mail(Mail { sender: Sender::Address(address), .. }))
-        | Event::Command(Command::Rcpt(Recipient::Address(address))) => address,
-        _ => return,
-    };
+        Event::Command(Command::Mail(mail)) => inspect_mail(mail),
+        Event::Command(Command::Rcpt(rcpt)) => inspect_rcpt(rcpt),
+        _ => {}
+    }
+}
+
+fn inspect_mail(mail: &Mail) {
+    if let Sender::Address(address) = &mail.sender {
+        inspect_address(address);
+    }
+    if let Some(id) = &mail.envelope_id {
+        assert!(!id.is_empty() && id.len() <= 100, "{id:?}");
+        assert!(id.bytes().all(|octet| (b' '..=b'~').contains(&octet)), "{id:?}");
+    }
+}
+
+fn inspect_rcpt(rcpt: &Rcpt) {
+    if let Recipient::Address(address) = &rcpt.recipient {
+        inspect_address(address);
+        assert!(address.is_ascii() || rcpt.script == Script::Utf8);
+    }
+    if let Some(Notify::On(events)) = &rcpt.notify {
+        let is_alone = |(at, event)| !events[..at].contains(event);
+        assert!(!events.is_empty() && events.iter().enumerate().all(is_alone), "{events:?}");
+    }
+    if let Some(original) = &rcpt.original {
+        assert!(original.contains(';') && !original.chars().any(char::is_control), "{original:?}");
+    }
+}
+
+/// It can stand in a header without ending its line or being taken for another.
+fn inspect_address(address: &Address) {
     assert_eq!(Address::parse(address.as_str()).as_ref(), Ok(address));
-    assert!(address.as_str().bytes().all(|octet| (b' '..=b'~').contains(&octet)));
+    let is_clean = |c: char| !c.is_control() && (c == ' ' || !c.is_whitespace());
+    assert!(address.as_str().chars().all(is_clean), "{address}");
     assert_eq!(format!("{}@{}", address.local_part(), address.domain()), address.as_str());
 }
 
@@ -166,6 +195,9 @@ enum Said {
     Reset,
     /// Lines of a message, the first of them without their line ends.
     Data(Vec<Vec<u8>>),
+    Chunks(Vec<Vec<u8>>),
+    /// A BDAT that does not say how much follows, and what does.
+    Lost(Vec<u8>),
 }
 
 /// What is sent in one go comes back as it was meant, command by command and message by message.
@@ -190,9 +222,41 @@ fn script(rest: &mut Unstructured<'_>) -> Result<(Vec<u8>, Vec<Event>)> {
                 expected.push(Event::Command(Command::Rset));
             }
             Said::Data(lines) => message(&lines, &mut bytes, &mut expected),
+            Said::Chunks(octets) => chunks(&octets, &mut bytes, &mut expected),
+            Said::Lost(octets) => {
+                bytes.extend_from_slice(b"BDAT 1x\r\n");
+                bytes.extend_from_slice(&octets);
+                expected.push(Event::Invalid(Invalid::ChunkSize));
+                break;
+            }
         }
     }
     Ok((bytes, expected))
+}
+
+fn chunks(octets: &[Vec<u8>], bytes: &mut Vec<u8>, expected: &mut Vec<Event>) {
+    let mut breaks = LineBreaks::new();
+    for (at, chunk) in octets.iter().enumerate() {
+        let (place, word) = match at + 1 == octets.len() {
+            true => (ChunkPlace::Last, " LAST"),
+            false => (ChunkPlace::Within, ""),
+        };
+        bytes.extend_from_slice(format!("BDAT {}{word}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+        breaks.read(chunk);
+        let bdat = Bdat { octets: chunk.len() as u64, place };
+        expected.push(Event::Command(Command::Bdat(bdat)));
+        expected.extend((!chunk.is_empty()).then(|| Event::Chunk(chunk.clone())));
+        expected.push(Event::ChunkEnd);
+    }
+    assert_eq!(breaks.is_clean(), is_lines(&octets.concat()), "the cut of the chunks shows");
+}
+
+/// Every CR has its LF, and every LF its CR.
+fn is_lines(octets: &[u8]) -> bool {
+    let pairs = octets.windows(2).filter(|two| *two == b"\r\n").count();
+    let halves = octets.iter().filter(|octet| b"\r\n".contains(octet)).count();
+    halves == 2 * pairs
 }
 
 fn message(lines: &[Vec<u8>], bytes: &mut Vec<u8>, expected: &mut Vec<Event>) {

@@ -6,6 +6,7 @@ pub(crate) mod deed;
 mod matrix;
 mod points;
 mod provoked;
+mod sending;
 mod submission;
 mod trouble;
 pub(crate) mod truth;

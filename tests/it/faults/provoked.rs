@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use footbridge::mailbox::Kind as Bad;
+use footbridge::mailbox::{By, Flaw, Kind as Bad, Misnomer};
 use footbridge::verdict::Verdict;
 use m365_sim::{Fault, Kind, RetryAfter, Rule};
 
@@ -46,14 +46,24 @@ async fn every_kind_of_fault_is_told_in_the_words_of_the_table() {
     assert_eq!(reply, format!("{code} {enhanced} {text}"));
     met.insert(format!("{kind:?}"));
     // Answered before they reach a client: by a listing, and by the protocols' own words for a
-    // folder that shall go below itself and for what is no address.
-    let inside = [Bad::CursorExpired, Bad::NotSupported, Bad::RecipientRefused];
-    let every = Verdict::every_kind().into_iter().filter(|kind| !inside.contains(kind));
+    // folder that shall go below itself.
+    let inside = [Bad::CursorExpired, Bad::NotSupported];
+    // Of submissions, met in `smtp` and `sending`.
+    let is_elsewhere = |kind: &Bad| match kind {
+        Bad::PartTooLarge | Bad::RecipientRefused => true,
+        Bad::SenderRefused(by) => *by != By::Envelope,
+        Bad::Unacceptable(flaw) => *flaw != Flaw::Service,
+        Bad::QueueFull | Bad::TooMuch(_) => true,
+        _ => false,
+    };
+    let every = Verdict::every_kind()
+        .into_iter()
+        .filter(|kind| !inside.contains(kind) && !is_elsewhere(kind));
     let every: BTreeSet<String> = every.map(|kind| format!("{kind:?}")).collect();
     assert_eq!(met, every, "left what was met, right what there is");
 }
 
-const BY_IMAP: [(Bad, &str); 14] = [
+const BY_IMAP: [(Bad, &str); 16] = [
     (Bad::AlreadyExists, "CREATE Work"),
     (Bad::Busy, "STORE 1 +FLAGS (\\Flagged)"),
     (Bad::Conflict, "STORE 1 +FLAGS (\\Flagged)"),
@@ -61,6 +71,8 @@ const BY_IMAP: [(Bad, &str); 14] = [
     (Bad::Denied, "STORE 1 +FLAGS (\\Flagged)"),
     (Bad::HasChildren, "DELETE Work"),
     (Bad::InDoubt, "COPY 1 Work"),
+    (Bad::Misnamed(Misnomer::Blank), "CREATE \"Work \""),
+    (Bad::Misnamed(Misnomer::Escape), "CREATE W_x006f_rk"),
     (Bad::NoSuchFolder, "STATUS Nowhere (MESSAGES)"),
     (Bad::NoSuchMessage, "FETCH 1 BODY.PEEK[]"),
     (Bad::NoSuchTarget, "COPY 1 Nowhere"),
@@ -111,7 +123,7 @@ async fn unacceptable() -> (Bad, Answer) {
     let (world, mut imap) = opened().await;
     let refusal = Fault::status(400, "ErrorMimeContentInvalid");
     world.tenant.faults().push(Rule::on(Kind::CreateMime).answer(refusal));
-    (Bad::Unacceptable, imap.append("Drafts", &mail("odd")).await)
+    (Bad::Unacceptable(Flaw::Service), imap.append("Drafts", &mail("odd")).await)
 }
 
 async fn wrong_password() -> (Bad, Answer) {
@@ -144,5 +156,8 @@ async fn sender_refused() -> (Bad, String) {
     world.ready().await;
     let mut smtp = world.smtp().await;
     let message = mail("forged");
-    (Bad::SenderRefused, smtp.submit("stranger@elsewhere.example", &[ADA], &message).await)
+    (
+        Bad::SenderRefused(By::Envelope),
+        smtp.submit("stranger@elsewhere.example", &[ADA], &message).await,
+    )
 }

@@ -250,6 +250,47 @@ async fn a_draft_that_is_moved_or_copied_keeps_its_bytes_unless_someone_has_edit
     assert!(String::from_utf8_lossy(&edited).contains("Subject: other"));
 }
 
+/// Others may take a message away while it is being copied or moved.
+#[tokio::test]
+async fn what_is_copied_keeps_its_bytes_though_the_original_leaves_meanwhile() {
+    use m365_sim::Kind;
+    use m365_sim::switch::MimeFidelity;
+    for (folder, command, kind) in [
+        ("Archive", "COPY 1 Work", Kind::Copy),
+        ("Drafts", "COPY 1 Work", Kind::Copy),
+        ("Drafts", "MOVE 1 Work", Kind::Move),
+    ] {
+        let world = World::with(|tenant| {
+            for name in ["Work", "Archive", "Elsewhere"] {
+                tenant.person(ADA).folder(name);
+            }
+            tenant.set_switches(|switches| {
+                switches.messages.mime = MimeFidelity::RegeneratedEachTime
+            });
+        })
+        .await;
+        let mut imap = world.selected(folder).await;
+        let mut other = world.selected(folder).await;
+        imap.append(folder, ODD).await.ok();
+        for client in [&mut imap, &mut other] {
+            client.command("NOOP").await.ok();
+        }
+        let item = world.ada().items(folder).remove(0);
+        let hold = world.tenant.hold(kind);
+        let tag = imap.begin(format!("{command}\r\n").as_bytes()).await;
+        hold.arrived(1).await;
+        if kind == Kind::Copy {
+            world.ada().outlook().relocate(&crate::world::id(&item), "Elsewhere");
+        }
+        world.tick().await;
+        other.command("NOOP").await.ok().expect("* 1 EXPUNGE");
+        hold.release();
+        imap.answer(&tag).await.ok();
+        imap.command("SELECT Work").await.ok();
+        assert_eq!(imap.message(1).await, ODD, "{command} from {folder}");
+    }
+}
+
 const SENT: &str = "From: ada@contoso.example\r\nTo: ada@contoso.example\r\nSubject: Sent\r\n\
     Date: Mon, 2 Nov 2026 08:00:00 +0000\r\nMessage-ID: <sent@contoso.example>\r\n\r\nHi\r\n";
 

@@ -37,6 +37,98 @@ async fn a_folder_just_made_in_outlook_already_exists() {
     imap.command("SELECT Fresh").await.ok().expect("* 1 EXISTS");
 }
 
+/// Paths that the mailbox had not before.
+fn made(world: &World, before: &[String]) -> Vec<String> {
+    world.ada().folders().into_iter().filter(|path| !before.contains(path)).collect()
+}
+
+#[tokio::test]
+async fn a_name_that_would_be_listed_otherwise_is_refused_and_leaves_nothing_behind() {
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Work/Deep"))).await;
+    let mut imap = world.imap().await;
+    let before = world.ada().folders();
+    let names =
+        ["trail ", " lead", "New/trail ", "New /Deep", "a_x002f_b", "q_x0041_r", "_x0020_a"];
+    for name in names {
+        imap.command(&format!("CREATE \"{name}\"")).await.no("CANNOT");
+        imap.command(&format!("RENAME Work \"{name}\"")).await.no("CANNOT");
+    }
+    assert_eq!(world.ada().folders(), before);
+    imap.command("CREATE a_x002F_b").await.ok();
+    imap.command("SELECT a_x002F_b").await.ok();
+    assert_eq!(made(&world, &before), ["a\\/b"]);
+}
+
+#[tokio::test]
+async fn a_stranger_that_is_there_is_reached_and_takes_folders_whatever_its_spelling() {
+    let german = m365_sim::Switches {
+        folders: m365_sim::switch::FolderSwitches {
+            language: m365_sim::switch::Language::German,
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let builder = m365_sim::Tenant::builder().switches(german).user(ADA);
+    let world = World::made(builder, |tenant| drop(tenant.person(ADA).folder("Odd "))).await;
+    let mut imap = world.imap().await;
+    imap.command("CREATE \"Odd /Below\"").await.ok();
+    imap.command("RENAME \"Odd /Below\" \"Odd /Above\"").await.ok();
+    imap.command("SELECT \"Odd /Above\"").await.ok();
+    imap.command("CREATE _x0049_nbox").await.ok();
+    imap.command("CREATE _x0049_nbox").await.no("ALREADYEXISTS");
+    imap.command("CREATE _x0049_nbox/Below").await.ok();
+    imap.command("SELECT _x0049_nbox/Below").await.ok();
+    imap.command("RENAME _x0049_nbox/Below _x0049_nbox/Above").await.ok();
+    imap.command("RENAME _x0049_nbox Plain").await.ok();
+    imap.command("SELECT Plain/Above").await.ok();
+}
+
+#[tokio::test]
+async fn a_name_that_the_service_spells_its_own_way_is_kept_as_it_is_there() {
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Shelf"))).await;
+    world.tenant.set_switches(|switches| switches.folders.squeezes_blanks = true);
+    let mut imap = world.imap().await;
+    imap.command("ENABLE IMAP4rev2").await.ok();
+    let answer = imap.command("CREATE \"A  B\"").await.ok();
+    answer.expect("* LIST (\\HasNoChildren) \"/\" \"A B\" (\"OLDNAME\" (\"A  B\"))");
+    imap.command("SELECT \"A B\"").await.ok();
+    imap.command("LSUB \"\" \"A *\"").await.ok().silent();
+    let answer = imap.command("RENAME \"A B\" \"C  D\"").await.ok();
+    answer.expect("* LIST (\\HasNoChildren) \"/\" \"C D\" (\"OLDNAME\" (\"A B\"))");
+    imap.command("SELECT \"C D\"").await.ok();
+    let answer = imap.command("RENAME \"C D\" \"Shelf/E  F\"").await.ok();
+    answer.expect("* LIST (\\HasNoChildren) \"/\" \"Shelf/E F\" (\"OLDNAME\" (\"C D\"))");
+    imap.command("LSUB \"\" *F").await.ok().silent();
+    world.tick().await;
+    imap.command("SELECT \"Shelf/E F\"").await.ok();
+}
+
+#[tokio::test]
+async fn whether_a_folder_is_subscribed_goes_with_it_and_with_what_is_below() {
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Seen/Below"))).await;
+    let mut imap = world.imap().await;
+    imap.command("CREATE US/Deep").await.ok();
+    imap.command("CREATE US/Told").await.ok();
+    imap.command("SUBSCRIBE US/Told").await.ok();
+    imap.command("UNSUBSCRIBE Seen/Below").await.ok();
+    imap.command("RENAME US US2").await.ok();
+    let told = "* LIST (\\HasNoChildren \\Subscribed) \"/\" US2/Told";
+    let answer = imap.command("LIST (SUBSCRIBED) \"\" US2*").await.ok();
+    assert_eq!(answer.lines(), [told]);
+    imap.command("RENAME Seen Again").await.ok();
+    let seen = "* LSUB () \"/\" Again";
+    assert_eq!(imap.command("LSUB \"\" Again*").await.ok().lines(), [seen]);
+    world.ada().outlook().rename_folder("Again", "Labour");
+    world.tick().await;
+    let seen = "* LSUB () \"/\" Labour";
+    assert_eq!(imap.command("LSUB \"\" Labour*").await.ok().lines(), [seen]);
+    // A name that was never subscribed does not take a subscription away.
+    imap.command("CREATE Labour/Below/Deep").await.ok();
+    imap.command("RENAME Labour US").await.ok();
+    let answer = imap.command("LIST (SUBSCRIBED) \"\" US").await.ok();
+    assert_eq!(answer.lines(), ["* LIST (\\HasChildren \\Subscribed) \"/\" US"]);
+}
+
 #[tokio::test]
 async fn rename_takes_the_subtree_along_and_keeps_every_uid() {
     let world = World::with(|tenant| {
@@ -72,7 +164,6 @@ async fn rename_refuses_what_cannot_be() {
     })
     .await;
     let mut imap = world.imap().await;
-    imap.command("RENAME INBOX Elsewhere").await.no("CANNOT");
     imap.command("RENAME Drafts Elsewhere").await.no("NOPERM");
     imap.command("RENAME Work Taken").await.no("ALREADYEXISTS");
     imap.command("RENAME Work INBOX").await.no("ALREADYEXISTS");
@@ -126,6 +217,25 @@ async fn the_selected_folder_can_be_deleted() {
     other.command("NOOP").await.ok();
     assert!(other.text().await.starts_with("* BYE"));
     assert!(other.is_closed().await);
+}
+
+#[tokio::test]
+async fn the_selected_folder_can_be_renamed_and_then_deleted_or_written_to() {
+    let world = World::with(|tenant| {
+        tenant.person(ADA).folder("Work").deliver(mail("One"));
+        tenant.person(ADA).folder("Other");
+    })
+    .await;
+    let mut imap = world.selected("Work").await;
+    imap.command("RENAME Work Labour").await.ok();
+    imap.command("RENAME Other Work").await.ok();
+    // The old name is another folder's now, which is not the one that is selected.
+    imap.command("DELETE Work").await.ok().lacks("CLOSED");
+    imap.command("FETCH 1 FLAGS").await.ok();
+    let answer = imap.command("DELETE Labour").await.ok();
+    answer.expect("* OK [CLOSED] The selected folder was deleted");
+    imap.command("FETCH 1 FLAGS").await.bad();
+    imap.command("SELECT INBOX").await.ok();
 }
 
 #[tokio::test]

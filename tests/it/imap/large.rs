@@ -134,6 +134,46 @@ async fn large_signed_or_encrypted_mail_is_refused_and_not_broken() {
 }
 
 #[tokio::test]
+async fn a_large_message_is_not_filed_as_what_it_may_not_be() {
+    let world = world().await;
+    let mut imap = world.imap().await;
+    let text = String::from_utf8(large("multipart/mixed")).unwrap();
+    let zip = "Content-Type: application/zip; name=big.zip\r\n";
+    let encoding = "Content-Transfer-Encoding: base64";
+    for odd in [
+        text.replacen(encoding, "Content-Transfer-Encoding: x-uuencode", 1),
+        text.replace(zip, &format!("Content-Type: text/plain\r\n{zip}")),
+        text.replacen("Content-Type", "Content-Type: text/plain\r\nContent-Type", 1),
+        text.replacen(
+            "Content-Type",
+            "Content-Type: multipart/mixed; boundary=x\r\nContent-Type",
+            1,
+        ),
+        text.replace("preamble\r\n", &"--odd\r\n\r\nx\r\n".repeat(10_010)),
+    ] {
+        imap.append("Work", odd.as_bytes()).await.no("CANNOT");
+    }
+    assert_nothing(&world);
+}
+
+#[tokio::test]
+async fn the_text_and_the_files_of_a_large_message_are_read_however_their_encoding_is_spelled() {
+    let world = world().await;
+    let mut imap = world.imap().await;
+    let text = String::from_utf8(large("multipart/mixed")).unwrap();
+    let message = text.replace("base64", "\"BASE64\" (as ever)").replace(
+        "\r\n\r\nThe text.",
+        "\r\nContent-Transfer-Encoding: base64 (x)\r\n\r\nVGhlIHRleHQu",
+    );
+    assert_eq!(message.matches(" (").count(), 3);
+    imap.append("Work", message.as_bytes()).await.ok();
+    let items = world.ada().items("Work");
+    let mime = String::from_utf8_lossy(&items[0].mime);
+    // As the tenant encodes what it was given: the text, and the small file.
+    assert!(mime.contains("VGhlIHRleHQu") && mime.contains("AAECAwQ="), "{}", &mime[..2_000]);
+}
+
+#[tokio::test]
 async fn where_only_drafts_take_attachments_the_answer_is_no_and_nothing_is_left() {
     let world = world().await;
     let mut imap = world.imap().await;

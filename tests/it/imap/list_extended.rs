@@ -114,6 +114,19 @@ async fn list_tells_the_status_of_every_folder_there_is() {
 }
 
 #[tokio::test]
+async fn a_parent_shown_for_what_lies_below_it_has_no_status_told() {
+    let world = with_subscriptions().await;
+    let mut imap = world.imap().await;
+    let list = "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" % RETURN (STATUS (MESSAGES))";
+    let answer = imap.command(list).await.ok();
+    let below = "(\"CHILDINFO\" (\"SUBSCRIBED\"))";
+    let answer = answer.expect(&format!("* LIST (\\HasChildren) \"/\" Work {below}"));
+    let statuses = answer.lines().into_iter().filter(|line| line.starts_with("* STATUS"));
+    let statuses: Vec<String> = statuses.collect();
+    assert_eq!(statuses, ["* STATUS Drafts (MESSAGES 0)", "* STATUS Play (MESSAGES 0)"]);
+}
+
+#[tokio::test]
 async fn the_status_of_forty_folders_is_free_and_news_cost_a_request_for_twenty() {
     let world = World::with(|tenant| {
         for number in 0..40 {

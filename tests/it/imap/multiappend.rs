@@ -121,7 +121,7 @@ async fn what_cannot_be_taken_back_is_found_by_the_next_try() {
 }
 
 #[tokio::test]
-async fn a_message_may_come_as_literal8_unless_it_holds_nul() {
+async fn a_message_may_come_as_literal8_unless_it_holds_nul_outside_of_binary_parts() {
     let world = World::new().await;
     let mut imap = world.selected("INBOX").await;
     let message =
@@ -135,6 +135,14 @@ async fn a_message_may_come_as_literal8_unless_it_holds_nul() {
     imap.send(b"a\0\r\n\r\n").await;
     imap.answer(&tag).await.no("UNKNOWN-CTE");
     assert_eq!(world.ada().items("Inbox").len(), 1);
+    let header = "Subject: nul\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n";
+    let binary = format!("{header}Content-Transfer-Encoding: binary\r\n\r\n\0\x01\n\0");
+    let command = format!("APPEND INBOX ~{{{}+}}\r\n{binary}\r\n", binary.len());
+    imap.command_bytes(command.as_bytes()).await.ok();
+    let encoded = format!("{header}Content-Transfer-Encoding: base64\r\n\r\nAAEKAA==\r\n");
+    assert_eq!(imap.message(2).await, encoded.as_bytes());
+    let answer = imap.command("FETCH 2 (BINARY.PEEK[1])").await.ok();
+    assert_eq!(answer.literal().as_deref(), Some(&b"\0\x01\n\0"[..]));
 }
 
 #[tokio::test]
@@ -213,6 +221,30 @@ async fn a_retry_finds_the_first_message_while_the_first_connection_is_still_ope
     silent.command("NOOP").await.ok();
     imap.append("INBOX", &message).await.ok();
     assert_eq!(world.ada().items("Inbox").len(), 2, "what was answered is done");
+}
+
+#[tokio::test]
+async fn a_retry_with_other_flags_sets_them_and_the_same_with_another_date_is_another_message() {
+    const OLD: &str = "\"01-Jan-2020 10:00:00 +0000\"";
+    let world = World::new().await;
+    let mut silent = world.imap().await;
+    let message = mail("once");
+    let first = format!("INBOX (\\Flagged) {OLD}");
+    let first = silent.append(&first, &message).await.ok().code("APPENDUID");
+    let mut imap = world.imap().await;
+    let retry = format!("INBOX (\\Seen later) {OLD}");
+    assert_eq!(imap.append(&retry, &message).await.ok().code("APPENDUID"), first);
+    assert_eq!(world.ada().items("Inbox").len(), 1);
+    imap.command("SELECT INBOX").await.ok();
+    let answer = imap.command("FETCH 1 (FLAGS INTERNALDATE)").await.ok().lacks("\\Flagged");
+    let shown = answer.to_string();
+    for part in ["\\Seen", "later", "\" 1-Jan-2020 10:00:00 +0000\""] {
+        assert!(shown.contains(part), "{part}: {answer}");
+    }
+    let other = "INBOX (\\Seen later) \"01-Jan-2021 10:00:00 +0000\"";
+    let mut third = world.imap().await;
+    assert_ne!(third.append(other, &message).await.ok().code("APPENDUID"), first);
+    assert_eq!(world.ada().items("Inbox").len(), 2);
 }
 
 #[tokio::test]

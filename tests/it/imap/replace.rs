@@ -136,3 +136,20 @@ async fn a_sent_message_is_replaced_by_its_edited_text() {
     assert_eq!(imap.message(uids[0]).await, edited.as_bytes());
     assert_eq!(world.ada().items("Sent Items").len(), 1);
 }
+
+#[tokio::test]
+async fn a_message_that_replaces_itself_stays_though_its_folder_was_renamed_meanwhile() {
+    let world = World::with(|tenant| drop(tenant.person(ADA).folder("Before"))).await;
+    let mut imap = world.selected("Before").await;
+    let mut other = world.imap().await;
+    other.command("RENAME Before After").await.ok();
+    // Filed, and the answer not heard: the REPLACE is taken for its retry.
+    let mut silent = world.imap().await;
+    silent.append("After", &mail("the only one")).await.ok();
+    drop(silent);
+    imap.command("NOOP").await.ok();
+    let answer = replace(&mut imap, "UID REPLACE 1 After", &mail("the only one")).await.ok();
+    assert!(answer.tagged.contains("by itself"), "{answer}");
+    assert_eq!(imap.uids().await, [1]);
+    assert_eq!(world.ada().items("After").len(), 1);
+}

@@ -146,3 +146,36 @@ async fn what_is_said_in_one_breath_with_enable_is_read_as_enabled() {
     imap.answer("x3").await.ok().expect("* LIST (\\HasNoChildren) \"/\" \"Grüße\"");
     assert!(world.ada().folders().contains(&"&-".to_owned()));
 }
+
+#[tokio::test]
+async fn a_global_message_inside_is_told_as_a_message() {
+    let world = World::with(|tenant| {
+        let inner = "Subject: Gr\u{fc}\u{df}e\r\n\r\nHi\r\n";
+        let head = "Subject: out\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+        let inbox = tenant.person(ADA).inbox();
+        inbox.deliver(format!("{head}Content-Type: message/global\r\n\r\n{inner}\r\n--b--\r\n"));
+        inbox.deliver(mail("One"));
+    })
+    .await;
+    let (mut new, mut old) = (rev2(&world).await, world.selected("INBOX").await);
+    new.command("SELECT INBOX").await.ok();
+    let basic = "((\"message\" \"global\" NIL NIL NIL \"7BIT\" 24";
+    let whole = |answer: &str| answer.replace("{7}\r\n", "");
+    for item in ["BODY", "BODYSTRUCTURE"] {
+        // The second time the texts are in the index.
+        for _ in 0..2 {
+            let told = old.command(&format!("FETCH 1:2 ({item})")).await.ok().to_string();
+            let end = if item == "BODY" { ") \"mixed\")" } else { " NIL NIL NIL NIL) \"mixed\"" };
+            assert!(told.contains(&format!("FETCH ({item} {basic}{end}")), "{told}");
+            let told = whole(&new.command(&format!("FETCH 1:2 ({item})")).await.ok().to_string());
+            let text = "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7BIT\" 4 1";
+            assert!(told.contains(&format!("FETCH ({item} {basic} (NIL ")), "{told}");
+            assert!(told.contains("Gr\u{fc}\u{df}e") && told.contains(text), "{told}");
+            assert!(told.contains("* 2 FETCH ("), "{told}");
+        }
+    }
+    for client in [&mut new, &mut old] {
+        let part = client.command("FETCH 1 BODY.PEEK[1.1]").await.ok().to_string();
+        assert!(part.contains("BODY[1.1] {4}\r\nHi"), "{part}");
+    }
+}

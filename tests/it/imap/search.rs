@@ -111,6 +111,32 @@ async fn keys_are_combined() {
 }
 
 #[tokio::test]
+async fn keys_are_combined_as_deeply_as_a_line_is_long() {
+    let world = world().await;
+    let mut imap = world.selected("INBOX").await;
+    let longest = 64 * 1024 - 100;
+    let nested = |before: &str, key: &str, after: &str| {
+        let depth = longest / (before.len() + after.len());
+        [&before.repeat(depth / 2 * 2), key, &after.repeat(depth / 2 * 2)].concat()
+    };
+    for (keys, expected) in [
+        (nested("NOT ", "1", ""), vec![1]),
+        (nested("OR SUBJECT contract ", "1", ""), vec![1, 2]),
+        (nested("OR ", "SUBJECT lunch", " 2"), vec![1, 2]),
+        (nested("(OR 3 ", "TEXT soup", ")"), vec![1, 3]),
+        (nested("(", "FROM eve", ")"), vec![2]),
+        (nested("NOT (1:3 NOT (FROM bob ", "ALL", "))"), vec![1, 3, 4]),
+    ] {
+        assert_eq!(found(&mut imap, &keys).await, expected, "{}", &keys[..40]);
+    }
+    imap.command(&format!("SEARCH {}", "OR ".repeat(longest / 3))).await.bad();
+    imap.command(&format!("SEARCH {}", "(".repeat(longest))).await.bad();
+    let terms = "OR SUBJECT none ".repeat(1_000);
+    let answer = imap.command(&format!("SORT (SUBJECT) UTF-8 {terms}SUBJECT lunch")).await.ok();
+    answer.expect("* SORT 1");
+}
+
+#[tokio::test]
 async fn text_is_found_in_its_decoded_form_whatever_the_charset_of_the_question() {
     let world = world().await;
     let mut imap = world.selected("INBOX").await;
@@ -127,6 +153,56 @@ async fn text_is_found_in_its_decoded_form_whatever_the_charset_of_the_question(
     assert_eq!(answer.search(), [1]);
     search(b"SEARCH CHARSET X-KLINGON SUBJECT a").await.no("BADCHARSET").silent();
     search("SEARCH CHARSET UTF-8 SUBJECT \"Grüße\"".as_bytes()).await.ok();
+}
+
+#[tokio::test]
+async fn a_file_is_found_by_its_name() {
+    let world = World::with(|tenant| {
+        let head = "Subject: Trip\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhave fun\r\n--b\r\n";
+        for name in ["name=\"ticket.pdf\"", "name*0*=utf-8''%C3%A9t; name*1*=%C3%A9.pdf"] {
+            let file = format!("Content-Type: application/pdf; {name}\r\n\r\n%PDF\r\n--b--\r\n");
+            tenant.person(ADA).inbox().deliver(format!("{head}{file}"));
+        }
+    })
+    .await;
+    let mut imap = world.selected("INBOX").await;
+    for (keys, expected) in [
+        ("TEXT ticket.pdf", vec![1]),
+        ("BODY \"name=\\\"TICKET.pdf\\\"\"", vec![1]),
+        ("CHARSET UTF-8 TEXT \"\u{e9}t\u{e9}.pdf\"", vec![2]),
+        ("TEXT application/pdf BODY fun", vec![1, 2]),
+        ("TEXT \"%PDF\"", vec![]),
+        ("HEADER Content-Type pdf", vec![]),
+    ] {
+        assert_eq!(found(&mut imap, keys).await, expected, "{keys}");
+    }
+}
+
+#[tokio::test]
+async fn text_behind_a_large_file_is_found_and_what_is_too_large_to_decide_is_no_answer() {
+    let mail = |file: &str| {
+        let head = "Subject: Large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+        let lines = "something or other\r\n".repeat(33 * 1024 * 1024 / 20);
+        format!("{head}Content-Type: {file}\r\n\r\n{lines}--b\r\n\r\nbehind it\r\n--b--\r\n")
+    };
+    let world = World::with(|tenant| {
+        let inbox = tenant.person(ADA).inbox();
+        inbox.deliver(mail("application/zip; name=large.zip"));
+        inbox.deliver(mail("text/html"));
+    })
+    .await;
+    let mut imap = world.selected("INBOX").await;
+    for (keys, expected) in [
+        ("BODY \"behind it\"", vec![1, 2]),
+        ("TEXT large.zip NOT BODY nowhere 1", vec![1]),
+        ("BODY \"something or other\" 1", vec![]),
+        ("SUBJECT none BODY nowhere", vec![]),
+        ("OR BODY behind BODY nowhere", vec![1, 2]),
+    ] {
+        assert_eq!(found(&mut imap, keys).await, expected, "{keys}");
+    }
+    imap.command("SEARCH BODY nowhere").await.no("LIMIT").silent();
+    imap.command("UID SORT (DATE) UTF-8 NOT TEXT nowhere").await.no("LIMIT").silent();
 }
 
 #[tokio::test]

@@ -206,3 +206,15 @@ async fn a_message_that_is_gone_is_not_shown_as_flagged() {
     let answer = answer.expect("* 2 FETCH (UID 2 FLAGS ())");
     assert!(answer.has("* 1 EXPUNGE"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_silent_store_passes_over_what_is_gone() {
+    let world = with_mail(3).await;
+    let mut imap = world.selected("INBOX").await;
+    world.ada().outlook().purge(&id(&world.ada().items("Inbox")[0]));
+    imap.command("STORE 1:2 +FLAGS.SILENT (\\Flagged)").await.ok().silent();
+    imap.command("STORE 1 +FLAGS.SILENT (\\Flagged)").await.ok().silent();
+    imap.command("NOOP").await.ok().expect("* 1 EXPUNGE");
+    let flagged = |item: &m365_sim::Snapshot| item.flag == "flagged";
+    assert_eq!(world.ada().items("Inbox").iter().map(flagged).collect::<Vec<_>>(), [true, false]);
+}

@@ -238,3 +238,52 @@ async fn what_was_delivered_meanwhile_does_not_pass_for_a_copy_in_doubt() {
     imap.command("COPY 1 Work").await.no("UNAVAILABLE");
     assert_eq!(subjects(&world, "Work"), ["Earlier", "Mail1"]);
 }
+
+/// The service makes the copies of one batch in whatever order it likes.
+#[tokio::test]
+async fn copies_and_moves_keep_the_order_of_the_set_though_their_dates_are_the_same() {
+    let world = World::with(|tenant| {
+        let at = "2026-11-01T09:00:00Z".parse().unwrap();
+        for number in 0..15 {
+            let inbox = tenant.person(ADA).inbox();
+            inbox.deliver_at(format!("Subject: {number}\r\n\r\nx\r\n"), at);
+        }
+    })
+    .await;
+    let mut imap = world.selected("INBOX").await;
+    for command in ["COPY 1:* \"Sent Items\"", "MOVE 1:* \"Deleted Items\""] {
+        imap.command("SELECT INBOX").await.ok();
+        let answer = imap.command(command).await.ok();
+        let code = answer.code("COPYUID");
+        assert!(code.ends_with(" 1:15 1:15"), "{command}: {code}");
+    }
+}
+
+/// How long it takes is no reason to break off: the client hears that work goes on.
+#[tokio::test]
+async fn a_command_on_many_messages_goes_on_as_long_as_the_service_does_its_part() {
+    for command in ["COPY 1:100 Work", "STORE 1:100 +FLAGS (\\Flagged)", "MOVE 1:100 Work"] {
+        let world = World::with(|tenant| {
+            drop(tenant.person(ADA).folder("Work"));
+            for number in 1..=100 {
+                tenant.person(ADA).inbox().deliver(mail(&format!("{number}")));
+            }
+        })
+        .await;
+        let mut imap = world.selected("INBOX").await;
+        imap.command("STATUS Work (MESSAGES)").await.ok();
+        let hold = world.tenant.hold(Call::Batch);
+        let tag = imap.begin(format!("{command}\r\n").as_bytes()).await;
+        // Looks at the folders among them.
+        for batch in 1..=5 {
+            hold.arrived(batch).await;
+            world.advance(std::time::Duration::from_secs(8));
+            hold.step();
+        }
+        hold.release();
+        imap.answer(&tag).await.ok();
+        if !command.starts_with("STORE") {
+            assert_eq!(world.ada().items("Work").len(), 100, "{command}");
+        }
+    }
+}

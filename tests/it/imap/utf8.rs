@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use footbridge::auth::Secret;
 use footbridge::auth::password::HashedPassword;
-use footbridge::config::connections::{ConnectionUse, StoredPassword};
+use footbridge::config::connections::StoredPassword;
 use m365_sim::Tenant;
 
 use crate::imap_client::ImapClient;
@@ -75,7 +75,8 @@ async fn user_names_and_passwords_may_hold_any_script() {
     const PASSWORD: &str = "Schlüssel 日本語";
     let world = World::following(Tenant::builder().user(ADA), |_| {}).await;
     let hash = HashedPassword::new(&Secret::new(PASSWORD)).as_str().to_owned();
-    let stored = StoredPassword { label: "own".to_owned(), purpose: ConnectionUse::Both, hash };
+    let label = "own".to_owned();
+    let stored = StoredPassword { label, hash, ..StoredPassword::default() };
     world.sign_in(USER, ADA, crate::world::SCOPES).await;
     world.edit(|connections| connections.list.push(connection(USER, stored)));
     world.two_seconds_pass().await;

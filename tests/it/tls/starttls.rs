@@ -92,6 +92,14 @@ async fn words_slipped_in_behind_starttls_end_the_conversation() {
     let reply = smtp.reply().await;
     assert!(reply.starts_with("421 4.7.0 "), "{reply}");
     assert_eq!(smtp.reply().await, "");
+    // Neither is a message, whatever its octets are counted as.
+    let mut smtp = SmtpClient::connect(world.smtp_address()).await;
+    smtp.send(b"EHLO me\r\nBDAT 10\r\nSTARTTLS\r\nSTARTTLS\r\nBDAT 6 LAST\r\nQUIT\r\n").await;
+    assert!(smtp.reply().await.starts_with("250"));
+    assert!(smtp.reply().await.starts_with("503 5.5.1 "));
+    let reply = smtp.reply().await;
+    assert!(reply.starts_with("421 4.7.0 "), "{reply}");
+    assert_eq!(smtp.reply().await, "");
 }
 
 #[tokio::test]

@@ -139,6 +139,19 @@ impl Client {
         self.imap = None;
     }
 
+    /// Leaves after these commands, sent all at once; everything it hears.
+    pub(super) async fn part(&mut self, commands: &[&str]) -> String {
+        let mut imap = self.imap.take().expect("it is here");
+        let numbered = commands.iter().chain(&["LOGOUT"]).enumerate();
+        let lines: String = numbered.map(|(at, command)| format!("p{at} {command}\r\n")).collect();
+        imap.send(lines.as_bytes()).await;
+        let heard = imap.rest().await;
+        tell(&format!("{:?} {:?}: {commands:?}\n{heard}", self.kind, self.places));
+        assert!(heard.contains("* BYE "), "{heard}");
+        assert!(!heard.contains(" BAD ") || self.places.is_empty(), "{heard}");
+        heard
+    }
+
     // === commands ===
 
     fn imap(&mut self) -> &mut ImapClient {

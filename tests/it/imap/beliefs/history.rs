@@ -10,6 +10,20 @@ use crate::world::{World, id, mail};
 
 const FLAGS: [&str; 5] = ["\\Seen", "\\Flagged", "\\Answered", "\\Deleted", "Mine"];
 const STEPS: usize = 12;
+/// After so many the bridge knows of all that happened, however late it is told.
+const LOOKS: usize = 3;
+/// What a client may be about when its folder goes.
+const LAST_WORDS: [&str; 9] = [
+    "NOOP",
+    "FETCH 1:* (UID FLAGS)",
+    "FETCH 1:* (BODY.PEEK[HEADER.FIELDS (Subject)])",
+    "UID FETCH 1:* (UID BODY[])",
+    "UID SEARCH SUBJECT S",
+    "UID STORE 1:* +FLAGS (\\Flagged \\Deleted)",
+    "STORE 1:* +FLAGS.SILENT (\\Seen)",
+    "UID MOVE 1:* Archive",
+    "EXPUNGE",
+];
 
 pub(super) struct History<'a> {
     world: &'a mut World,
@@ -44,6 +58,7 @@ impl<'a> History<'a> {
                 9..=11 => self.world.tick().await,
                 12 => self.rename().await,
                 13 if self.chance.heads() => self.replace().await,
+                13 => self.vanish().await,
                 14 => self.world.tenant.expire_cursors(),
                 15 if self.chance.below(4) == 0 => self.restart().await,
                 _ => self.client().await,
@@ -111,6 +126,35 @@ impl<'a> History<'a> {
         }
         self.remove(at);
         self.deliver(at);
+        self.world.tick().await;
+    }
+
+    /// The same while some have it open. They may be told what was there, or nothing, but never of the
+    /// other folder, and what they do is not done to it.
+    async fn vanish(&mut self) {
+        let at = self.chance.below(2);
+        self.remove(at);
+        let newcomer = format!("S{}N{}", self.seed, self.made + 1);
+        self.deliver(at);
+        let looks = self.chance.below(LOOKS + 1);
+        for _ in 0..looks {
+            self.world.tick().await;
+        }
+        for client in &mut self.clients {
+            if client.is_here() && client.at == at {
+                let commands = [self.chance.pick(&LAST_WORDS), "NOOP"];
+                let heard = client.part(&commands).await;
+                assert!(!heard.contains(&newcomer), "{heard}");
+                assert!(
+                    looks < LOOKS || heard.contains("* BYE The selected folder is gone"),
+                    "{heard}"
+                );
+            }
+            client.forget(at);
+        }
+        let items = self.world.ada().items(&self.names[at]);
+        let untouched = |item: &Snapshot| !item.is_read && item.flag != "flagged";
+        assert!(items.len() == 1 && items.iter().all(untouched), "{items:?}");
         self.world.tick().await;
     }
 
