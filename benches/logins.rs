@@ -89,6 +89,7 @@ impl Bench {
 
 fn connection(tenant: &Tenant, user: &str, password: &Secret) -> SignedIn {
     let stored = StoredPassword {
+        device: None,
         label: String::new(),
         purpose: ConnectionUse::Both,
         hash: HashedPassword::new(password).as_str().to_owned(),
