@@ -97,9 +97,9 @@ def tried_again():
         with Bridge() as bridge:
             attachment = noise("again", octets) if octets else None
             until("the folders are known", lambda: any(entry["kind"] == "folder_delta" for entry in bridge.tenant.journal()))
-            # Every answer of Microsoft's takes longer than Jira waits for its own.
-            switches(bridge.tenant, limits={"latency_millis": 800})
-            tries = jira(bridge, "mail.smtp.timeout=600", attachment=attachment, tries=50)
+            # Every answer of Microsoft's takes longer than Jira waits for its own, which is long for what the bridge does alone.
+            switches(bridge.tenant, limits={"latency_millis": 2_500})
+            tries = jira(bridge, "mail.smtp.timeout=2000", attachment=attachment, tries=50)
             equal(tries[-1], ["sent"], f"what became of it at last, of {tries}")
             check(len(tries) > 1 and "SocketTimeoutException" in tries[0][-1], f"Jira did not give up: {tries}")
             switches(bridge.tenant, limits={"latency_millis": 0})

@@ -170,10 +170,6 @@ impl Board {
         Some((id.clone(), slot.progress.subscribe()))
     }
 
-    pub(super) fn phase(&self, id: &QueueId) -> Option<Phase> {
-        self.slots.get(id).map(|slot| slot.phase)
-    }
-
     pub(super) fn slot(&mut self, id: &QueueId) -> Option<&mut Slot> {
         self.slots.get_mut(id)
     }

@@ -7,7 +7,7 @@ use crate::backend::Trail;
 use crate::mailbox::{Fault, Outcome};
 use crate::metrics::Submission;
 use crate::store::QueueId;
-use crate::store::queue::{Order, Reply};
+use crate::store::queue::{Course, Order, Reply};
 
 impl Worker<'_> {
     /// Carries out the orders that were left beside the messages.
@@ -39,22 +39,16 @@ impl Worker<'_> {
 
     async fn carry_out(&self, id: &QueueId, order: Order) -> Outcome<Reply> {
         let outbox = &self.account.0.outbox;
-        let phase = {
-            let board = outbox.board();
-            match board.phase(id) {
-                Some(phase) => phase,
-                None if board.is_damaged(id) => match order {
-                    Order::Drop => Phase::Idle,
-                    Order::Retry | Order::Hold => return Ok(Reply::Failed),
-                },
-                None => return Ok(Reply::Gone),
+        {
+            let mut board = outbox.board();
+            match board.slot(id).map(|slot| (slot.phase, &slot.state.course)) {
+                Some((Phase::Idle, _)) => {}
+                Some((Phase::Trying, course)) => return Ok(while_tried(course, order)),
+                Some((Phase::Arriving | Phase::Leaving, _)) => return Ok(Reply::Underway),
+                None if !board.is_damaged(id) => return Ok(Reply::Gone),
+                None if order != Order::Drop => return Ok(Reply::Failed),
+                None => {}
             }
-        };
-        match (phase, order) {
-            // It is being tried, which is all that was wanted.
-            (Phase::Trying, Order::Retry) => return Ok(Reply::Done),
-            (Phase::Idle, _) => {}
-            (Phase::Arriving | Phase::Trying | Phase::Leaving, _) => return Ok(Reply::Underway),
         }
         if order == Order::Drop {
             return self.drop_message(id).await;
@@ -90,5 +84,15 @@ impl Worker<'_> {
                 .note(&"dropped by hand", &Trail::default());
         }
         Ok(Reply::Done)
+    }
+}
+
+/// The answer to an order for a message that is being sent, or reported, right now.
+fn while_tried(course: &Course, order: Order) -> Reply {
+    match (course, order) {
+        // It is being tried, which is all that was wanted.
+        (Course::Send | Course::Held, Order::Retry) => Reply::Done,
+        (Course::Report { begun: Some(_), .. }, Order::Retry | Order::Hold) => Reply::Reported,
+        _ => Reply::Underway,
     }
 }

@@ -135,6 +135,8 @@ pub(super) async fn pass(world: &World, time: Duration) {
 /// If a try does not end.
 pub(super) async fn settle(world: &World) {
     const TURNS: usize = 5_000_000;
+    // Far more than it takes to wake up, look for orders on the disk and begin.
+    const QUIET: usize = 200;
     const LOOK: Duration = Duration::from_secs(1);
     let mut quiet = 0;
     for turn in 1..TURNS {
@@ -142,11 +144,11 @@ pub(super) async fn settle(world: &World) {
         let is_asleep = world.clock.next_waking().is_some_and(|wait| wait <= LOOK);
         let is_quiet = figures.trying == 0 && (is_asleep || figures == QueueFigures::default());
         quiet = if is_quiet { quiet + 1 } else { 0 };
-        if quiet == 20 {
+        if quiet == QUIET {
             return;
         }
         // A try may wait for a token, and that for its time.
-        if turn % 500 == 0 {
+        if turn % 500 == 0 && quiet == 0 {
             world.advance(LOOK);
         }
         tokio::task::yield_now().await;

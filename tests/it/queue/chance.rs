@@ -229,6 +229,15 @@ impl History {
         folder.take_reply(id).unwrap()
     }
 
+    /// Whoever gave an order and did not wait for long leaves its reply lying.
+    fn take_late_replies(&self, folder: &QueueFolder) {
+        for name in files(&self.world) {
+            if let Some(id) = name.strip_suffix(".reply").and_then(QueueId::parse) {
+                folder.take_reply(&id).unwrap();
+            }
+        }
+    }
+
     async fn end(mut self) {
         self.world.tenant.faults().clear();
         self.log.push("all is well again".to_owned());
@@ -240,6 +249,8 @@ impl History {
                 self.reply(&folder, &entry.id).await;
             }
         }
+        settle(&self.world).await;
+        self.take_late_replies(&folder);
         until_empty(&self.world).await;
         for _ in 0..4 {
             self.world.look_later().await;

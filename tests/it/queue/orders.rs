@@ -160,3 +160,22 @@ async fn a_message_whose_report_may_be_out_is_not_sent_any_more() {
     until_empty(&world).await;
     assert_eq!((received(&world, 1), reports(&world)), (0, 1));
 }
+
+#[tokio::test]
+async fn a_message_whose_report_is_on_its_way_is_neither_sent_nor_held_nor_dropped() {
+    let world = world().await;
+    away(&world);
+    let id = id_of(&submit(&world, named(1)).await);
+    settle(&world).await;
+    world.tenant.faults().clear();
+    denied(&world);
+    let hold = world.tenant.hold_before(Kind::CreateJson);
+    world.advance(5 * MINUTE);
+    hold.arrived(1).await;
+    assert_eq!(give(&world, &id, Order::Retry).await, Reply::Reported);
+    assert_eq!(give(&world, &id, Order::Hold).await, Reply::Reported);
+    assert_eq!(give(&world, &id, Order::Drop).await, Reply::Underway);
+    hold.release();
+    until_empty(&world).await;
+    assert_eq!((received(&world, 1), reports(&world)), (0, 1));
+}
