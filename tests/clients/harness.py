@@ -23,9 +23,9 @@ os.environ["PATH"] = f"{BUILD}/clients-node/node_modules/node/bin:{os.environ['P
 
 START_SECONDS = 60  # a debug build on a busy machine
 STOP_SECONDS = 20  # above the bridge's own drain of 10 s
-CLIENT_SECONDS = 120
-# Above the bridge's poll of 15 s, so that what no client asks for is still seen.
-UNTIL_SECONDS = 45
+CLIENT_SECONDS = 300
+# Far above the bridge's poll of 15 s, so that what no client asks for is still seen, on a busy machine too.
+UNTIL_SECONDS = 120
 LOOK_AGAIN_SECONDS = 0.05
 
 

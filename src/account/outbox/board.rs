@@ -170,6 +170,11 @@ impl Board {
         Some((id.clone(), slot.progress.subscribe()))
     }
 
+    /// How far one is that can be read.
+    pub(super) fn stage(&self, id: &QueueId) -> Option<(Phase, &Course)> {
+        self.slots.get(id).map(|slot| (slot.phase, &slot.state.course))
+    }
+
     pub(super) fn slot(&mut self, id: &QueueId) -> Option<&mut Slot> {
         self.slots.get_mut(id)
     }

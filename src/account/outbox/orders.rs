@@ -40,8 +40,8 @@ impl Worker<'_> {
     async fn carry_out(&self, id: &QueueId, order: Order) -> Outcome<Reply> {
         let outbox = &self.account.0.outbox;
         {
-            let mut board = outbox.board();
-            match board.slot(id).map(|slot| (slot.phase, &slot.state.course)) {
+            let board = outbox.board();
+            match board.stage(id) {
                 Some((Phase::Idle, _)) => {}
                 Some((Phase::Trying, course)) => return Ok(while_tried(course, order)),
                 Some((Phase::Arriving | Phase::Leaving, _)) => return Ok(Reply::Underway),
