@@ -135,8 +135,7 @@ pub(super) async fn pass(world: &World, time: Duration) {
 /// If a try does not end.
 pub(super) async fn settle(world: &World) {
     const TURNS: usize = 5_000_000;
-    // Far more than it takes to wake up, look for orders on the disk and begin.
-    const QUIET: usize = 200;
+    const QUIET: usize = 20;
     const LOOK: Duration = Duration::from_secs(1);
     let mut quiet = 0;
     for turn in 1..TURNS {
