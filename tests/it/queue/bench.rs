@@ -6,11 +6,18 @@ use std::time::Duration;
 use footbridge::account::QueueFigures;
 use footbridge::config::Config;
 use footbridge::config::submission::WhenUnreachable;
+use footbridge::store::QueueId;
+use footbridge::store::queue::{QueueFolder, Reply};
 use m365_sim::{Fault, Kind, Rule, Tenant};
 
 use crate::world::{ADA, World};
 
 pub(super) const BOB: &str = "bob@fabrikam.example";
+
+/// How long whoever sends sleeps at the most.
+const LOOK: Duration = Duration::from_secs(1);
+/// Turns without news after which all have lain down to sleep.
+const QUIET: usize = 20;
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -135,11 +142,9 @@ pub(super) async fn pass(world: &World, time: Duration) {
 /// If a try does not end.
 pub(super) async fn settle(world: &World) {
     const TURNS: usize = 5_000_000;
-    const QUIET: usize = 20;
-    const LOOK: Duration = Duration::from_secs(1);
     let mut quiet = 0;
-    for turn in 1..TURNS {
-        let figures = world.accounts().all().remove(0).queue_figures();
+    for turns in 1..TURNS {
+        let figures = figures(world);
         let is_asleep = world.clock.next_waking().is_some_and(|wait| wait <= LOOK);
         let is_quiet = figures.trying == 0 && (is_asleep || figures == QueueFigures::default());
         quiet = if is_quiet { quiet + 1 } else { 0 };
@@ -147,11 +152,42 @@ pub(super) async fn settle(world: &World) {
             return;
         }
         // A try may wait for a token, and that for its time.
-        if turn % 500 == 0 && quiet == 0 {
+        if turns % 500 == 0 && quiet == 0 {
             world.advance(LOOK);
         }
-        tokio::task::yield_now().await;
-        tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
+        turn().await;
     }
     panic!("a message is being sent for ever");
+}
+
+/// What the bridge says to an order; time passes whenever somebody sleeps. Nothing if it has looked ten
+/// times, which is what people are told to wait for.
+pub(super) async fn reply_to(world: &World, folder: &QueueFolder, id: &QueueId) -> Option<Reply> {
+    const LOOKS: usize = 10;
+    let (mut looks, mut quiet) = (0, 0);
+    while looks < LOOKS {
+        if let Some(reply) = folder.take_reply(id).unwrap() {
+            return Some(reply);
+        }
+        let wait = world.clock.next_waking().filter(|wait| *wait <= LOOK);
+        // In an empty queue nobody looks.
+        let is_quiet = wait.is_some() || figures(world) == QueueFigures::default();
+        quiet = if is_quiet { quiet + 1 } else { 0 };
+        if quiet == QUIET {
+            world.advance(wait.unwrap_or_default());
+            (looks, quiet) = (looks + 1, 0);
+        }
+        turn().await;
+    }
+    None
+}
+
+fn figures(world: &World) -> QueueFigures {
+    world.accounts().all().remove(0).queue_figures()
+}
+
+/// All tasks go on, and the threads that write files.
+async fn turn() {
+    tokio::task::yield_now().await;
+    tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
 }

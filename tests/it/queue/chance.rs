@@ -10,7 +10,7 @@ use footbridge::store::queue::{Found, Order, QueueFolder, Reply};
 use m365_sim::{Fault, Kind, RetryAfter, Rule, Tenant};
 
 use super::bench::{
-    BOB, HOUR, MINUTE, files, named, nameless, outbox, queueing, settle, until_empty,
+    BOB, HOUR, MINUTE, files, named, nameless, outbox, queueing, reply_to, settle, until_empty,
 };
 use crate::world::{ADA, World};
 
@@ -215,15 +215,8 @@ impl History {
     }
 
     async fn reply(&self, folder: &QueueFolder, id: &QueueId) -> Option<Reply> {
-        for _ in 0..40 {
-            self.world.advance(Duration::from_millis(500));
-            for _ in 0..500 {
-                if let Some(reply) = folder.take_reply(id).unwrap() {
-                    return Some(reply);
-                }
-                tokio::task::yield_now().await;
-                tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
-            }
+        if let Some(reply) = reply_to(&self.world, folder, id).await {
+            return Some(reply);
         }
         folder.withdraw_order(id).unwrap();
         folder.take_reply(id).unwrap()

@@ -1,15 +1,13 @@
 //! What people do with queued mail by hand, while the bridge runs. The command itself is tested where
 //! the program is.
 
-use std::time::Duration;
-
 use footbridge::store::QueueId;
 use footbridge::store::queue::{Order, QueueFolder, Reply};
 use m365_sim::Kind;
 
 use super::bench::{
-    HOUR, MINUTE, away, denied, id_of, named, outbox, pass, queued, received, reports, settle,
-    submit, until_empty, world,
+    HOUR, MINUTE, away, denied, id_of, named, outbox, pass, queued, received, reply_to, reports,
+    settle, submit, until_empty, world,
 };
 use crate::world::World;
 
@@ -19,22 +17,9 @@ fn folder(world: &World) -> QueueFolder {
 
 /// Leaves an order and waits for what the bridge says to it.
 async fn give(world: &World, id: &str, order: Order) -> Reply {
-    // Files are written by threads, on a disk that takes its time.
-    const TURNS: usize = 100_000;
-    const STEPS: u32 = 4;
     let (folder, id) = (folder(world), QueueId::parse(id).unwrap());
     folder.leave_order(&id, order).unwrap();
-    for _ in 0..STEPS {
-        world.advance(Duration::from_secs(2) / STEPS);
-        for _ in 0..TURNS {
-            if let Some(reply) = folder.take_reply(&id).unwrap() {
-                return reply;
-            }
-            tokio::task::yield_now().await;
-            tokio::task::spawn_blocking(std::thread::yield_now).await.unwrap();
-        }
-    }
-    panic!("two seconds have passed, and the bridge says nothing");
+    reply_to(world, &folder, &id).await.expect("the bridge says something")
 }
 
 #[tokio::test]
