@@ -31,12 +31,14 @@ pub(super) enum Look {
 
 impl Submitter {
     /// # Errors
-    /// If the mailbox cannot be looked at: then the doubt remains.
+    /// If the mailbox cannot be looked at: then the doubt remains, so no such fault is final.
     pub(super) async fn look(&self, attempt: &Attempt) -> Outcome<Look> {
         match &attempt.stage {
             Stage::Staging | Stage::Planting => self.look_for_draft(attempt).await,
             Stage::Growing(draft) => Ok(Look::Draft(draft.clone())),
-            Stage::Staged(draft) => self.look_at_draft(attempt, draft).await,
+            Stage::Staged(draft) => {
+                self.look_at_draft(attempt, draft).await.map_err(still_in_doubt)
+            }
             Stage::Sent { copy, .. } => Ok(Look::Sent(copy.clone())),
             Stage::Refused { .. } => Ok(Look::Unsent),
         }
@@ -96,7 +98,8 @@ impl Submitter {
     }
 
     async fn trace(&self, attempt: &Attempt) -> Outcome<Traces> {
-        self.backend.trace(&attempt.message_id, earliest(attempt)).await
+        let tracing = self.backend.trace(&attempt.message_id, earliest(attempt));
+        tracing.await.map_err(still_in_doubt)
     }
 
     async fn others(&self, attempt: &Attempt) -> Outcome<Vec<Attempt>> {
@@ -113,7 +116,7 @@ impl Submitter {
         match self.backend.fetch(draft, file.path(), Urgency::Interactive).await {
             Ok(_) => {}
             Err(fault) if *fault.kind() == Kind::NoSuchMessage => return Ok(false),
-            Err(fault) => return Err(fault),
+            Err(fault) => return Err(still_in_doubt(fault)),
         }
         let (staged, alike) = (attempt.staged, attempt.likeness);
         let compared = tokio::task::spawn_blocking(move || {
@@ -121,6 +124,14 @@ impl Submitter {
             Ok(digest == staged || alike.is_some() && likeness(file.path())? == alike)
         });
         compared.await.map_err(|_| Fault::defect("comparing messages broke off"))?
+    }
+}
+
+/// Whoever may not look learns nothing by it: the message may have been sent.
+pub(super) fn still_in_doubt(fault: Fault) -> Fault {
+    match fault.may_pass() {
+        true => fault,
+        false => Fault::from(Kind::InDoubt).because(fault),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::doubt::Look;
+use super::doubt::{Look, still_in_doubt};
 use super::{Account, LATEST, Submitter};
 use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Timestamp};
 use crate::store::{Answer, Attempt, Stage};
@@ -108,7 +108,7 @@ impl Submitter {
     /// Takes a draft back and makes sure that it was not sent at the same moment, by a request that
     /// outlived the process that made it.
     pub(super) async fn withdraw(&self, attempt: &Attempt, draft: &RemoteId) -> Outcome<Stage> {
-        self.backend.unstage(draft).await?;
+        self.backend.unstage(draft).await.map_err(still_in_doubt)?;
         Ok(match self.sent_copy_of(attempt).await? {
             Some(copy) => Stage::Sent { copy, answer: Answer::Missed },
             None => Stage::Refused { leftover: None },

@@ -2,7 +2,7 @@
 //! back, and what people order by hand. In the end each accepted message was delivered once, or returned to its sender once, or
 //! dropped by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use footbridge::store::QueueId;
@@ -39,6 +39,8 @@ struct History {
     log: Vec<String>,
     /// An index that was copied: its files.
     backup: Option<[Option<Vec<u8>>; 2]>,
+    /// Dropped before an index was lost that may have been the last to know of their drafts.
+    forgotten: BTreeSet<usize>,
 }
 
 #[tokio::test]
@@ -70,7 +72,14 @@ impl History {
         };
         let world = World::adjusted(Tenant::builder().user(ADA), |_| {}, adjust).await;
         world.ready().await;
-        Self { world, random: seed, fates: BTreeMap::new(), log: Vec::new(), backup: None }
+        Self {
+            world,
+            random: seed,
+            fates: BTreeMap::new(),
+            log: Vec::new(),
+            backup: None,
+            forgotten: BTreeSet::new(),
+        }
     }
 
     async fn step(&mut self) {
@@ -174,6 +183,8 @@ impl History {
             return;
         }
         INDEX.iter().for_each(|name| drop(std::fs::remove_file(mailbox.join(name))));
+        let dropped = self.fates.iter().filter(|(_, (fate, _))| *fate == Fate::Dropped);
+        self.forgotten.extend(dropped.map(|(number, _)| *number));
         match self.backup.take() {
             Some(backup) if change > 0 => {
                 self.log.push("an older index is put back".to_owned());
@@ -259,7 +270,12 @@ impl History {
             };
             assert!(is_right, "{number} {fate:?} {ends:?}: {:#?}", self.log);
         }
-        assert!(self.world.ada().items("Drafts").is_empty(), "drafts are left: {:#?}", self.log);
+        let mut drafts = self.world.ada().items("Drafts");
+        drafts.retain(|draft| {
+            !self.forgotten.iter().any(|it| draft.subject == format!("scan {it}."))
+        });
+        let subjects: Vec<&str> = drafts.iter().map(|draft| &*draft.subject).collect();
+        assert!(drafts.is_empty(), "drafts are left, {subjects:?}: {:#?}", self.log);
     }
 
     fn received(&self, number: usize) -> usize {

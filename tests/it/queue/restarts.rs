@@ -45,13 +45,17 @@ async fn die_and_return(world: &mut World, index: Index, hold: Option<m365_sim::
     world.stop().await;
     drop(hold);
     if index == Index::Lost {
-        let mailbox = outbox(world).parent().unwrap().to_owned();
-        for name in ["index.db", "index.db-wal", "index.db-shm"] {
-            let _ = std::fs::remove_file(mailbox.join(name));
-        }
+        lose_index(world);
     }
     world.start().await;
     world.ready().await;
+}
+
+fn lose_index(world: &World) {
+    let mailbox = outbox(world).parent().unwrap().to_owned();
+    for name in ["index.db", "index.db-wal", "index.db-shm"] {
+        let _ = std::fs::remove_file(mailbox.join(name));
+    }
 }
 
 #[tokio::test]
@@ -135,6 +139,40 @@ async fn nothing_is_sent_twice_or_lost_wherever_the_bridge_dies_under_a_later_tr
 }
 
 /// It looks like a draft for as long as the service takes to send it, and nothing but the mailbox tells what it is.
+/// A refusal of a look says nothing about the message.
+#[tokio::test]
+async fn a_message_that_may_not_be_looked_for_stays_queued_until_it_may() {
+    for index in INDEXES {
+        let mut world = mortal().await;
+        let hold = world.tenant.hold(Kind::Send);
+        let mut smtp = world.smtp().await;
+        let message = named(1);
+        tokio::select! {
+            reply = smtp.submit(ADA, &[BOB], &message) => panic!("{index:?}: {reply}"),
+            () = hold.arrived(1) => {}
+        }
+        for kind in [Kind::Batch, Kind::ListMessages, Kind::GetMessage] {
+            let denied = Rule::on(kind).answer(Fault::status(403, "ErrorAccessDenied"));
+            world.tenant.faults().push(denied.always());
+        }
+        world.stop().await;
+        drop(hold);
+        if index == Index::Lost {
+            lose_index(&world);
+        }
+        world.start().await;
+        for _ in 0..(6 * 24) {
+            pass(&world, HOUR).await;
+        }
+        // Longer than anything is tried; and nobody may say that it was not sent.
+        assert_eq!((queued(&world).len(), reports(&world)), (1, 0), "{index:?}");
+        world.tenant.faults().clear();
+        until_empty(&world).await;
+        assert_eq!((received(&world, 1), reports(&world)), (1, 0), "{index:?}");
+        assert!(world.ada().items("Drafts").is_empty(), "{index:?}: a draft is left");
+    }
+}
+
 #[tokio::test]
 async fn a_large_message_that_leaves_late_is_not_sent_again_though_the_index_is_lost() {
     let mut switches = Switches::default();

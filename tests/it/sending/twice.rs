@@ -301,3 +301,24 @@ async fn a_client_that_comes_back_after_hours_gets_what_it_never_heard_of() {
     assert!(submit(&world, &message).await.starts_with("250 "));
     assert_sent(&world, 1, &message);
 }
+
+/// A refusal would tell the client that it was not sent.
+#[tokio::test]
+async fn a_message_in_doubt_is_not_refused_because_nobody_may_look_for_it() {
+    for shape in [SMALL, LARGE] {
+        let world = world().await;
+        let message = letter("unseen", shape, Name::Own);
+        world.tenant.faults().push(Rule::on(Kind::Send).answer(Fault::CutAfter));
+        for kind in [Kind::Batch, Kind::ListMessages, Kind::GetMessage] {
+            let denied = Rule::on(kind).answer(Fault::status(403, "ErrorAccessDenied"));
+            world.tenant.faults().push(denied.always());
+        }
+        for _ in 0..3 {
+            let reply = submit(&world, &message).await;
+            assert!(reply.starts_with("451 "), "{reply}");
+        }
+        world.tenant.faults().clear();
+        assert!(submit(&world, &message).await.starts_with("250 "));
+        assert_sent(&world, 1, &message);
+    }
+}
