@@ -6,8 +6,8 @@ use super::worker::Worker;
 use crate::backend::Trail;
 use crate::mailbox::{Fault, Outcome};
 use crate::metrics::Submission;
-use crate::store::QueueId;
 use crate::store::queue::{Course, Order, Reply};
+use crate::store::{Entry, QueueId};
 
 impl Worker<'_> {
     /// Carries out the orders that were left beside the messages.
@@ -68,11 +68,25 @@ impl Worker<'_> {
         Ok(Reply::Done)
     }
 
+    async fn note_dropped(&self, entry: &Entry) {
+        let account = &self.account.0;
+        let path = account.outbox.queue.message(&entry.id);
+        let state = account.outbox.board().slot(&entry.id).map(|slot| slot.state.clone());
+        let state = state.unwrap_or_default();
+        let noting = account.submitter.note_dropped(entry, path, &state);
+        if let Err(fault) = Box::pin(noting).await {
+            tracing::warn!(submission.id = %entry.id, %fault, "a draft of a dropped message may stay in Drafts");
+        }
+    }
+
     async fn drop_message(&self, id: &QueueId) -> Outcome<Reply> {
         let outbox = &self.account.0.outbox;
         let (queue, key) = (outbox.queue.clone(), id.clone());
         // One that cannot be read can be dropped all the same.
         let entry = blocking(move || queue.entry(&key)).await.ok();
+        if let Some(entry) = &entry {
+            self.note_dropped(entry).await;
+        }
         let (queue, key) = (outbox.queue.clone(), id.clone());
         blocking(move || queue.remove(&key)).await?;
         let fault = Fault::defect("dropped by hand");

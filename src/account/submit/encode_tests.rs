@@ -180,10 +180,10 @@ proptest! {
         parts in prop::collection::vec((prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\r'), Just(b'\n'), Just(b'-')], 0..200), any::<bool>()), 1..5),
     ) {
         let world = World::new();
-        let mut message = b"Content-Type: multipart/mixed; boundary=b\r\n\
+        let mut message = b"Content-Type: multipart/mixed; boundary=in-no-content\r\n\
             Content-Transfer-Encoding: binary\r\n\r\n".to_vec();
         for (content, is_message) in &parts {
-            message.extend_from_slice(b"--b\r\n");
+            message.extend_from_slice(b"--in-no-content\r\n");
             if *is_message {
                 message.extend_from_slice(b"Content-Type: message/rfc822\r\n\
                     Content-Transfer-Encoding: binary\r\n\r\nSubject: inside\r\n");
@@ -192,7 +192,7 @@ proptest! {
             message.extend_from_slice(content);
             message.extend_from_slice(b"\r\n");
         }
-        message.extend_from_slice(b"--b--\r\n");
+        message.extend_from_slice(b"--in-no-content--\r\n");
         let encoded = world.encoded(&message).unwrap();
         let before: Vec<Vec<u8>> = parts.iter().map(|(content, _)| content.clone()).collect();
         prop_assert_eq!(contents(&encoded), before);

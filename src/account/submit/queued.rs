@@ -40,7 +40,7 @@ pub(in crate::account) enum Earlier {
 }
 
 /// What the journal knows of a queued message.
-enum Known {
+pub(super) enum Known {
     Nothing,
     /// How far it came.
     Attempt(Box<Attempt>),
@@ -193,7 +193,7 @@ impl Submitter {
         self.send(parcel, id).await
     }
 
-    async fn known(&self, entry: &Entry, state: &State) -> Outcome<Known> {
+    pub(super) async fn known(&self, entry: &Entry, state: &State) -> Outcome<Known> {
         let mut known = self.store.attempts_at(entry.id.as_str()).await?;
         // Whatever else was asked: it was sent.
         if let Some(at) = known.iter().position(|attempt| attempt.stage.is_sent()) {

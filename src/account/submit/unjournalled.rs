@@ -1,11 +1,15 @@
 //! What became of a queued message of which the journal knows too little: the index is lost, or an older one
 //! that someone has put back. The mailbox is looked at instead, by the Message-ID.
 
+use std::path::PathBuf;
+
 use super::load::Room;
 use super::parcel::Parcel;
+use super::queued::Known;
 use super::sending::{Before, accepted};
 use super::{RETRY_WINDOW, Submitter};
 use crate::account::Accepted;
+use crate::backend::Sending;
 use crate::mailbox::{Fault, Kind, Outcome, RemoteId, Timestamp};
 use crate::store::queue::State;
 use crate::store::{Answer, Attempt, Entry, Naming, Stage};
@@ -65,6 +69,32 @@ impl Submitter {
         }
         self.store.begin_attempt(&attempt).await?;
         Ok(Some(attempt))
+    }
+
+    /// Before a message is dropped by hand: a draft of which the journal does not know is in the journal from now on,
+    /// so that it is removed as others are that nobody waits for.
+    pub(in crate::account) async fn note_dropped(
+        &self,
+        entry: &Entry,
+        path: PathBuf,
+        state: &State,
+    ) -> Outcome<()> {
+        let is_unknown = matches!(self.known(entry, state).await?, Known::TooLittle);
+        if !is_unknown || self.backend.rights().sending == Sending::AtOnce {
+            return Ok(());
+        }
+        let (parcel, now) = (Parcel::queued(entry, path), self.clock.now());
+        // As it was begun, and whole.
+        for draft in [self.room().draft, u64::MAX] {
+            let load = self.load(&parcel, Room { draft, ..self.room() }).await?;
+            let mut attempt = load.attempt(&parcel, self.free_id(entry).await?, entry.accepted);
+            attempt.since = now;
+            self.store.begin_attempt(&attempt).await?;
+            if load.parts.is_empty() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// A draft of the message: as it was begun, or whole.

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use footbridge::config::Config;
+use footbridge::store::QueueId;
+use footbridge::store::queue::{Order, QueueFolder, Reply};
 use m365_sim::switch::Waiting;
 use m365_sim::{Fault, Kind, Rule, Switches, Tenant};
 
 use super::bench::{
     BOB, HOUR, MINUTE, away, denied, files, id_of, named, nameless, outbox, pass, queued, queueing,
-    received, reports, settle, submit, until_empty, world,
+    received, reply_to, reports, settle, submit, until_empty, world,
 };
 use crate::sending::letters::{self, Name, Shape, letter};
 use crate::world::{ADA, World};
@@ -351,5 +353,27 @@ async fn a_first_attempt_in_doubt_is_settled_before_its_retry_is_sent_from_the_q
         until_empty(&world).await;
         assert_eq!((received(&world, 1), reports(&world)), (1, 0), "{is_sent}");
         assert!(world.ada().items("Drafts").is_empty(), "{is_sent}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_dropped_after_the_index_was_lost_leaves_no_draft() {
+    for index in INDEXES {
+        let mut world = mortal().await;
+        let fault = Fault::status(503, "ServiceUnavailable");
+        world.tenant.faults().push(Rule::on(Kind::Send).answer(fault).always());
+        let id = id_of(&submit(&world, named(1)).await);
+        settle(&world).await;
+        die_and_return(&mut world, index, None).await;
+        assert_eq!(world.ada().items("Drafts").len(), 1, "{index:?}");
+        let folder = QueueFolder::of(outbox(&world).parent().unwrap());
+        let id = QueueId::parse(&id).unwrap();
+        folder.leave_order(&id, Order::Drop).unwrap();
+        assert_eq!(reply_to(&world, &folder, &id).await, Some(Reply::Done), "{index:?}");
+        for _ in 0..4 {
+            world.look_later().await;
+        }
+        assert!(world.ada().items("Drafts").is_empty(), "{index:?}: a draft is left");
+        assert_eq!((received(&world, 1), reports(&world)), (0, 0), "{index:?}");
     }
 }
