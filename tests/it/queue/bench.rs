@@ -151,8 +151,8 @@ pub(super) async fn settle(world: &World) {
         if quiet == QUIET {
             return;
         }
-        // A try may wait for a token, and that for its time.
-        if turns % 500 == 0 && quiet == 0 {
+        // A try may wait for a token, and that for its time; a slow disk must not make time run away.
+        if turns % 5_000 == 0 && quiet == 0 {
             world.advance(LOOK);
         }
         turn().await;
