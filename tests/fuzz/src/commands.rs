@@ -3,9 +3,10 @@
 
 use imap_codec::CommandCodec;
 use imap_codec::decode::Decoder as _;
-use imap_codec::imap_types::command::{Command, CommandBody};
+use imap_codec::imap_types::command::{Command, CommandBody, SelectParameter};
 use imap_codec::imap_types::fetch::MacroOrMessageDataItemNames::MessageDataItemNames;
 use imap_codec::imap_types::mailbox::{ListMailbox, Mailbox};
+use imap_codec::imap_types::sequence::{SeqOrUid, Sequence, SequenceSet};
 use wire::imap::{
     BadKind, Body, Event, Limits, Line, MailboxName, Mode, NameEncoding, Stream, Trust,
     continuation, parse,
@@ -152,10 +153,61 @@ fn is_no_imap(command: &Command<'_>) -> bool {
         }
         // `STATUS INBOX ()`: the same (`status`).
         CommandBody::Status { item_names, .. } if item_names.is_empty() => true,
+        CommandBody::Select { parameters, .. } | CommandBody::Examine { parameters, .. }
+            if is_no_resync(parameters) =>
+        {
+            true
+        }
         // A literal holds any octets, and a name does not: it is 7-bit, and UTF-8 where that is taken, without control
         // characters (RFC 3501 section 5.1, RFC 9051 section 5.1).
         body => names(body).iter().any(is_no_name),
     }
+}
+
+/// Known UIDs hold no `*`; what is told of messages ascends, as many numbers as UIDs (RFC 7162 section 3.2.5); each
+/// parameter comes once (RFC 4466 section 2.1).
+fn is_no_resync(parameters: &[SelectParameter]) -> bool {
+    let is_no_set = |parameter: &SelectParameter| match parameter {
+        SelectParameter::QResync { known_uids, seq_match_data, .. } => {
+            let unmatched = seq_match_data.as_ref().is_some_and(|(numbers, uids)| {
+                let counts = (ascending(numbers), ascending(uids));
+                counts.0.is_none() || counts.0 != counts.1
+            });
+            unmatched || known_uids.as_ref().is_some_and(is_open)
+        }
+        _ => false,
+    };
+    let kinds = parameters.iter().map(std::mem::discriminant);
+    let distinct: std::collections::HashSet<_> = kinds.collect();
+    distinct.len() < parameters.len() || parameters.iter().any(is_no_set)
+}
+
+fn is_open(set: &SequenceSet) -> bool {
+    let is_star = |number: &SeqOrUid| *number == SeqOrUid::Asterisk;
+    set.0.as_ref().iter().any(|part| match part {
+        Sequence::Single(one) => is_star(one),
+        Sequence::Range(from, to) => is_star(from) || is_star(to),
+    })
+}
+
+/// How many numbers there are, if each is above the one before.
+fn ascending(set: &SequenceSet) -> Option<u64> {
+    let number = |one: &SeqOrUid| match one {
+        SeqOrUid::Value(value) => Some(u64::from(value.get())),
+        SeqOrUid::Asterisk => None,
+    };
+    let (mut last, mut count) = (0, 0);
+    for part in set.0.as_ref() {
+        let (from, to) = match part {
+            Sequence::Single(one) => (number(one)?, number(one)?),
+            Sequence::Range(from, to) => (number(from)?, number(to)?),
+        };
+        if from <= last || to < from {
+            return None;
+        }
+        (last, count) = (to, count + (to - from + 1));
+    }
+    Some(count)
 }
 
 /// The names and patterns of a command.
