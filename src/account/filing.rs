@@ -316,7 +316,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::super::{Hydration, Pace, Parts, Sizes, doubles};
+    use super::super::{Parts, doubles};
     use super::*;
     use crate::clock::Clock;
     use crate::mailbox::{Address, Role};
@@ -331,15 +331,7 @@ mod tests {
         let tree = Tree::Delta { upserts: vec![inbox], gone: vec![], asked: store.epoch() };
         store.apply_folders(tree, None).await.unwrap();
         let inbox = store.folder_by_role(Role::Inbox).await.unwrap().unwrap();
-        let pace = Pace {
-            poll: Duration::from_secs(15),
-            freshness: Duration::from_secs(1),
-            audit: Duration::from_secs(600),
-            cache_bytes: 1 << 20,
-            message_bytes: 1 << 20,
-            hydration: Hydration::Off,
-            sizes: Sizes::Exact,
-        };
+        let pace = doubles::pace();
         let address = Address::new("ada@a.test").unwrap();
         let backend = Arc::new(doubles::FakeMailbox::default());
         let queue = crate::config::Queue::default();

@@ -6,10 +6,12 @@ use std::future::pending;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use crate::account::{Hydration, Pace, Sizes};
 use crate::backend::{
     Backend, FlagWrite, Limits, Page, RemoteFolder, RemoteFolderRef, RemoteMessage, Seen, Staged,
     Traced, Traces, Upload, Urgency, Watch,
@@ -18,6 +20,19 @@ use crate::clock::Clock;
 use crate::mailbox::{
     Address, Cursor, Flags, Kind, Leaf, Outcome, RemoteId, Spooled, SystemFlag, Timestamp,
 };
+
+/// Of an account that does nothing of its own accord while a test runs.
+pub(crate) fn pace() -> Pace {
+    Pace {
+        poll: Duration::from_secs(15),
+        freshness: Duration::from_secs(1),
+        audit: Duration::from_secs(600),
+        cache_bytes: 1 << 20,
+        message_bytes: 1 << 20,
+        hydration: Hydration::Off,
+        sizes: Sizes::Exact,
+    }
+}
 
 /// Counts steps and stops the world at one of them, as kill -9 would.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::account::doubles::{FakeMailbox, Step, When};
-use crate::account::{Account, Accounts, Hydration, LocalPassword, Pace, Parts, Sizes, Use};
+use crate::account::doubles::{self, FakeMailbox, Step, When};
+use crate::account::{Account, Accounts, LocalPassword, Parts, Use};
 use crate::auth::password::{self, HashedPassword};
 use crate::clock::Clock;
 use crate::config::Submission;
@@ -38,15 +38,7 @@ impl World {
         );
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path(), clock.clone()).await.unwrap();
-        let pace = Pace {
-            poll: Duration::from_secs(15),
-            freshness: Duration::from_secs(1),
-            audit: Duration::from_secs(600),
-            cache_bytes: 1 << 20,
-            message_bytes: 1 << 20,
-            hydration: Hydration::Off,
-            sizes: Sizes::Exact,
-        };
+        let pace = doubles::pace();
         let address = Address::new("ada@a.test").unwrap();
         let backend = mailbox.clone();
         let queue = crate::config::Queue::default();

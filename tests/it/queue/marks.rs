@@ -108,11 +108,11 @@ async fn a_look_that_was_cut_off_does_not_begin_the_wait_anew() {
     world.advance(20 * MINUTE);
     hold.arrived(1).await;
     die(&mut world, Some(hold), |_| {}).await;
-    for _ in 0..5 {
+    for _ in 0..8 {
         assert_eq!(received(&world, 1), 0, "what was cut off may show itself late");
         pass(&world, MINUTE).await;
     }
-    for _ in 0..11 {
+    for _ in 0..8 {
         pass(&world, MINUTE).await;
     }
     assert_eq!((received(&world, 1), reports(&world)), (1, 0));

@@ -22,6 +22,17 @@ async fn give(world: &World, id: &str, order: Order) -> Reply {
     reply_to(world, &folder, &id).await.expect("the bridge says something")
 }
 
+/// A queued message that will be refused for good, and so reported, at its next try.
+async fn refused_when_it_is_tried_again() -> (World, String) {
+    let world = world().await;
+    away(&world);
+    let id = id_of(&submit(&world, named(1)).await);
+    settle(&world).await;
+    world.tenant.faults().clear();
+    denied(&world);
+    (world, id)
+}
+
 #[tokio::test]
 async fn a_held_message_waits_without_growing_old_until_it_is_retried() {
     let world = world().await;
@@ -122,12 +133,7 @@ async fn a_message_that_was_given_up_can_be_retried_while_its_report_is_not_out(
 
 #[tokio::test]
 async fn a_message_whose_report_may_be_out_is_not_sent_any_more() {
-    let world = world().await;
-    away(&world);
-    let id = id_of(&submit(&world, named(1)).await);
-    settle(&world).await;
-    world.tenant.faults().clear();
-    denied(&world);
+    let (world, id) = refused_when_it_is_tried_again().await;
     // The report is filed, and nobody says so for long.
     world
         .tenant
@@ -148,12 +154,7 @@ async fn a_message_whose_report_may_be_out_is_not_sent_any_more() {
 
 #[tokio::test]
 async fn a_message_whose_report_is_on_its_way_is_neither_sent_nor_held_nor_dropped() {
-    let world = world().await;
-    away(&world);
-    let id = id_of(&submit(&world, named(1)).await);
-    settle(&world).await;
-    world.tenant.faults().clear();
-    denied(&world);
+    let (world, id) = refused_when_it_is_tried_again().await;
     let hold = world.tenant.hold_before(Kind::CreateJson);
     world.advance(5 * MINUTE);
     hold.arrived(1).await;
